@@ -1,0 +1,113 @@
+# Needs make and python3 (3.11 or newer, with venv); for another Python: make PYTHON=python3.13 …
+# All else goes into .venv, at the versions and hashes of requirements/*.txt.
+PYTHON ?= python3
+BACKEND ?= memory
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve setup emulator-environment test check lint types layers coverage format emulators lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+	    printf '%-18s %s\n' "$$name" "$$text"; done
+
+# ---- run it -------------------------------------------------------------------------------------------------
+
+ifeq ($(BACKEND),emulators)
+demo: $(VENV)/.stamp-dev emulator-environment
+	@$(BIN)/python tools/emulators/emulators.py --exec $(BIN)/logleap demo --backend gcp
+else
+demo: $(VENV)/.stamp-app ## the main job on the sample log, end to end (BACKEND=memory or emulators)
+	@$(BIN)/logleap demo --backend $(BACKEND)
+endif
+
+serve: $(VENV)/.stamp-app ## the API on 127.0.0.1:8080; Ctrl-C stops it
+	@exec $(BIN)/logleap serve --backend $(BACKEND)
+
+emulators: $(VENV)/.stamp-dev emulator-environment ## Firestore, Pub/Sub and BigQuery on this machine; Ctrl-C stops them
+	@exec $(BIN)/python tools/emulators/emulators.py
+
+# ---- work on it ---------------------------------------------------------------------------------------------
+
+setup: $(VENV)/.stamp-dev emulator-environment ## the .venv with all that development needs
+
+# BigQuery's emulator wants libraries of its own; without Java and gcloud the others are missing anyway.
+emulator-environment: $(VENV)/.stamp-dev
+	@if command -v java >/dev/null && command -v gcloud >/dev/null; then \
+	    $(BIN)/python tools/emulators/bigquery_environment.py --uv $(BIN)/uv; fi
+
+test: $(VENV)/.stamp-dev emulator-environment ## all tests
+	$(BIN)/pytest
+
+check: lint types layers coverage ## lint, types, layers and tests with coverage: what CI runs
+
+lint: $(VENV)/.stamp-dev ## ruff: the rules and the format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.stamp-dev ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.stamp-dev ## who may import whom
+	$(BIN)/lint-imports --no-logo
+
+coverage: $(VENV)/.stamp-dev emulator-environment ## all tests and the lines they miss: none in the domain and the use cases
+	$(BIN)/pytest --cov
+	$(BIN)/coverage report --include='src/logleap/domain/*,src/logleap/usecases/*' --fail-under=100
+
+format: $(VENV)/.stamp-dev ## let ruff fix and format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: the newest versions)
+	$(COMPILE) -o requirements/dev.txt pyproject.toml --all-extras --group dev --group bootstrap
+	$(COMPILE) -o requirements/app.txt pyproject.toml -c requirements/dev.txt
+	$(COMPILE) -o requirements/gcp.txt pyproject.toml -c requirements/dev.txt --extra gcp
+	$(COMPILE) -o requirements/uv.txt --group bootstrap -c requirements/dev.txt
+	$(COMPILE) -o tools/emulators/requirements.txt tools/emulators/requirements.in
+
+clean: ## remove .venv*, caches and what builds and test runs left
+	rm -rf $(VENV) .venv-emulators build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
+	find src tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- the environment, in three stages -----------------------------------------------------------------------
+# Each stage ends with its stamp. One that broke off has none, and lays all of its packages again.
+
+# The system's certificates, as pip uses them: behind a proxy with its own authority no others work.
+export UV_SYSTEM_CERTS ?= true
+INSTALL := --python $(BIN)/python --quiet
+AGAIN = $(if $(wildcard $@),,--reinstall)
+
+# There is none yet, it is unfinished, its Python is gone, or the folder was moved: begin anew.
+ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/.stamp-uv 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/.stamp-uv
+CLEAR := --clear
+endif
+
+$(VENV)/.stamp-uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'LogLeap needs Python 3.11 or newer. If you have one: make PYTHON=python3.13 …' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo 'Python has no venv module here. On Debian or Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@echo 'Setting up $(VENV) …'
+	@rm -f $@
+	@$(PYTHON) -m venv $(CLEAR) $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@echo '$(CURDIR)' > $@
+
+$(VENV)/.stamp-app: $(VENV)/.stamp-uv pyproject.toml requirements/app.txt
+	@rm -f $@
+	@$(BIN)/uv pip install $(INSTALL) $(AGAIN) --require-hashes -r requirements/app.txt
+	@$(BIN)/uv pip install $(INSTALL) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-app requirements/dev.txt
+	@rm -f $@
+	@$(BIN)/uv pip sync $(INSTALL) $(AGAIN) --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install $(INSTALL) --no-deps --editable .
+	@touch $@

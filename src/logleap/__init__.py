@@ -1,0 +1,1 @@
+"""LogLeap: the training-data intake of a machine-learning platform for logs."""
