@@ -1,0 +1,1 @@
+"""The ports' implementations: a folder per backend, a file per port."""

@@ -1,0 +1,1 @@
+"""Everything in this process's memory: nothing to install, lost on exit."""

@@ -1,0 +1,58 @@
+"""Archives in memory."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from io import BytesIO
+from uuid import uuid4
+
+from logleap.domain.dataset import Archive
+from logleap.domain.entries import Entry, Manifest, Row
+from logleap.ports.archive import ArchiveDamaged, ArchiveStore
+from logleap.ports.errors import CountMismatch
+
+
+class MemoryArchiveStore(ArchiveStore):
+    """Archives as files would hold them: a line of JSON for each row."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        file = BytesIO()
+        for row in rows:
+            file.write(_line(row))
+        content = file.getvalue()
+        entries = sum(1 for _ in _rows(content))
+        if entries != manifest.entries:
+            raise CountMismatch(manifest.entries, entries)
+        url = f"memory:{manifest.dataset_id}/{uuid4()}"
+        self._files[url] = content
+        return Archive(url, entries, hashlib.sha256(content).hexdigest())
+
+    def count(self, archive: Archive) -> int:
+        return sum(1 for _ in self.read(archive))
+
+    def read(self, archive: Archive) -> Iterator[Row]:
+        content = self._files.get(archive.url)
+        if content is None:
+            raise ArchiveDamaged(f"there is no archive {archive.url}")
+        if hashlib.sha256(content).hexdigest() != archive.sha256:
+            raise ArchiveDamaged(f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}")
+        return _rows(content)
+
+    def remove(self, archive: Archive) -> None:
+        self._files.pop(archive.url, None)
+
+
+def _line(row: Row) -> bytes:
+    entry = row.entry
+    fields = [row.batch_id, row.sequence, entry.timestamp.isoformat(), entry.message, entry.context]
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _rows(content: bytes) -> Iterator[Row]:
+    for line in BytesIO(content):
+        batch_id, sequence, timestamp, message, context = json.loads(line)
+        yield Row(batch_id, sequence, Entry(datetime.fromisoformat(timestamp), message, context))

@@ -1,0 +1,39 @@
+"""What the memory repositories share: one lock, so that each call is a transaction."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from threading import RLock
+
+from logleap.domain.dataset import Dataset, Event
+from logleap.domain.entries import Receipt, Totals
+from logleap.domain.training import Run, TrainingMessage
+from logleap.ports.errors import Conflict
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """The tables of the memory backend. Hold `lock` while using them."""
+
+    lock: RLock = field(default_factory=RLock)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    events: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    receipts: dict[str, dict[str, Receipt]] = field(default_factory=lambda: defaultdict(dict))
+    runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+    outbox: dict[TrainingMessage, None] = field(default_factory=dict)
+
+    def check_dataset(self, dataset_id: str, version: int) -> None:
+        """Raises Conflict unless the data set is stored in this version."""
+        stored = self.datasets.get(dataset_id)
+        if stored is None or stored.version != version:
+            raise Conflict(f"data set {dataset_id} is not at version {version}")
+
+    def check_run(self, run: Run) -> None:
+        """Raises Conflict unless the version before `run` is stored."""
+        stored = self.runs.get((run.dataset_id, run.run_id))
+        if stored is None or stored.version != run.version - 1:
+            raise Conflict(f"run {run.run_id} is not at version {run.version - 1}")
+
+    def totals(self, dataset_id: str) -> Totals:
+        """What the receipts of a data set add up to."""
+        receipts = self.receipts[dataset_id].values() if dataset_id in self.receipts else ()
+        return Totals(sum(receipt.entries for receipt in receipts), len(receipts))

@@ -1,0 +1,140 @@
+"""A data set, its states, and the one table that says which action leads from which state to which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from logleap.domain.entries import Totals
+from logleap.domain.errors import ActionRefused
+
+
+class State(StrEnum):
+    """Where a data set is in its life."""
+
+    CREATED = "created"
+    UPLOADING = "uploading"
+    TRAINING = "training"
+    TRAINED = "trained"
+    FAILED = "failed"
+    ARCHIVED = "archived"
+
+
+class Action(StrEnum):
+    """What can happen to a data set."""
+
+    UPLOAD = "upload"
+    TRAIN = "train"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    ARCHIVE = "archive"
+
+
+TRANSITIONS: Mapping[tuple[State, Action], State] = MappingProxyType(
+    {
+        (State.CREATED, Action.UPLOAD): State.UPLOADING,
+        (State.CREATED, Action.ARCHIVE): State.ARCHIVED,
+        (State.UPLOADING, Action.UPLOAD): State.UPLOADING,
+        (State.UPLOADING, Action.TRAIN): State.TRAINING,
+        (State.UPLOADING, Action.ARCHIVE): State.ARCHIVED,
+        (State.TRAINING, Action.SUCCEED): State.TRAINED,
+        (State.TRAINING, Action.FAIL): State.FAILED,
+        (State.TRAINED, Action.TRAIN): State.TRAINING,
+        (State.TRAINED, Action.ARCHIVE): State.ARCHIVED,
+        (State.FAILED, Action.TRAIN): State.TRAINING,
+        (State.FAILED, Action.ARCHIVE): State.ARCHIVED,
+        (State.ARCHIVED, Action.TRAIN): State.TRAINING,
+        (State.ARCHIVED, Action.ARCHIVE): State.ARCHIVED,
+    }
+)
+"""The only place that knows which action is allowed when. A pair that is missing is refused."""
+
+_WHY_NOT: Mapping[tuple[State, Action], str] = MappingProxyType(
+    {
+        (State.CREATED, Action.TRAIN): "it has no entries; post some to /data/{id} first",
+        (State.TRAINING, Action.UPLOAD): "its training has started; announce a new data set for more entries",
+        (State.TRAINED, Action.UPLOAD): "its training has started; announce a new data set for more entries",
+        (State.FAILED, Action.UPLOAD): "its training has started; announce a new data set for more entries",
+        (State.ARCHIVED, Action.UPLOAD): "it is archived; announce a new data set for more entries",
+        (
+            State.TRAINING,
+            Action.ARCHIVE,
+        ): "its training is under way; wait until GET /train/{id} says it ended",
+    }
+)
+
+
+class EventKind(StrEnum):
+    """The entries of a data set's log."""
+
+    ANNOUNCED = "announced"
+    FIRST_ENTRIES = "first-entries"
+    TRAINING_STARTED = "training-started"
+    TRAINING_CLAIMED = "training-claimed"
+    TRAINING_HANDED_BACK = "training-handed-back"
+    TRAINING_REPUBLISHED = "training-republished"
+    TRAINING_SUCCEEDED = "training-succeeded"
+    TRAINING_FAILED = "training-failed"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a data set's log: when (UTC), what, and a sentence for people."""
+
+    at: datetime
+    kind: EventKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where an archived data set's entries lie, and what they must add up to.
+
+    `sha256` (hex) is the digest of the archive file's bytes.
+    """
+
+    url: str
+    entries: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set as its owner announced it. Times are UTC; `updated_at` is the last change of state.
+
+    `version` grows by one with each change: storing a change is refused when another came first.
+    `sealed` is what its receipts add up to, known once a training was started or an archive written:
+    no entry can be added from then on. `archive`, once there is one, is where the entries are.
+    """
+
+    dataset_id: str
+    owner: str
+    created_at: datetime
+    updated_at: datetime
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    state: State = State.CREATED
+    version: int = 1
+    run_id: str | None = None
+    sealed: Totals | None = None
+    archive: Archive | None = None
+
+    def next_state(self, action: Action) -> State:
+        """The state that `action` leads to. Raises ActionRefused, with the reason, if there is none."""
+        target = TRANSITIONS.get((self.state, action))
+        if target is None:
+            why = _WHY_NOT.get((self.state, action), f"the state {self.state} does not allow it")
+            raise ActionRefused(
+                f"Data set {self.dataset_id!r} refuses {action!s}: {why.format(id=self.dataset_id)}."
+            )
+        return target
+
+    def after(self, action: Action, now: datetime) -> "Dataset":
+        """The data set after `action`, one version on. Raises ActionRefused if it is not allowed now."""
+        return replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
+
+    def with_archive(self, archive: Archive, totals: Totals, now: datetime) -> "Dataset":
+        """The data set with its archive written and verified, one version on."""
+        return replace(self, archive=archive, sealed=totals, version=self.version + 1, updated_at=now)

@@ -1,0 +1,74 @@
+"""Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One log entry.
+
+    `timestamp` is in UTC, to the microsecond, within the years 1 to 9999 (BigQuery's TIMESTAMP:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#timestamp_type).
+    `message` is never empty. `context` is text: as sent if it was a string, else JSON text.
+    """
+
+    timestamp: datetime
+    message: str
+    context: str | None = None
+
+
+class Row(NamedTuple):
+    """An entry where it stands: the `sequence`-th entry (from 0) of the batch `batch_id`."""
+
+    batch_id: str
+    sequence: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The entries of one upload request share a batch; its id is made anew for each request."""
+
+    dataset_id: str
+    owner: str
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof that a batch is in the data set: it exists exactly for the batches that are.
+
+    `key` is the client's Idempotency-Key, or the batch's id where it sent none: unique in a data set.
+    `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice.
+    """
+
+    dataset_id: str
+    batch_id: str
+    key: str
+    entries: int
+    sha256: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a data set's receipts add up to."""
+
+    entries: int
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The batches that make up a data set, with the number of entries of each, as its receipts tell."""
+
+    dataset_id: str
+    batches: Mapping[str, int]
+
+    @property
+    def entries(self) -> int:
+        """The number of entries that the receipts acknowledge."""
+        return sum(self.batches.values())

@@ -1,0 +1,36 @@
+"""Where the entries of processed data sets go, so that tables don't pile up."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from logleap.domain.dataset import Archive
+from logleap.domain.entries import Manifest, Row
+
+
+class ArchiveDamaged(ValueError):
+    """An archive is missing, or is not what was written. The text names the archive."""
+
+
+class ArchiveStore(ABC):
+    """Keeps archives. Each call may raise `Unavailable`."""
+
+    @abstractmethod
+    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        """Write all rows to a new archive, read it back, and return what it holds.
+
+        The archive gets a place of its own: one written earlier, even of the same data set, stays as it is.
+        Raises CountMismatch, and leaves no archive behind, if the rows written and read back are not exactly
+        as many as `manifest.entries`.
+        """
+
+    @abstractmethod
+    def count(self, archive: Archive) -> int:
+        """How many rows the archive holds, by reading it. Raises ArchiveDamaged."""
+
+    @abstractmethod
+    def read(self, archive: Archive) -> Iterator[Row]:
+        """The archived rows, in bounded memory. Raises ArchiveDamaged, at the latest at the end."""
+
+    @abstractmethod
+    def remove(self, archive: Archive) -> None:
+        """Remove the archive; if it is not there, nothing happens."""

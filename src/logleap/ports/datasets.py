@@ -1,0 +1,58 @@
+"""Where data sets live, with their log."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from logleap.domain.dataset import Dataset, Event, State
+
+
+class Position(NamedTuple):
+    """A place in the list of data sets: just behind the data set with this creation time and id."""
+
+    created_at: datetime
+    dataset_id: str
+
+
+class DatasetRepository(ABC):
+    """Stores data sets and their logs.
+
+    Each call is atomic, is durable when it returns (as durable as the backend is), and is seen by every
+    later call from any process. Each may raise `Unavailable`.
+    """
+
+    @abstractmethod
+    def add(self, dataset: Dataset, event: Event) -> None:
+        """Store a new data set (version 1) together with the first line of its log.
+
+        Raises Conflict if its id exists.
+        """
+
+    @abstractmethod
+    def get(self, owner: str, dataset_id: str) -> Dataset:
+        """The data set as stored last. `dataset_id` may be any text that a client sent.
+
+        Raises DatasetNotFound if there is none of this id, or if it belongs to another owner.
+        """
+
+    @abstractmethod
+    def list(
+        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+    ) -> Sequence[Dataset]:
+        """At most `limit` data sets of `owner`, newest first (`created_at`, then `dataset_id`, descending).
+
+        Only those in `state`, if given; only those behind the position `after`, if given. Walking from
+        position to position meets each data set that stays in the list once, also while others are added.
+        """
+
+    @abstractmethod
+    def save(self, dataset: Dataset, event: Event | None = None) -> None:
+        """Replace the stored data set, which must be one version behind `dataset`, and log `event`.
+
+        Raises Conflict, and changes nothing, if another version is stored or none.
+        """
+
+    @abstractmethod
+    def events(self, dataset_id: str) -> Sequence[Event]:
+        """The data set's log, oldest first (in the order of storing); empty for an unknown id."""

@@ -1,0 +1,82 @@
+"""Where entries live (EntryStore) and what says which of them count (ReceiptLedger)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row, Totals
+
+
+class EntryStore(ABC):
+    """Stores rows `(entry, batch_id, sequence)`. A row counts only if its batch is in the manifest.
+
+    Rows of batches without a receipt are orphans: they may be there, and no reading shows them.
+    Each call may raise `Unavailable`.
+    """
+
+    @abstractmethod
+    def prepare(self, dataset_id: str) -> None:
+        """Make room for a data set. Called once, when it is announced; repeating it changes nothing."""
+
+    @abstractmethod
+    def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
+        """Add rows to a batch: `entries` get the sequence numbers from `first_sequence` on.
+
+        A batch may be written by several calls, with sequence numbers that do not overlap. The rows need to
+        be durable and readable only from the moment when the ledger has accepted the batch's receipt.
+        After an error any part of the rows may be stored. A row may be stored twice: reading tells it apart.
+        """
+
+    @abstractmethod
+    def count(self, manifest: Manifest) -> int:
+        """How many distinct rows `(batch_id, sequence)` of the manifest's batches are stored.
+
+        Reads what is stored; never derives the number from the manifest.
+        """
+
+    @abstractmethod
+    def read(self, manifest: Manifest) -> Iterator[Row]:
+        """Each row of the manifest's batches once, however often it is stored, in bounded memory.
+
+        The rows of one batch come in ascending sequence; the batches come in any order.
+        """
+
+    @abstractmethod
+    def remove_orphans(self, manifest: Manifest) -> int:
+        """Remove the data set's rows whose batch is not in the manifest, as far as the backend lets it now.
+
+        Called on sealed data sets only. Returns how many rows were removed; calling it again is harmless.
+        """
+
+    @abstractmethod
+    def drop(self, dataset_id: str) -> None:
+        """Remove all rows of a data set, and its room. Dropping it again, or an unknown one, does nothing."""
+
+
+class ReceiptLedger(ABC):
+    """Keeps the receipts: a batch is in the data set exactly if its receipt is here.
+
+    Each call is atomic, durable when it returns, seen by every later call from any process, and may
+    raise `Unavailable`. It may be asked only about data sets that exist.
+    """
+
+    @abstractmethod
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        """The receipt of this key in this data set, or None."""
+
+    @abstractmethod
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        """Store a receipt if its data set still is at `dataset_version`. Returns what is stored now.
+
+        If a receipt of the same key is there, nothing is stored and that one is returned, whatever the
+        version. A call whose own outcome was lost can be repeated: it then returns its own receipt.
+        Raises Conflict, and stores nothing, if the data set's version is another.
+        Nothing that many uploads of one data set share is written, so they do not wait for one another.
+        """
+
+    @abstractmethod
+    def totals(self, dataset_id: str) -> Totals:
+        """What the receipts of the data set add up to."""
+
+    @abstractmethod
+    def manifest(self, dataset_id: str) -> Manifest:
+        """All batches that have a receipt. Final once the data set is sealed."""

@@ -1,0 +1,57 @@
+"""What a platform plugs in: the training task, and what it is given.
+
+A task is any callable that takes a TrainingContext and returns the run's result, a JSON object:
+
+    def count_errors(context: TrainingContext) -> JsonObject:
+        return {"errors": sum("ERROR" in row.entry.message for row in context.training_set.rows())}
+
+and is chosen by `LOGLEAP_TRAINING_TASK=package.module:count_errors`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from logleap.domain.entries import Row
+from logleap.domain.training import JsonObject
+
+
+class TaskFailed(Exception):
+    """Raised by a task: this data cannot be trained on. The run fails with the text as its reason."""
+
+
+class TryAgain(Exception):
+    """Raised by a task: something passing is in the way. The run is queued again, some times at most."""
+
+
+class TrainingSet(ABC):
+    """Exactly the acknowledged entries of a data set, each once."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """How many entries there are, counted in the store and checked against the receipts."""
+
+    @abstractmethod
+    def rows(self) -> Iterator[Row]:
+        """Each entry once, in bounded memory; a batch's entries in their order, the batches in any."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingContext:
+    """What a task works on.
+
+    `attempt` counts from 1. A task that runs for long should look at `stopping()` now and then and raise
+    TryAgain once it is true: the worker was told to stop, or its lease was lost, and the result could not
+    be stored any more.
+    """
+
+    owner: str
+    dataset_id: str
+    run_id: str
+    attempt: int
+    parameters: JsonObject
+    training_set: TrainingSet
+    stopping: Callable[[], bool]
+
+
+TrainingTask = Callable[[TrainingContext], JsonObject]

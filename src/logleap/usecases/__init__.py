@@ -1,0 +1,1 @@
+"""What LogLeap does. Each use case loads, decides (in the domain), stores."""

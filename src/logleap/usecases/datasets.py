@@ -1,0 +1,68 @@
+"""Announce data sets, look at them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from logleap.domain.dataset import Dataset, Event, EventKind, State
+from logleap.domain.entries import Totals
+from logleap.ports.datasets import DatasetRepository, Position
+from logleap.ports.entries import EntryStore, ReceiptLedger
+
+Clock = Callable[[], datetime]
+IdMaker = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceDataset:
+    """Makes a new, empty data set."""
+
+    datasets: DatasetRepository
+    store: EntryStore
+    now: Clock
+    new_id: IdMaker
+
+    def __call__(self, owner: str, name: str | None, labels: Mapping[str, str]) -> Dataset:
+        """The data set as stored. The store is prepared first, so that what exists can be uploaded to."""
+        now = self.now()
+        dataset = Dataset(self.new_id(), owner, created_at=now, updated_at=now, name=name, labels=labels)
+        self.store.prepare(dataset.dataset_id)
+        self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Announced."))
+        return dataset
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """A data set with what its receipts add up to."""
+
+    dataset: Dataset
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDatasets:
+    """Answers what the owner asks about data sets."""
+
+    datasets: DatasetRepository
+    ledger: ReceiptLedger
+
+    def one(self, owner: str, dataset_id: str) -> DatasetView:
+        """One data set. Raises DatasetNotFound."""
+        return self._view(self.datasets.get(owner, dataset_id))
+
+    def list(
+        self, owner: str, state: State | None, limit: int, after: Position | None
+    ) -> tuple[Sequence[DatasetView], Position | None]:
+        """A page of the owner's data sets, newest first, and where the next page begins (None: no more)."""
+        found = self.datasets.list(owner, state=state, limit=limit + 1, after=after)
+        page = found[:limit]
+        more = len(found) > limit
+        last = Position(page[-1].created_at, page[-1].dataset_id) if more else None
+        return [self._view(dataset) for dataset in page], last
+
+    def events(self, owner: str, dataset_id: str) -> Sequence[Event]:
+        """The data set's log, oldest first. Raises DatasetNotFound."""
+        return self.datasets.events(self.datasets.get(owner, dataset_id).dataset_id)
+
+    def _view(self, dataset: Dataset) -> DatasetView:
+        return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset.dataset_id))

@@ -1,0 +1,92 @@
+"""Mend what a crash left behind: messages never published, runs whose worker is gone, dead letters."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from logleap.domain.dataset import Event, EventKind
+from logleap.domain.errors import DatasetNotFound
+from logleap.domain.training import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.errors import Conflict
+from logleap.ports.training import RunRepository, TrainingQueue
+from logleap.usecases.datasets import Clock
+from logleap.usecases.running import attempts_exhausted, fail_run
+
+log = logging.getLogger(__name__)
+
+_SHARE = 100  # runs or messages in one sweep: the next sweep takes the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: how many messages it published, and how many runs it failed."""
+
+    published: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Publishes what stayed in the outbox, and overdue runs again. Any number may sweep at once."""
+
+    datasets: DatasetRepository
+    runs: RunRepository
+    queue: TrainingQueue
+    now: Clock
+    patience: timedelta
+    max_attempts: int
+
+    def __call__(self) -> Swept:
+        """Sweep once. Raises Unavailable; what was done until then stays done."""
+        published = 0
+        for message in self.runs.outbox(_SHARE):
+            self.queue.publish(message.to_bytes())
+            self.runs.published(message)
+            published += 1
+        failed = 0
+        now = self.now()
+        for run in self.runs.due(now, _SHARE):
+            try:
+                if run.attempts >= self.max_attempts:
+                    fail_run(self.datasets, self.runs, run, attempts_exhausted(run), now)
+                    failed += 1
+                else:
+                    self._republish(run, now)
+                    published += 1
+            except (Conflict, DatasetNotFound):
+                continue  # somebody else took care of it meanwhile
+        return Swept(published, failed)
+
+    def _republish(self, run: Run, now: datetime) -> None:
+        # Stored first: if the publishing fails, the run is overdue again once its patience has run out.
+        detail = f"Run {run.run_id} was overdue and is queued again."
+        event = Event(now, EventKind.TRAINING_REPUBLISHED, detail)
+        self.runs.save(run.requeued(now, self.patience), event)
+        self.queue.publish(TrainingMessage.of(run).to_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class FailDeadLetter:
+    """Marks the run of a dead letter as failed, unless a worker holds it at this moment."""
+
+    datasets: DatasetRepository
+    runs: RunRepository
+    now: Clock
+
+    def __call__(self, body: bytes) -> str:
+        """What came of it, in a few words. Raises Unavailable or Conflict: try again later."""
+        try:
+            message = TrainingMessage.from_bytes(body)
+            run = self.runs.get(message.dataset_id, message.run_id)
+        except UnreadableMessage as unreadable:
+            return f"unreadable message: {unreadable}"
+        now = self.now()
+        if run is None or run.finished or run.leased(now):
+            return "its run is gone, has ended or is being carried out"
+        error = RunError("DEAD_LETTERED", f"The queue gave its message up after {run.attempts} attempts.")
+        try:
+            fail_run(self.datasets, self.runs, run, error, now)
+        except DatasetNotFound:
+            return "its data set is gone"
+        return f"run {run.run_id} has failed"

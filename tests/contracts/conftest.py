@@ -1,0 +1,255 @@
+"""The contract suites run over every backend. A new one needs a `Backend` class and a line in BACKENDS.
+
+Backends may be shared and never empty (an emulator): a test makes ids of its own and looks at those alone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from threading import Barrier
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.database import MemoryDatabase
+from logleap.adapters.memory.datasets import MemoryDatasetRepository
+from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+from logleap.domain.dataset import Action, Dataset, Event, EventKind
+from logleap.domain.entries import Batch, Entry, Receipt
+from logleap.ports.archive import ArchiveStore
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.training import RunRepository, TrainingQueue
+
+
+class Backend(ABC):
+    """The adapters of one backend, each made when a test first asks for it (so that none pays for the rest).
+
+    `rounds` is how often a race is run. Of the queue: `max_deliveries`, the shortest time in seconds that a
+    message can be held (`moment`), the longest wait for a message that must come (`arrival`), and how long
+    none must come until a test believes that there is none (`silence`, longer than `moment`).
+    """
+
+    rounds: int
+    max_deliveries: int = 5
+    moment: float
+    arrival: float
+    silence: float
+
+    @property
+    @abstractmethod
+    def datasets(self) -> DatasetRepository: ...
+
+    @property
+    @abstractmethod
+    def ledger(self) -> ReceiptLedger: ...
+
+    @property
+    @abstractmethod
+    def store(self) -> EntryStore: ...
+
+    @property
+    @abstractmethod
+    def runs(self) -> RunRepository: ...
+
+    @property
+    @abstractmethod
+    def queue(self) -> TrainingQueue:
+        """A queue of this test's own."""
+
+    @property
+    @abstractmethod
+    def archives(self) -> ArchiveStore: ...
+
+    @abstractmethod
+    def archived_files(self) -> set[str]:
+        """The names of all files that `archives` keeps, whole or not."""
+
+
+class MemoryBackend(Backend):
+    rounds = 150
+    moment = 0.05
+    arrival = 10.0
+    silence = 0.1
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._database = MemoryDatabase()
+
+    @cached_property
+    def datasets(self) -> DatasetRepository:
+        return MemoryDatasetRepository(self._database)
+
+    @cached_property
+    def ledger(self) -> ReceiptLedger:
+        return MemoryReceiptLedger(self._database)
+
+    @cached_property
+    def store(self) -> EntryStore:
+        return MemoryEntryStore()
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        return MemoryRunRepository(self._database)
+
+    @cached_property
+    def queue(self) -> TrainingQueue:
+        return MemoryTrainingQueue(max_deliveries=self.max_deliveries)
+
+    @cached_property
+    def archives(self) -> MemoryArchiveStore:
+        return MemoryArchiveStore()
+
+    def archived_files(self) -> set[str]:
+        return set(self.archives._files)
+
+
+# How each is made, anew for each test. The request gives what a backend builds on: `tmp_path`, `emulators`.
+# A suite that runs over more (the entry store's layouts and writers) names them in a parametrize of its own.
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {"memory": MemoryBackend}
+
+
+@pytest.fixture(params=["memory"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return BACKENDS[request.param](request)
+
+
+@pytest.fixture
+def datasets(backend: Backend) -> DatasetRepository:
+    return backend.datasets
+
+
+@pytest.fixture
+def ledger(backend: Backend) -> ReceiptLedger:
+    return backend.ledger
+
+
+@pytest.fixture
+def store(backend: Backend) -> EntryStore:
+    return backend.store
+
+
+@pytest.fixture
+def runs(backend: Backend) -> RunRepository:
+    return backend.runs
+
+
+@pytest.fixture
+def queue(backend: Backend) -> TrainingQueue:
+    return backend.queue
+
+
+@pytest.fixture
+def archives(backend: Backend) -> ArchiveStore:
+    return backend.archives
+
+
+@pytest.fixture
+def archived_files(backend: Backend) -> Callable[[], set[str]]:
+    return backend.archived_files
+
+
+@pytest.fixture
+def rounds(backend: Backend) -> int:
+    return backend.rounds
+
+
+@pytest.fixture
+def max_deliveries(backend: Backend) -> int:
+    return backend.max_deliveries
+
+
+@pytest.fixture
+def moment(backend: Backend) -> float:
+    return backend.moment
+
+
+@pytest.fixture
+def arrival(backend: Backend) -> float:
+    return backend.arrival
+
+
+@pytest.fixture
+def silence(backend: Backend) -> float:
+    return backend.silence
+
+
+@pytest.fixture
+def announce(datasets: DatasetRepository) -> Callable[..., Dataset]:
+    """Stores a new data set (of a new owner, unless told another) and returns it."""
+
+    def call(**fields: Any) -> Dataset:
+        now = datetime.now(UTC)
+        values: dict[str, Any] = {"owner": f"owner-{uuid4()}", "created_at": now, "updated_at": now} | fields
+        dataset = Dataset(str(uuid4()), **values)
+        datasets.add(dataset, Event(dataset.created_at, EventKind.ANNOUNCED, "Announced."))
+        return dataset
+
+    return call
+
+
+@pytest.fixture
+def announce_uploading(
+    announce: Callable[..., Dataset], datasets: DatasetRepository
+) -> Callable[..., Dataset]:
+    """Stores a data set that takes entries."""
+
+    def call(**fields: Any) -> Dataset:
+        announced = announce(**fields)
+        dataset = announced.after(Action.UPLOAD, announced.created_at)
+        datasets.save(dataset, Event(dataset.updated_at, EventKind.FIRST_ENTRIES, "First entries came in."))
+        return dataset
+
+    return call
+
+
+@pytest.fixture
+def receipt_for() -> Callable[..., Receipt]:
+    """A receipt that is not stored yet, of a new batch with a new key unless told another."""
+
+    def call(dataset: Dataset, **fields: Any) -> Receipt:
+        batch_id = str(uuid4())
+        receipt = Receipt(dataset.dataset_id, batch_id, batch_id, 3, "ab" * 32, datetime.now(UTC))
+        return replace(receipt, **fields)
+
+    return call
+
+
+@pytest.fixture
+def upload(
+    store: EntryStore, ledger: ReceiptLedger, receipt_for: Callable[..., Receipt]
+) -> Callable[..., str]:
+    """Stores a batch in one append, and acknowledges it: from then on its rows must be readable. Its id."""
+
+    def call(dataset: Dataset, entries: list[Entry]) -> str:
+        receipt = receipt_for(dataset, entries=len(entries))
+        store.append(Batch(dataset.dataset_id, dataset.owner, receipt.batch_id), entries, 0)
+        assert ledger.add(receipt, dataset.version) == receipt
+        return receipt.batch_id
+
+    return call
+
+
+@pytest.fixture
+def race() -> Callable[..., list[Any]]:
+    """Makes all calls at the same moment, each in a thread. What each returned or raised, in their order."""
+
+    def outcome(barrier: Barrier, call: Callable[[], object]) -> object:
+        barrier.wait()
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001
+            return error
+
+    def run(*calls: Callable[[], object]) -> list[Any]:
+        barrier = Barrier(len(calls))
+        with ThreadPoolExecutor(len(calls)) as threads:
+            futures = [threads.submit(outcome, barrier, call) for call in calls]
+            return [future.result() for future in futures]
+
+    return run

@@ -1,0 +1,265 @@
+"""The use cases over the memory adapters, with a clock that moves only when it is told to.
+
+A test that needs an adapter with a fault subclasses the memory adapter, makes it on `database`, and puts it
+into a use case with `dataclasses.replace`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.database import MemoryDatabase
+from logleap.adapters.memory.datasets import MemoryDatasetRepository
+from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+from logleap.domain.dataset import Dataset
+from logleap.domain.entries import Entry
+from logleap.domain.errors import Refusal
+from logleap.domain.training import Run, TrainingMessage
+from logleap.ports.task import TrainingContext
+from logleap.ports.training import TrainingQueue
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.entries import AppendEntries, EntrySource
+from logleap.usecases.running import RunTraining
+from logleap.usecases.sweeping import FailDeadLetter, Sweep
+from logleap.usecases.training import ShowTraining, StartTraining
+
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class Source(EntrySource):
+    """A body of these messages, in chunks, that ends with a refusal if one is given."""
+
+    def __init__(self, messages: Sequence[str], chunk: int, refusal: Refusal | None) -> None:
+        self._messages = messages
+        self._chunk = chunk
+        self._refusal = refusal
+        self._read = False
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]:
+        assert not self._read, "a body can be read once"
+        for first in range(0, len(self._messages), self._chunk):
+            yield [Entry(NOON, message) for message in self._messages[first : first + self._chunk]]
+        if self._refusal is not None:
+            raise self._refusal
+        self._read = True
+
+    @property
+    def sha256(self) -> str:
+        assert self._read, "the digest is known after the reading"
+        return f"digest of {list(self._messages)}"
+
+
+@pytest.fixture
+def source() -> Callable[..., EntrySource]:
+    def call(*messages: str, chunk: int = 2, refusal: Refusal | None = None) -> EntrySource:
+        return Source(messages, chunk, refusal)
+
+    return call
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def now(clock: Clock) -> Callable[[], datetime]:
+    return clock
+
+
+@pytest.fixture
+def advance(clock: Clock) -> Callable[[float], None]:
+    """Lets seconds pass on the use cases' clock."""
+    return clock.advance
+
+
+@pytest.fixture
+def new_id() -> Callable[[], str]:
+    numbers = count(1)
+    return lambda: f"id-{next(numbers)}"
+
+
+@pytest.fixture
+def database() -> MemoryDatabase:
+    return MemoryDatabase()
+
+
+@pytest.fixture
+def datasets(database: MemoryDatabase) -> MemoryDatasetRepository:
+    return MemoryDatasetRepository(database)
+
+
+@pytest.fixture
+def ledger(database: MemoryDatabase) -> MemoryReceiptLedger:
+    return MemoryReceiptLedger(database)
+
+
+@pytest.fixture
+def store() -> MemoryEntryStore:
+    return MemoryEntryStore()
+
+
+@pytest.fixture
+def runs(database: MemoryDatabase) -> MemoryRunRepository:
+    return MemoryRunRepository(database)
+
+
+@pytest.fixture
+def queue() -> MemoryTrainingQueue:
+    return MemoryTrainingQueue()
+
+
+@pytest.fixture
+def archives() -> MemoryArchiveStore:
+    return MemoryArchiveStore()
+
+
+@pytest.fixture
+def messages(queue: TrainingQueue) -> Callable[[], list[TrainingMessage]]:
+    """Takes all messages off the queue."""
+
+    def call() -> list[TrainingMessage]:
+        found = []
+        while delivery := queue.receive(0):
+            found.append(TrainingMessage.from_bytes(delivery.body))
+            delivery.ack()
+        return found
+
+    return call
+
+
+@pytest.fixture
+def announce(
+    datasets: MemoryDatasetRepository,
+    store: MemoryEntryStore,
+    now: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> AnnounceDataset:
+    return AnnounceDataset(datasets, store, now, new_id)
+
+
+@pytest.fixture
+def append(
+    datasets: MemoryDatasetRepository,
+    store: MemoryEntryStore,
+    ledger: MemoryReceiptLedger,
+    now: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> AppendEntries:
+    return AppendEntries(datasets, store, ledger, now, new_id)
+
+
+@pytest.fixture
+def archive_dataset(
+    datasets: MemoryDatasetRepository,
+    store: MemoryEntryStore,
+    ledger: MemoryReceiptLedger,
+    archives: MemoryArchiveStore,
+    now: Callable[[], datetime],
+) -> ArchiveDataset:
+    return ArchiveDataset(datasets, store, ledger, archives, now)
+
+
+@pytest.fixture
+def show(datasets: MemoryDatasetRepository, ledger: MemoryReceiptLedger) -> ShowDatasets:
+    return ShowDatasets(datasets, ledger)
+
+
+@pytest.fixture
+def start(
+    datasets: MemoryDatasetRepository,
+    runs: MemoryRunRepository,
+    queue: MemoryTrainingQueue,
+    now: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> StartTraining:
+    return StartTraining(datasets, runs, queue, ("count-entries", "other"), timedelta(minutes=5), now, new_id)
+
+
+@pytest.fixture
+def show_training(datasets: MemoryDatasetRepository, runs: MemoryRunRepository) -> ShowTraining:
+    return ShowTraining(datasets, runs)
+
+
+@pytest.fixture
+def run_training(
+    datasets: MemoryDatasetRepository,
+    store: MemoryEntryStore,
+    ledger: MemoryReceiptLedger,
+    runs: MemoryRunRepository,
+    archives: MemoryArchiveStore,
+    *,
+    now: Callable[[], datetime],
+) -> RunTraining:
+    """The sample task, a lease of 30 ms (so renewed every 10 ms), three attempts, no grace."""
+
+    def count_entries(context: TrainingContext) -> dict[str, int]:
+        return {"entries": context.training_set.count()}
+
+    return RunTraining(
+        datasets=datasets,
+        store=store,
+        ledger=ledger,
+        archives=archives,
+        runs=runs,
+        tasks={"count-entries": count_entries},
+        now=now,
+        lease=timedelta(milliseconds=30),
+        patience=timedelta(minutes=5),
+        max_attempts=3,
+        grace=timedelta(0),
+    )
+
+
+@pytest.fixture
+def sweep(
+    datasets: MemoryDatasetRepository,
+    runs: MemoryRunRepository,
+    queue: MemoryTrainingQueue,
+    now: Callable[[], datetime],
+) -> Sweep:
+    return Sweep(datasets, runs, queue, now, patience=timedelta(minutes=5), max_attempts=3)
+
+
+@pytest.fixture
+def fail_dead_letter(
+    datasets: MemoryDatasetRepository, runs: MemoryRunRepository, now: Callable[[], datetime]
+) -> FailDeadLetter:
+    return FailDeadLetter(datasets, runs, now)
+
+
+@pytest.fixture
+def uploaded(
+    announce: AnnounceDataset, append: AppendEntries, source: Callable[..., EntrySource]
+) -> Callable[[], Dataset]:
+    """A data set of alice's with five entries in two batches, as it was announced."""
+
+    def call() -> Dataset:
+        dataset = announce("alice", None, {})
+        append("alice", dataset.dataset_id, source("a", "b", "c"))
+        append("alice", dataset.dataset_id, source("d", "e"))
+        return dataset
+
+    return call
+
+
+@pytest.fixture
+def started(uploaded: Callable[[], Dataset], start: StartTraining) -> Callable[[], Run]:
+    """A run on a data set of five entries, queued."""
+    return lambda: start("alice", uploaded().dataset_id)
