@@ -1,0 +1,219 @@
+"""A client of the HTTP API: announce, push in batches that are safe to repeat, train, wait."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import stamina
+
+_MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
+
+Json = Mapping[str, Any]
+
+
+class ApiError(Exception):
+    """The API refused. `status` and `code` are those of its problem+json; the text is its detail."""
+
+    def __init__(self, status: int, code: str, detail: str, problem: Json) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.problem = problem
+
+
+class Unreachable(Exception):
+    """No answer from the API, after all tries."""
+
+
+class _TryLater(Exception):
+    """An answer that asks for another try: 429, 502, 503, 504."""
+
+    def __init__(self, error: ApiError, after: float) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What has been acknowledged so far, in this push."""
+
+    entries: int
+    batches: int
+
+
+class Client:
+    """Talks to the API at `url`. Tries again what is safe to repeat, for about `patience` seconds a call."""
+
+    def __init__(
+        self, url: str, *, api_key: str | None = None, timeout: float = 60, patience: float = 60
+    ) -> None:
+        headers = {"X-API-Key": api_key} if api_key else {}
+        self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        self._url = url
+        self._patience = patience
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._http.close()
+
+    def announce(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Json:
+        """Make a data set. Should the answer get lost and the call be repeated, an empty one is left over."""
+        body: dict[str, Any] = {"name": name} if name is not None else {}
+        if labels:
+            body["labels"] = dict(labels)
+        return self._call("POST", "/data", content=_encode(body))
+
+    def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
+        """Post one batch. It is repeated under one Idempotency-Key until it is acknowledged, once."""
+        return self._append(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+
+    def push(
+        self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
+    ) -> Iterator[Pushed]:
+        """Post all entries in batches of at most `batch_size`, telling after each what is acknowledged.
+
+        `keys` is the prefix of the batches' Idempotency-Keys: pushing the same entries again with the same
+        prefix and batch size adds nothing.
+        """
+        prefix = keys or str(uuid.uuid4())
+        done = Pushed(0, 0)
+        for batch in _batches(entries, batch_size):
+            answer = self._append(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
+            done = Pushed(done.entries + answer["accepted"], done.batches + 1)
+            yield done
+
+    def train(
+        self,
+        data_id: str,
+        *,
+        task: str | None = None,
+        parameters: Json | None = None,
+        expected_entries: int | None = None,
+    ) -> Json:
+        """Start the training, once: repeated tries of this call answer the same run."""
+        body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
+        content = _encode({name: value for name, value in body.items() if value is not None})
+        return self._call("POST", f"/train/{_segment(data_id)}", content=content, key=str(uuid.uuid4()))
+
+    def run(self, data_id: str) -> Json:
+        """The latest run."""
+        return self._call("GET", f"/train/{_segment(data_id)}")
+
+    def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
+        """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        pause = 0.05
+        while (run := self.run(data_id))["state"] in ("queued", "running"):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"After {timeout:g} s the run is still {run['state']}.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2)
+        return run
+
+    def archive(self, data_id: str) -> Json:
+        """Archive the data set's entries; repeating it changes nothing."""
+        return self._call("POST", f"/data/{_segment(data_id)}/archive")
+
+    def dataset(self, data_id: str) -> Json:
+        """One data set."""
+        return self._call("GET", f"/data/{_segment(data_id)}")
+
+    def events(self, data_id: str) -> Sequence[Json]:
+        """A data set's log."""
+        events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events")["events"]
+        return events
+
+    def datasets(self, *, state: str | None = None) -> Iterator[Json]:
+        """All data sets, newest first, page by page."""
+        token = None
+        while True:
+            given = {"state": state, "pageToken": token, "pageSize": 200}
+            query = {name: str(value) for name, value in given.items() if value is not None}
+            page = self._call("GET", "/data", query=query)
+            yield from page["datasets"]
+            token = page["nextPageToken"]
+            if token is None:
+                return
+
+    def _append(self, data_id: str, content: bytes, key: str | None) -> Json:
+        return self._call("POST", f"/data/{_segment(data_id)}", content=content, key=key or str(uuid.uuid4()))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        request = self._http.build_request(method, path, content=content, headers=headers, params=query)
+        again = stamina.retry_context(
+            on=lambda error: (
+                error.after if isinstance(error, _TryLater) else isinstance(error, httpx2.TransportError)
+            ),
+            attempts=None,
+            timeout=self._patience,
+            wait_initial=0.1,
+            wait_max=5,
+        )
+        try:
+            for attempt in again:
+                with attempt:
+                    return _answer(self._http.send(request))
+        except httpx2.TransportError as error:
+            raise Unreachable(f"No answer from {self._url}: {error}") from error
+        except _TryLater as error:
+            raise error.error from None
+        raise AssertionError("stamina ends with an answer or an exception")
+
+
+def _answer(response: httpx2.Response) -> Json:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if response.is_success and isinstance(body, dict):
+        return body
+    problem = body if isinstance(body, dict) else {}
+    detail = (
+        problem.get("detail") or f"HTTP {response.status_code}, not an answer of LogLeap's: is the URL right?"
+    )
+    error = ApiError(response.status_code, str(problem.get("code", "")), str(detail), problem)
+    if response.status_code in (429, 502, 503, 504):
+        after = response.headers.get("Retry-After", "")
+        raise _TryLater(error, float(after) if after.isdigit() else 1.0)
+    raise error
+
+
+def _batches(entries: Iterable[Json], size: int) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    length = 0
+    for entry in entries:
+        encoded = _encode(entry)
+        if batch and (len(batch) >= size or length + len(encoded) > _MAX_BATCH_BYTES):
+            yield batch
+            batch, length = [], 0
+        batch.append(encoded)
+        length += len(encoded) + 1
+    if batch:
+        yield batch
+
+
+def _encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _segment(data_id: str) -> str:
+    return quote(data_id, safe="")

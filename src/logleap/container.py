@@ -1,0 +1,114 @@
+"""The one place that puts the parts together."""
+
+import uuid
+from datetime import UTC, datetime
+
+from dependency_injector import containers, providers
+
+from logleap.backends import build_backend
+from logleap.settings import Settings, SettingsError
+from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.entries import AppendEntries
+from logleap.usecases.running import RunTraining
+from logleap.usecases.sweeping import FailDeadLetter, Sweep
+from logleap.usecases.training import ShowTraining, StartTraining
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A new UUID4, as text."""
+    return str(uuid.uuid4())
+
+
+class Container(containers.DeclarativeContainer):
+    """Settings in, use cases out. Everything is made once, when it is first asked for."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    backend = providers.ThreadSafeSingleton(build_backend, settings)
+    tasks = providers.ThreadSafeSingleton(load_tasks, settings.provided.training_task)
+    _now = providers.Object(utc_now)
+    _new_id = providers.Object(new_id)
+
+    announce_dataset = providers.ThreadSafeSingleton(
+        AnnounceDataset,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        now=_now,
+        new_id=_new_id,
+    )
+    show_datasets = providers.ThreadSafeSingleton(
+        ShowDatasets, datasets=backend.provided.datasets, ledger=backend.provided.ledger
+    )
+    append_entries = providers.ThreadSafeSingleton(
+        AppendEntries,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        now=_now,
+        new_id=_new_id,
+    )
+    archive_dataset = providers.ThreadSafeSingleton(
+        ArchiveDataset,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
+        now=_now,
+    )
+    start_training = providers.ThreadSafeSingleton(
+        StartTraining,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        queue=backend.provided.queue,
+        tasks=providers.Callable(tuple, tasks),
+        patience=settings.provided.patience,
+        now=_now,
+        new_id=_new_id,
+    )
+    show_training = providers.ThreadSafeSingleton(
+        ShowTraining, datasets=backend.provided.datasets, runs=backend.provided.runs
+    )
+    run_training = providers.ThreadSafeSingleton(
+        RunTraining,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
+        runs=backend.provided.runs,
+        tasks=tasks,
+        now=_now,
+        lease=settings.provided.lease,
+        patience=settings.provided.patience,
+        max_attempts=settings.provided.run_max_attempts,
+        grace=settings.provided.grace,
+    )
+    sweep = providers.ThreadSafeSingleton(
+        Sweep,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        queue=backend.provided.queue,
+        now=_now,
+        patience=settings.provided.patience,
+        max_attempts=settings.provided.run_max_attempts,
+    )
+    fail_dead_letter = providers.ThreadSafeSingleton(
+        FailDeadLetter, datasets=backend.provided.datasets, runs=backend.provided.runs, now=_now
+    )
+
+
+def build_container(settings: Settings) -> Container:
+    """A container with its backend opened and its tasks loaded. Raises SettingsError with one clear line."""
+    container = Container(settings=settings)
+    container.check_dependencies()
+    try:
+        container.tasks()
+    except TaskNotLoadable as error:
+        raise SettingsError(str(error)) from error
+    container.backend()
+    return container

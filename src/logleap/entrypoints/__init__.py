@@ -1,0 +1,1 @@
+"""What people and other programs call: HTTP, the worker, the command line."""

@@ -1,0 +1,21 @@
+"""The command line. Importing it is quick: each command imports what it needs when it runs."""
+
+import click
+
+from logleap.entrypoints.cli.calls import archive, push, status, train
+from logleap.entrypoints.cli.demo import demo
+from logleap.entrypoints.cli.service import serve, worker
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="logleap", message="%(prog)s %(version)s")
+def main() -> None:
+    """The training-data intake for models that find anomalies in logs.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no answer from the server,
+    4 still waiting when the time was up. Each setting is also LOGLEAP_… in the environment; flags win.
+    """
+
+
+for command in (serve, worker, demo, push, train, status, archive):
+    main.add_command(command)

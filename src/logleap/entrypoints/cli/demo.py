@@ -1,0 +1,122 @@
+"""`logleap demo`: the main job, end to end, against a real server process."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import click
+
+from logleap.entrypoints.cli import output
+
+_BATCH = 500
+_LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
+
+
+@click.command()
+@click.option("--backend", default="memory", show_default=True, metavar="memory|local|gcp")
+def demo(backend: str) -> None:
+    """Announce, upload, train and count the sample log over real HTTP; then stop and clean up."""
+    from logleap.client import Client
+    from logleap.sample import sample_log
+
+    say = _Steps()
+    with ExitStack() as running:
+        running.enter_context(output.call_endings())
+        if backend == "gcp":
+            _run("gcp", "setup")
+            say("logleap gcp setup made the BigQuery dataset, the topics and the subscriptions.")
+        url = running.enter_context(_server(backend))
+        say(f"A LogLeap server runs at {url}, backend {backend}.")
+        if backend == "gcp":
+            running.enter_context(_process("worker", "--backend", backend))
+            say("A worker runs as a process of its own.")
+        client = running.enter_context(Client(url))
+        log = sample_log()
+        batches = list(_batches(log))
+        entries = sum(map(len, batches))
+        say(f"The sample log {log.name} has {entries} entries; the first: {batches[0][0]['message']!r}")
+        data_id = client.announce("demo: sample log")["dataId"]
+        say(f"POST /data announced a data set: {data_id}")
+        for number, batch in enumerate(batches):
+            client.append(data_id, batch, key=f"demo-{number}")
+        say(f"POST /data/{data_id} uploaded {len(batches)} batches; each was acknowledged.")
+        repeated = client.append(data_id, batches[0], key="demo-0")
+        say(
+            f"The first batch was sent once more, as after a lost answer: replayed is {repeated['replayed']}."
+        )
+        started = client.train(data_id, expected_entries=entries)
+        say(f"POST /train/{data_id} started run {started['runId']}; its message is on the queue.")
+        run = client.wait(data_id, timeout=120)
+        say(f"The worker took the message and ran {run['task']}: the run has {run['state']}.")
+        if backend != "memory":
+            archive = client.archive(data_id)["archive"]
+            say(f"POST /data/{data_id}/archive moved {archive['entries']} entries to {archive['url']}")
+        click.echo("    The data set's log:")
+        for event in client.events(data_id):
+            click.echo(f"      {event['at'][11:23]}  {event['detail']}")
+    counted = run.get("result", {}).get("entries")
+    if counted != entries:
+        output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
+    click.echo(f"Counted lines: {counted}")
+
+
+class _Steps:
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def __call__(self, text: str) -> None:
+        click.echo(f"{next(self._numbers):>2}. {text}")
+
+
+def _batches(log: Any) -> Iterator[list[dict[str, object]]]:
+    from logleap.logfiles import read_log
+
+    with log.open("rb") as stream:
+        entries = (entry.to_json() for entry in read_log(stream, name=log.name))
+        while batch := list(itertools.islice(entries, _BATCH)):
+            yield batch
+
+
+@contextmanager
+def _server(backend: str) -> Iterator[str]:
+    """A server process on a free port, and its URL."""
+    with _process("serve", "--backend", backend, "--port", "0") as process:
+        assert process.stdout is not None  # noqa: S101 -- for mypy
+        for line in process.stdout:
+            if " listens on " in line:
+                yield line.split(" listens on ")[1].split()[0]
+                return
+        output.finish("the server did not start", process.wait() or output.FAILED)
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A `logleap` process that is stopped at the end. What it has to complain about goes to stderr."""
+    process = subprocess.Popen(  # noqa: S603
+        [*_LOGLEAP, *arguments], stdout=subprocess.PIPE, text=True, env=_environment()
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None  # noqa: S101 -- for mypy
+        process.stdout.close()
+
+
+def _run(*arguments: str) -> None:
+    """Run `logleap` to its end."""
+    done = subprocess.run(  # noqa: S603
+        [*_LOGLEAP, *arguments], capture_output=True, text=True, env=_environment(), check=False
+    )
+    if done.returncode != 0:
+        output.finish(f"logleap {' '.join(arguments)}:\n{done.stdout}{done.stderr}", output.FAILED)
+
+
+def _environment() -> dict[str, str]:
+    # The demo's server listens on loopback, for the length of the demo, and serves a sample.
+    return {"LOGLEAP_AUTH": "none", "LOGLEAP_LOG_LEVEL": "error", **os.environ}

@@ -1,0 +1,77 @@
+"""What commands print, and how they end."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import click
+
+FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
+
+
+def finish(message: str, code: int) -> NoReturn:
+    """End the command with a message on stderr."""
+    click.echo(f"logleap: {message}", err=True)
+    sys.exit(code)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def endings() -> Iterator[None]:
+    """Turn what a command may meet into a line on stderr and an exit code."""
+    from logleap.settings import SettingsError
+
+    try:
+        yield
+    except SettingsError as error:
+        finish(str(error), USAGE)
+
+
+@contextlib.contextmanager
+def call_endings() -> Iterator[None]:
+    """The same for the commands that call a server."""
+    from logleap.client import ApiError, Unreachable
+
+    try:
+        yield
+    except ApiError as error:
+        finish(_refusal(str(error), error.problem), FAILED)
+    except Unreachable as error:
+        finish(f"{error} (start a server with: logleap serve)", NO_ANSWER)
+    except TimeoutError as error:
+        finish(str(error), TIMED_OUT)
+
+
+def _refusal(detail: str, problem: Mapping[str, Any]) -> str:
+    named = [
+        f"\n  entry {error.get('index')}"
+        + (f", {error['field']}" if "field" in error else "")
+        + f": {error.get('detail')}"
+        for error in problem.get("errors", [])[:10]
+    ]
+    return detail + "".join(named)
+
+
+def describe_run(run: Mapping[str, Any]) -> str:
+    """A run in a line."""
+    line = f"run {run['runId']} of {run['task']} on {run['entries']} entries: {run['state']}"
+    if "result" in run:
+        return f"{line}, result {json.dumps(run['result'], ensure_ascii=False)}"
+    if "error" in run:
+        return f"{line}, {run['error']['code']}: {run['error']['detail']}"
+    return line
+
+
+def describe_dataset(dataset: Mapping[str, Any]) -> str:
+    """A data set in a line."""
+    name = f"  {dataset['name']}" if dataset["name"] else ""
+    return (
+        f"{dataset['dataId']}  {dataset['state']:<9}  {dataset['entries']:>9} entries"
+        f"  {dataset['createdAt'][:19]}Z{name}"
+    )

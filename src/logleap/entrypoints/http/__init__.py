@@ -1,0 +1,1 @@
+"""The HTTP API: Flask routes over the use cases."""

@@ -1,0 +1,219 @@
+"""From JSON text to entries: many at once where that is sure to be exact, else one by one."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from logleap.domain.entries import Entry
+from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span, has_lone_surrogate
+from logleap.entrypoints.http.timestamps import EXAMPLE, BadTimestamp, parse_timestamp, parse_timestamps
+
+MAX_CONTEXT_DEPTH = 100  # arrays and objects in one another: more is no data, and breaks who reads it later
+
+_FIELDS = ("timestamp", "message", "context")
+
+
+class Unfit(Exception):
+    """One entry that cannot be taken: a stable code, what is wrong and what to do, and the field."""
+
+    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.field = field
+
+
+class _Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    timestamp: str
+    message: Annotated[str, msgspec.Meta(min_length=1)]
+    context: msgspec.Raw = msgspec.Raw()
+
+
+class _Ready(msgspec.Struct, gc=False):
+    timestamp: datetime
+    message: str
+    context: str | None
+
+
+class _Wrapper(msgspec.Struct, forbid_unknown_fields=True):
+    entries: msgspec.Raw
+
+
+_decode_wire = msgspec.json.Decoder(_Wire).decode
+_decode_wires = msgspec.json.Decoder(list[_Wire]).decode
+_decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
+_decode_string = msgspec.json.Decoder(str).decode
+
+_CLOSER_LOOK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadTimestamp, Unfit)
+_ESCAPED_LETTER = re.compile(rb"\\u00[67]")
+
+
+def decode_array(data: bytes, largest: int) -> list[Entry] | None:
+    """The entries of a JSON array, or of the array in `{"entries": […]}`.
+
+    None unless it is sure that all are right and none has more than `largest` bytes: then `data` needs a
+    closer look, entry by entry.
+    """
+    try:
+        data.decode()  # msgspec does not look into raw values
+        if data.lstrip()[:1] == b"{":
+            if data.count(b'"entries"') != 1 or _ESCAPED_LETTER.search(data):
+                return None
+            data = bytes(_decode_wrapper(data).entries)
+        if len(data) > largest and max(map(len, _decode_raws(data)), default=0) > largest:
+            return None
+        return _entries(_decode_wires(data), data)
+    except _CLOSER_LOOK:
+        return None
+
+
+def decode_lines(lines: Sequence[bytes], data: bytes) -> list[Entry] | None:
+    """The entries of `lines`, which together are `data`. None: they need a closer look, line by line."""
+    try:
+        data.decode()
+        return _entries([_decode_wire(line) for line in lines], data)
+    except _CLOSER_LOOK:
+        return None
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The entry of one JSON text. Raises Unfit."""
+    entries = decode_lines([data], data)
+    return entries[0] if entries else decode_entry_exactly(data)
+
+
+def _entries(wires: Sequence[_Wire], data: bytes) -> list[Entry] | None:
+    """What `wires`, decoded from `data`, are; None if a field may be given twice, which msgspec hides."""
+    if b"\\" in data and _ESCAPED_LETTER.search(data):
+        return None  # a field's name may be escaped
+    raws = [str(wire.context, "utf-8") for wire in wires] if b'"context"' in data else [""] * len(wires)
+    for name, times in zip(_FIELDS, (len(wires), len(wires), len(wires) - raws.count("")), strict=True):
+        quoted = f'"{name}"'
+        found = data.count(quoted.encode())
+        # Names within contexts don't matter.
+        if found != times and found != times + sum(raw.count(quoted) for raw in raws):
+            return None
+    timestamps = parse_timestamps([wire.timestamp for wire in wires])
+    messages = [wire.message for wire in wires]
+    contexts = [_context(raw) if raw else None for raw in raws]
+    # msgspec fills a frozen dataclass in half the time that its constructor takes.
+    return msgspec.convert(
+        list(map(_Ready, timestamps, messages, contexts)), list[Entry], from_attributes=True
+    )
+
+
+def _context(raw: str) -> str | None:
+    if raw[0] == '"':
+        return _decode_string(raw)
+    if raw == "null":
+        return None
+    if len(raw) > MAX_CONTEXT_DEPTH and raw.count("[") + raw.count("{") > MAX_CONTEXT_DEPTH:
+        _check_depth(JsonWalk(raw.encode()).value())
+    return raw
+
+
+def decode_entry_exactly(data: bytes) -> Entry:
+    """The same as `decode_entry`, by the slow way that finds out what is wrong."""
+    fields: dict[str, Span] = {}
+    repeated: list[str] = []
+    unknown: list[str] = []
+    for name, span in _members(data):
+        if name not in _FIELDS:
+            unknown.append(name)
+        elif name in fields:
+            repeated.append(name)
+        else:
+            fields[name] = span
+    if unknown:
+        shown = ", ".join(_shown(name) for name in unknown[:5]) + (", …" if len(unknown) > 5 else "")
+        raise Unfit(
+            "FIELD_UNKNOWN",
+            f"An entry has no field {shown}. It has timestamp, message and context: "
+            "what else there is to tell belongs into context.",
+            unknown[0][:100],
+        )
+    if repeated:
+        raise Unfit("FIELD_REPEATED", f"{repeated[0]} is given more than once. Give it once.", repeated[0])
+    try:
+        timestamp = parse_timestamp(_string(data, fields, "timestamp"))
+    except BadTimestamp as bad:
+        raise Unfit(bad.code, str(bad), "timestamp") from None
+    message = _string(data, fields, "message")
+    if not message:
+        raise Unfit("MESSAGE_EMPTY", "message is empty. Give it a text, or leave the entry out.", "message")
+    if "context" not in fields:
+        return Entry(timestamp, message)
+    _check_depth(fields["context"])
+    return Entry(timestamp, message, _context(_well_formed(data, fields["context"], "context").decode()))
+
+
+def _members(data: bytes) -> list[tuple[str, Span]]:
+    """The fields of the object that `data` is."""
+    try:
+        data.decode()
+        walk = JsonWalk(data)
+        kind = walk.upcoming()
+        members = list(walk.members()) if kind == b"{" else [(b"", walk.value())]
+        walk.finish()
+    except UnicodeDecodeError as error:
+        detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
+        raise Unfit("NOT_UTF8", detail) from None
+    except Malformed as error:
+        detail = (
+            f"The line is not JSON: at its byte {error.position + 1}, {error}. Send a whole entry a line."
+        )
+        raise Unfit("JSON_MALFORMED", detail) from None
+    if kind != b"{":
+        example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
+        this = _shown(data.decode().strip())
+        raise Unfit(
+            "ENTRY_NOT_AN_OBJECT", f"An entry is a JSON object such as {example}, but this is {this}."
+        )
+    return [(_name(name), span) for name, span in members]
+
+
+def _name(raw: bytes) -> str:
+    return raw[1:-1].decode() if has_lone_surrogate(raw) else _decode_string(raw)
+
+
+def _string(data: bytes, fields: dict[str, Span], field: str) -> str:
+    example = f" A right one: {EXAMPLE!r}." if field == "timestamp" else ""
+    if field not in fields:
+        raise Unfit(f"{field.upper()}_MISSING", f"The entry has no {field}. Add it.{example}", field)
+    raw = _well_formed(data, fields[field], field)
+    if raw[:1] != b'"':
+        raise Unfit(
+            f"{field.upper()}_NOT_A_STRING",
+            f"{field} is {_shown(raw.decode())}, but must be a JSON string.{example}",
+            field,
+        )
+    return _decode_string(raw)
+
+
+def _well_formed(data: bytes, span: Span, field: str) -> bytes:
+    raw = data[span.start : span.end]
+    if has_lone_surrogate(raw):
+        raise Unfit(
+            "SURROGATE_UNPAIRED",
+            rf"{field} holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
+            field,
+        )
+    return raw
+
+
+def _check_depth(context: Span) -> None:
+    if context.depth > MAX_CONTEXT_DEPTH:
+        raise Unfit(
+            "CONTEXT_TOO_DEEP",
+            f"context nests {context.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH} "
+            "are taken. Send it as a string that holds the JSON.",
+            "context",
+        )
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

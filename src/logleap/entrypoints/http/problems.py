@@ -1,0 +1,140 @@
+"""Every refusal and failure as application/problem+json (RFC 9457)."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g, json
+from werkzeug.exceptions import HTTPException
+
+from logleap.domain import errors
+from logleap.domain.errors import EntriesRefused, EntryError, Refusal
+from logleap.entrypoints.http.body import BodyRefused
+from logleap.ports.errors import CountMismatch, Unavailable
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = 2  # seconds, told with every 503
+
+_STATUS: Mapping[type[Refusal], int] = {
+    errors.DatasetNotFound: 404,
+    errors.RunNotFound: 404,
+    errors.ActionRefused: 409,
+    errors.DatasetEmpty: 409,
+    errors.RunInProgress: 409,
+    errors.EntryCountDiffers: 412,
+    errors.TaskUnknown: 422,
+    errors.KeyReused: 422,
+    errors.BatchEmpty: 422,
+    errors.EntriesRefused: 422,
+}
+
+
+class RequestRefused(Exception):
+    """Something about the request, other than its body, is wrong."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> Response:
+    """A problem response; `members` are further fields of the body."""
+    g.problem_code = code
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "requestId": g.request_id,
+        **members,
+    }
+    response = Response(json.dumps(body), status=status, content_type="application/problem+json")
+    response.headers.update(dict(headers or {}))
+    return response
+
+
+def _entry_error(error: EntryError) -> dict[str, Any]:
+    members = {
+        "index": error.index,
+        "line": error.line,
+        "field": error.field,
+        "code": error.code,
+        "detail": error.detail,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _refusal(refusal: Refusal) -> Response:
+    status = _STATUS[type(refusal)]
+    if isinstance(refusal, EntriesRefused):
+        named = [_entry_error(error) for error in refusal.errors]
+        return problem(status, refusal.code, str(refusal), errors=named, errorsTotal=refusal.total)
+    return problem(status, refusal.code, str(refusal))
+
+
+def _request_refused(refused: RequestRefused) -> Response:
+    return problem(refused.status, refused.code, str(refused), headers=refused.headers)
+
+
+def _body_refused(refused: BodyRefused) -> Response:
+    return problem(refused.status, refused.code, str(refused))
+
+
+def _unavailable(error: Unavailable) -> Response:
+    log.warning("unavailable: %s", error)
+    return problem(
+        503,
+        "UNAVAILABLE",
+        f"The backend cannot answer now ({error}). It is not known whether the request took effect: "
+        "repeat it, with the same Idempotency-Key if it has one.",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+def _count_mismatch(error: CountMismatch) -> Response:
+    log.error("request %s: %s", g.request_id, error)
+    return problem(500, "COUNT_MISMATCH", f"{error} Nothing was changed; the operator has to look into it.")
+
+
+def _http_exception(error: HTTPException) -> Response:
+    response = error.get_response()
+    status = response.status_code
+    code = HTTPStatus(status).name
+    detail = error.description or HTTPStatus(status).phrase
+    headers = {}
+    if "Allow" in response.headers:
+        headers["Allow"] = response.headers["Allow"]
+        detail = f"This path answers {headers['Allow']} only."
+    elif status == 404:
+        detail = "There is nothing here. The calls are POST /data, /data/{dataId} and /train/{dataId}."
+    return problem(status, code, detail, headers=headers)
+
+
+def _bug(error: Exception) -> Response:
+    log.error("request %s failed", g.request_id, exc_info=error)
+    return problem(
+        500, "INTERNAL_ERROR", "LogLeap failed at this request. Its log tells more under this requestId."
+    )
+
+
+def register(app: Flask) -> None:
+    """Answer every exception as a problem."""
+    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(RequestRefused, _request_refused)
+    app.register_error_handler(BodyRefused, _body_refused)
+    app.register_error_handler(Unavailable, _unavailable)
+    app.register_error_handler(CountMismatch, _count_mismatch)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _bug)

@@ -1,0 +1,127 @@
+"""The server: waitress over the WSGI app, in this process.
+
+waitress takes a request's body in whole, into memory or a temporary file, before a thread is given to it:
+slow clients hold no thread, and a body that is cut off on its way never reaches the app.
+"""
+
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask
+
+from logleap.settings import SettingsError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_LOOK = 0.2  # seconds between two looks at whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where to listen (port 0: any free one), with how many threads, and the largest body taken (bytes)."""
+
+    host: str
+    port: int
+    threads: int
+    body_limit: int
+    grace: float
+
+
+class _ProblemTask(ErrorTask):
+    """What waitress itself refuses, as problem+json."""
+
+    def execute(self) -> None:
+        error = self.request.error  # type: ignore[attr-defined]
+        body = {
+            "type": "about:blank",
+            "title": HTTPStatus(error.code).phrase,
+            "status": error.code,
+            "code": _CODES.get(error.code, HTTPStatus(error.code).name),
+            "detail": f"The request was refused before it was read whole: {error.body}.",
+            "requestId": str(uuid.uuid4()),
+        }
+        content = json.dumps(body).encode()
+        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
+        self.response_headers = [
+            ("Content-Type", "application/problem+json"),
+            ("X-Request-Id", str(body["requestId"])),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(content)
+        self.write(content)
+
+
+_CODES: Mapping[int, str] = {400: "REQUEST_MALFORMED", 413: "BODY_TOO_LARGE", 431: "HEADERS_TOO_LARGE"}
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _ProblemTask
+
+
+def serve(
+    app: "WSGIApplication",
+    options: ServerOptions,
+    *,
+    stop: threading.Event,
+    listening: Callable[[str], None],
+) -> None:
+    """Answer requests until `stop` is set, then finish those under way (at most `grace` seconds).
+
+    Calls `listening` with the URL once connections are taken. Raises SettingsError if it can't listen there.
+    """
+    try:
+        listener = socket.create_server(
+            (options.host, options.port), family=_family(options.host), backlog=1024
+        )
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"LOGLEAP_HOST is {options.host!r}, LOGLEAP_PORT is {options.port}: cannot listen there: {error}."
+        ) from error
+    connections: dict[int, Any] = {}
+    # Any: the stubs take active_channels for a channel, and know no server made of a ready socket.
+    server: Any = create_server(
+        app,
+        map=connections,
+        sockets=[listener],
+        threads=options.threads,
+        ident="",
+        clear_untrusted_proxy_headers=True,
+        max_request_body_size=options.body_limit,
+        connection_limit=1000,
+    )
+    server.channel_class = _Channel
+    try:
+        listening(f"http://{_in_url(server.effective_host)}:{server.effective_port}")
+        while not stop.is_set():
+            server.asyncore.loop(timeout=_LOOK, map=connections, use_poll=True, count=1)
+        server.accepting = False
+        server.del_channel()
+        server.socket.close()
+        deadline = time.monotonic() + options.grace
+        while _busy(server.active_channels) and time.monotonic() < deadline:
+            server.asyncore.loop(timeout=0.02, map=connections, use_poll=True, count=1)
+    finally:
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+        server.asyncore.close_all(connections)
+
+
+def _busy(channels: Mapping[int, HTTPChannel]) -> bool:
+    return any(channel.requests or channel.total_outbufs_len for channel in channels.values())
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,243 @@
+"""What `POST /data/{dataId}` may carry: JSON or NDJSON, read into entries, with every bad one named."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from flask import Request
+
+from logleap.domain.entries import Entry
+from logleap.domain.errors import EntriesRefused, EntryError
+from logleap.entrypoints.http.body import Body, BodyRefused
+from logleap.entrypoints.http.decoding import Unfit, decode_array, decode_entry, decode_lines
+from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span
+from logleap.usecases.entries import EntrySource
+
+JSON_TYPES = ("application/json",)
+NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+
+_BLOCK = 1 << 20  # bytes of NDJSON that become one list of entries
+_NAMED = 100  # bad entries
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n"
+
+_Chunks = Iterator[list[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that is taken: bytes of an inflated body, bytes of one entry's JSON, entries of a JSON body.
+
+    They are LogLeap's own; what is above is refused with 413, never cut.
+    """
+
+    json_bytes: int = 10 << 20
+    ndjson_bytes: int = 1 << 30
+    entry_bytes: int = 1 << 20
+    json_entries: int = 50_000
+
+
+def entry_source(request: Request, limits: Limits) -> EntrySource:
+    """The entries in the body of `request`, to be iterated once.
+
+    JSON comes as one list: an entry, an array of entries, or `{"entries": […]}`. NDJSON has one entry a line,
+    with blank lines skipped, and comes in lists of about 1 MiB; once an entry is bad no more lists come, but
+    all is read to name every bad one. A byte order mark at the beginning is skipped.
+    Raises BodyRefused for what is wrong with the whole, here and while iterating, EntriesRefused after that.
+    """
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise BodyRefused(
+            415, "UNSUPPORTED_CHARSET", f"charset {charset[:40]!r} is not supported. Send UTF-8."
+        )
+    if request.mimetype in JSON_TYPES:
+        return _Source(Body(request, limits.json_bytes), limits, _json)
+    if request.mimetype in NDJSON_TYPES:
+        return _Source(Body(request, limits.ndjson_bytes), limits, _ndjson)
+    said = (
+        f"Content-Type {request.mimetype[:80]!r} is not supported" if request.mimetype else "No Content-Type"
+    )
+    raise BodyRefused(
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        f"{said}. Use application/json, or application/x-ndjson for one entry a line.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    body: Body
+    limits: Limits
+    read: Callable[[Body, Limits], _Chunks]
+
+    def __iter__(self) -> _Chunks:
+        return self.read(self.body, self.limits)
+
+    @property
+    def sha256(self) -> str:
+        return self.body.sha256
+
+
+class _BadEntries:
+    def __init__(self) -> None:
+        self._named: list[EntryError] = []
+        self.total = 0
+
+    def add(self, unfit: Unfit, index: int, line: int | None = None) -> None:
+        self.total += 1
+        if len(self._named) < _NAMED:
+            self._named.append(EntryError(index, unfit.code, unfit.detail, unfit.field, line))
+
+    def refuse(self) -> None:
+        if self.total:
+            raise EntriesRefused(self._named, self.total)
+
+
+def _json(body: Body, limits: Limits) -> _Chunks:
+    data = body.read().removeprefix(_BOM)
+    entries = decode_array(data, limits.entry_bytes)
+    if entries is None or len(entries) > limits.json_entries:
+        entries = _one_by_one(data, limits)
+    if entries:
+        yield entries
+
+
+def _one_by_one(data: bytes, limits: Limits) -> list[Entry]:
+    entries: list[Entry] = []
+    bad = _BadEntries()
+    try:
+        data.decode()
+        for index, span in enumerate(_spans(data)):
+            if index == limits.json_entries:
+                raise _too_many(limits.json_entries)
+            if span.end - span.start > limits.entry_bytes:
+                raise _entry_too_large(limits.entry_bytes, f"The entry with index {index}")
+            try:
+                entries.append(decode_entry(data[span.start : span.end]))
+            except Unfit as unfit:
+                bad.add(unfit, index)
+    except UnicodeDecodeError as error:
+        detail = f"The body is not UTF-8: {_place(data, error.start)} is wrong. Send it in UTF-8."
+        raise BodyRefused(400, "BODY_NOT_UTF8", detail) from None
+    except Malformed as error:
+        hint = " For one entry a line, use Content-Type application/x-ndjson." if error.trailing else ""
+        detail = f"The body is not JSON: at {_place(data, error.position)}, {error}.{hint}"
+        raise BodyRefused(400, "JSON_MALFORMED", detail) from None
+    bad.refuse()
+    return entries
+
+
+def _spans(data: bytes) -> Iterator[Span]:
+    """Where the entries of a JSON body stand. Raises Malformed or BodyRefused."""
+    walk = JsonWalk(data)
+    kind = walk.upcoming()
+    if not kind:
+        raise BodyRefused(400, "BODY_EMPTY", "The body is empty. Send at least one entry.")
+    if kind == b"[":
+        yield from walk.items()
+        walk.finish()
+        return
+    if kind == b"{":
+        members = list(JsonWalk(data).members())
+        whole = walk.value()
+        walk.finish()
+        wrapped = [span for name, span in members if json.loads(name) == "entries"]
+        if not wrapped:
+            yield whole
+            return
+        if len(members) == 1 and data[wrapped[0].start] == ord("["):
+            yield from JsonWalk(data, wrapped[0].start).items()
+            return
+    else:
+        walk.value()
+        walk.finish()
+    raise BodyRefused(
+        422,
+        "BODY_NOT_ENTRIES",
+        'The body must be one entry, an array of entries, or {"entries": […]} without any other field.',
+    )
+
+
+def _ndjson(body: Body, limits: Limits) -> _Chunks:
+    bad = _BadEntries()
+    index = 0
+    number = 1  # of the line
+    for block in _blocks(body, limits.entry_bytes):
+        lines = block.split(b"\n")
+        _check_lines(lines, limits.entry_bytes, index, number)
+        filled = [line for line in lines if line.strip(_BLANKS)]
+        entries = decode_lines(filled, block)
+        if entries is None:
+            entries = _line_by_line(lines, index, number, bad)
+        if entries and not bad.total:
+            yield entries
+        index += len(filled)
+        number += len(lines) - 1
+    bad.refuse()
+
+
+def _line_by_line(lines: list[bytes], index: int, number: int, bad: _BadEntries) -> list[Entry]:
+    entries = []
+    for at, line in enumerate(lines, number):
+        if not line.strip(_BLANKS):
+            continue
+        try:
+            entries.append(decode_entry(line))
+        except Unfit as unfit:
+            bad.add(unfit, index, at)
+        index += 1
+    return entries
+
+
+def _blocks(pieces: Iterable[bytes], largest: int) -> Iterator[bytes]:
+    """Whole lines, about 1 MiB at a time; of a line with more than `largest` bytes perhaps the beginning."""
+    pending = bytearray()
+    searched = 0
+    first = True
+    for piece in pieces:
+        pending += piece
+        if len(pending) < _BLOCK:
+            continue
+        end = pending.rfind(b"\n", searched) + 1
+        searched = len(pending)
+        if not end and len(pending) > len(_BOM) + largest + 1:
+            end = len(pending)  # too long a line, even if it ends right here with "\r\n"
+        if end:
+            yield bytes(pending[:end]).removeprefix(_BOM if first else b"")
+            first = False
+            del pending[:end]
+            searched = 0
+    yield bytes(pending).removeprefix(_BOM if first else b"")
+
+
+def _check_lines(lines: list[bytes], largest: int, index: int, number: int) -> None:
+    if max(map(len, lines)) <= largest:
+        return
+    for at, line in enumerate(lines, number):
+        if len(line.removesuffix(b"\r")) > largest:
+            raise _entry_too_large(largest, f"Line {at}, the entry with index {index},")
+        index += bool(line.strip(_BLANKS))
+
+
+def _entry_too_large(largest: int, which: str) -> BodyRefused:
+    return BodyRefused(
+        413,
+        "ENTRY_TOO_LARGE",
+        f"{which} has more than {largest} bytes, the limit for one entry. Nothing was stored: shorten it, "
+        "or split it, and send the whole request again.",
+    )
+
+
+def _too_many(most: int) -> BodyRefused:
+    return BodyRefused(
+        413,
+        "TOO_MANY_ENTRIES",
+        f"The body has more than {most} entries, the limit for application/json. Split it into several "
+        "requests, or send it as application/x-ndjson.",
+    )
+
+
+def _place(data: bytes, position: int) -> str:
+    line = data.count(b"\n", 0, position) + 1
+    column = len(data[data.rfind(b"\n", 0, position) + 1 : position].decode()) + 1
+    return f"byte {position + 1} (line {line}, column {column})"

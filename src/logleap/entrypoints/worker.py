@@ -1,0 +1,85 @@
+"""The worker: takes messages from the queue, runs the training, sweeps now and then."""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.training import Delivery, TrainingQueue
+from logleap.usecases.running import Outcome, RunTraining, Verdict
+from logleap.usecases.sweeping import FailDeadLetter, Sweep
+
+log = logging.getLogger(__name__)
+
+_WAIT = 1.0  # seconds for a message, before the next look at whether to stop
+_PAUSE = 2.0  # seconds after the backend was unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Runs trainings one after the other until told to stop; sweeps every `sweep_interval` seconds.
+
+    `hold` is how long (seconds) a message is kept with each renewal of the run's lease.
+    """
+
+    queue: TrainingQueue
+    run_training: RunTraining
+    sweep: Sweep
+    fail_dead_letter: FailDeadLetter
+    hold: float
+    sweep_interval: float
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. A task at work then is finished or handed back within its grace time."""
+        sweeper = threading.Thread(target=self._sweep_until, args=(stop,), name="sweeper", daemon=True)
+        sweeper.start()
+        while not stop.is_set():
+            try:
+                delivery = self.queue.receive(_WAIT)
+                if delivery is not None:
+                    self._handle(delivery, stop)
+            except Unavailable as error:
+                log.warning("unavailable, trying again in %s s: %s", _PAUSE, error)
+                stop.wait(_PAUSE)
+        sweeper.join(timeout=5)
+
+    def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
+        verdict = self.run_training(
+            delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stop.is_set
+        )
+        settle(delivery, verdict)
+
+    def _sweep_until(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.sweep_once()
+            except Unavailable as error:
+                log.warning("sweep put off: %s", error)
+            stop.wait(self.sweep_interval)
+
+    def sweep_once(self) -> None:
+        """Publish what was left behind, and settle the dead letters that wait. Raises Unavailable."""
+        swept = self.sweep()
+        if swept.published or swept.failed:
+            log.info("swept: %d published, %d failed", swept.published, swept.failed)
+        while (letter := self.queue.receive_dead(0.0)) is not None:
+            try:
+                outcome = self.fail_dead_letter(letter.body)
+            except Conflict:
+                letter.nack()
+                return
+            log.warning("dead letter: %s", outcome)
+            letter.ack()
+
+
+def settle(delivery: Delivery, verdict: Verdict) -> None:
+    """Do with a message what the verdict says."""
+    if verdict.outcome is Outcome.DONE:
+        log.info("message done: %s", verdict.reason)
+        delivery.ack()
+    elif verdict.outcome is Outcome.RETRY:
+        log.warning("message comes again: %s", verdict.reason)
+        delivery.nack(verdict.delay)
+    else:
+        log.error("message to the dead letters: %s", verdict.reason)
+        delivery.reject(verdict.reason)

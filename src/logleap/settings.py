@@ -1,0 +1,157 @@
+"""All settings, each also an environment variable `LOGLEAP_…`; what the command line says wins."""
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PREFIX = "LOGLEAP_"
+_CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
+
+MIB = 1 << 20
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The text is one line: the setting, its value, what is allowed."""
+
+
+class ApiKey(NamedTuple):
+    """A key that opens an owner's data sets; `sha256` is the hex digest of its secret."""
+
+    key_id: str
+    owner: str
+    sha256: str
+
+
+def _api_keys(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    keys = []
+    for number, item in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
+        match = re.fullmatch(r"([A-Za-z0-9_-]{1,64}):([^:,]{1,128}):([0-9a-f]{64})", item)
+        if match is None:
+            raise ValueError(f"key {number} is not keyId:owner:sha256 (64 hex digits, lower case)")
+        keys.append(ApiKey(*match.groups()))
+    if len({key.key_id for key in keys}) < len(keys):
+        raise ValueError("each keyId may stand there once")
+    return tuple(keys)
+
+
+class Settings(BaseSettings):
+    """What can be set. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    backend: Literal["memory", "local", "gcp"] = "memory"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    data_dir: Path = Path("logleap-data")
+    worker: bool = True
+    threads: Annotated[int, Field(ge=1, le=256)] = 8
+
+    auth: Literal["keys", "none"] | None = None
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
+
+    json_body_limit: Annotated[int, Field(ge=1)] = 10 * MIB
+    ndjson_body_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
+    entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = MIB
+    json_entries_limit: Annotated[int, Field(ge=1)] = 50_000
+
+    training_task: str = "count-entries"
+    run_lease: Annotated[float, Field(ge=0.1, le=600)] = 30.0
+    run_patience: Annotated[float, Field(ge=0.1)] = 600.0
+    run_max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    stop_grace: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    sweep_interval: Annotated[float, Field(ge=0.05)] = 30.0
+
+    archive_url: Annotated[str | None, Field(pattern=r"^(file:///|gs://[^/]+)")] = None
+    gcp_project: str | None = None
+    firestore_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "logleap"
+    bigquery_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")] = "logleap"
+    bigquery_location: str = "US"
+    bigquery_layout: Literal["table-per-dataset", "shared-table"] = "table-per-dataset"
+    bigquery_writer: Literal["storage-write", "streaming-insert"] = "storage-write"
+    pubsub_topic: str = "logleap-training"
+    pubsub_subscription: str = "logleap-worker"
+
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def archive_to(self) -> str:
+        """Where archives go: `archive_url`, or a folder in `data_dir`."""
+        return self.archive_url or (self.data_dir.absolute() / "archive").as_uri()
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claimed run is the worker's without a renewal."""
+        return timedelta(seconds=self.run_lease)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a queued run waits before its message counts as lost."""
+        return timedelta(seconds=self.run_patience)
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a task may go on after the worker was told to stop."""
+        return timedelta(seconds=self.stop_grace)
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether callers must show a key. Raises SettingsError where that is left open but matters."""
+        if self.auth is not None or self.api_keys:
+            if self.auth == "keys" and not self.api_keys:
+                raise SettingsError(
+                    "LOGLEAP_AUTH is 'keys', but LOGLEAP_API_KEYS holds none: set keyId:owner:sha256,…"
+                )
+            return self.auth != "none"
+        if self.backend == "gcp" or not _is_loopback(self.host):
+            raise SettingsError(
+                f"Without keys, backend {self.backend!r} on {self.host!r} would let anyone in: set "
+                "LOGLEAP_API_KEYS to keyId:owner:sha256,…, or LOGLEAP_AUTH=none if something else guards it."
+            )
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of flags (None counts as not given), environment and defaults.
+
+    Raises SettingsError for the first thing that is wrong.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    known = {_PREFIX + name.upper() for name in Settings.model_fields} | _CLIENT_VARIABLES
+    for variable in sorted(os.environ):
+        if variable.startswith(_PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            raise SettingsError(f"{variable} is no setting." + (f" Do you mean {close[0]}?" if close else ""))
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_in_one_line(error, given)) from None
+
+
+def _in_one_line(error: ValidationError, given: Mapping[str, Any]) -> str:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    variable = _PREFIX + name.upper()
+    said = given.get(name, os.environ.get(variable))
+    # Keys are only hashes, but a secret put there by mistake must not show.
+    value = "" if name == "api_keys" else f" is {str(said)!r}"
+    return f"{variable}{value}: {first['msg'].removeprefix('Value error, ')}."

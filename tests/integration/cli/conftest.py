@@ -1,0 +1,84 @@
+"""`logleap` as a process of its own, as a user runs it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "logleap.entrypoints.cli"]
+
+
+def environment(**variables: str) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
+    return {**kept, **variables}
+
+
+@pytest.fixture(scope="session")
+def logleap() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `logleap` with arguments, to its end."""
+
+    def run(
+        *arguments: str, stdin: bytes | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+            env=environment(**variables),
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run
+
+
+@dataclass
+class ServerProcess:
+    url: str
+    process: subprocess.Popen[str]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def _serving(arguments: Sequence[str] = (), **variables: str) -> Iterator[ServerProcess]:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--backend", "memory", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(**variables),
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert " listens on " in line
+        yield ServerProcess(line.split(" listens on ")[1].split()[0], process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=30)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., contextlib.AbstractContextManager[ServerProcess]]:
+    """Starts server processes; a context manager."""
+    return _serving
+
+
+@pytest.fixture(scope="module")
+def url(serving: Any) -> Iterator[str]:
+    with serving() as server:
+        yield server.url

@@ -1,0 +1,175 @@
+"""The command line, against a real server process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOG = """\
+2026-03-02 06:00:00,001 INFO started
+2026-03-02 06:00:01,002 ERROR failed
+Traceback: something
+  at line 3
+2026-03-02 06:00:02,003 INFO grüße
+"""
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Path:
+    path = tmp_path / "app.log"
+    path.write_text(LOG, encoding="utf-8")
+    return path
+
+
+def test_the_demo_runs_the_main_job_and_counts_all_lines(logleap: Any) -> None:
+    done = logleap("demo")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "Counted lines: 5632"
+    assert "replayed is True" in done.stdout
+
+
+def test_a_log_file_is_pushed_trained_and_shown(logleap: Any, url: str, log_file: Path) -> None:
+    pushed = logleap("push", str(log_file), "--train", "--wait", "--json", LOGLEAP_URL=url)
+    assert pushed.returncode == 0, pushed.stderr
+    report = json.loads(pushed.stdout)
+    assert (report["accepted"], report["batches"], report["run"]["state"]) == (3, 1, "succeeded")
+    assert report["run"]["result"] == {"entries": 3}
+
+    shown = logleap("status", report["dataId"], "--json", LOGLEAP_URL=url)
+    assert json.loads(shown.stdout)["state"] == "trained"
+    plain = logleap("status", report["dataId"], LOGLEAP_URL=url).stdout
+    assert "app.log" in plain
+    assert "Announced." in plain
+    assert report["dataId"] in logleap("status", LOGLEAP_URL=url).stdout
+
+
+def test_standard_input_is_pushed_and_trained_in_two_steps(logleap: Any, url: str) -> None:
+    entries = b'{"timestamp":"2026-03-02T06:00:00Z","message":"a"}\n' * 5
+    pushed = logleap(
+        "push", "-", "--format", "ndjson", "--batch-size", "2", "--json", stdin=entries, LOGLEAP_URL=url
+    )
+    report = json.loads(pushed.stdout)
+    assert (report["accepted"], report["batches"]) == (5, 3)
+    trained = logleap("train", report["dataId"], "--expect", "5", "--wait", LOGLEAP_URL=url)
+    assert trained.returncode == 0, trained.stderr
+    assert 'result {"entries": 5}' in trained.stdout
+
+
+def test_a_push_repeated_with_its_key_adds_nothing(logleap: Any, url: str, log_file: Path) -> None:
+    first = json.loads(logleap("push", str(log_file), "--key", "k", "--json", LOGLEAP_URL=url).stdout)
+    again = logleap("push", str(log_file), "--key", "k", "--dataset", first["dataId"], LOGLEAP_URL=url)
+    assert again.returncode == 0, again.stderr
+    shown = json.loads(logleap("status", first["dataId"], "--json", LOGLEAP_URL=url).stdout)
+    assert shown["entries"] == 3
+
+
+def test_a_file_that_breaks_in_the_middle_tells_what_is_in_and_how_to_go_on(
+    logleap: Any, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.ndjson"
+    path.write_text('{"timestamp":"2026-03-02T06:00:00Z","message":"a"}\n' * 3 + "{broken\n")
+    done = logleap("push", str(path), "--batch-size", "2", LOGLEAP_URL=url)
+    assert done.returncode == 1
+    assert "line 4" in done.stderr
+    assert "2 entries are in data set" in done.stderr
+    assert "--key" in done.stderr
+
+
+def test_what_the_server_refuses_is_said_with_its_place(logleap: Any, url: str) -> None:
+    entries = b'{"timestamp":"2026-03-02 06:00","message":"a"}\n'
+    done = logleap("push", "-", "--format", "ndjson", stdin=entries, LOGLEAP_URL=url)
+    assert done.returncode == 1
+    assert "entry 0, timestamp" in done.stderr
+
+
+def test_an_unknown_data_set_is_refused(logleap: Any, url: str) -> None:
+    done = logleap("train", "nonsense", LOGLEAP_URL=url)
+    assert done.returncode == 1
+    assert "no data set 'nonsense'" in done.stderr
+
+
+def test_no_answer_has_an_exit_code_of_its_own(logleap: Any) -> None:
+    done = logleap("status", "--url", "http://127.0.0.1:9", "--patience", "0.1")
+    assert done.returncode == 3
+    assert "http://127.0.0.1:9" in done.stderr
+
+
+def test_a_wait_that_takes_too_long_has_an_exit_code_of_its_own(
+    logleap: Any, serving: Any, log_file: Path
+) -> None:
+    with serving(["--no-worker"]) as server:
+        done = logleap("push", str(log_file), "--train", "--wait", "--timeout", "0.2", "--url", server.url)
+    assert done.returncode == 4
+    assert "queued" in done.stderr
+
+
+def test_a_failed_training_ends_with_1_and_its_reason(
+    logleap: Any, serving: Any, log_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "my_tasks.py").write_text("def task(context):\n    raise RuntimeError('no such luck')\n")
+    with serving(["--training-task", "my_tasks:task"], PYTHONPATH=str(tmp_path)) as server:
+        done = logleap("push", str(log_file), "--train", "--wait", "--url", server.url)
+    assert done.returncode == 1
+    assert "TASK_RAISED: RuntimeError: no such luck" in done.stdout
+
+
+def test_a_task_of_ones_own_reads_the_entries(
+    logleap: Any, serving: Any, log_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "my_tasks.py").write_text(
+        "def count_errors(context):\n"
+        "    return {'errors': sum('ERROR' in row.entry.message for row in context.training_set.rows())}\n"
+    )
+    with serving(["--training-task", "my_tasks:count_errors"], PYTHONPATH=str(tmp_path)) as server:
+        done = logleap("push", str(log_file), "--train", "--wait", "--json", "--url", server.url)
+    assert json.loads(done.stdout)["run"]["result"] == {"errors": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        (["--backend", "mongo"], {}, ["LOGLEAP_BACKEND", "'mongo'", "'memory', 'local' or 'gcp'"]),
+        ([], {"LOGLEAP_PORT": "http"}, ["LOGLEAP_PORT", "'http'"]),
+        (["--host", "0.0.0.0"], {}, ["0.0.0.0", "LOGLEAP_API_KEYS", "LOGLEAP_AUTH=none"]),
+        ([], {"LOGLEAP_AUTH": "keys"}, ["LOGLEAP_AUTH", "LOGLEAP_API_KEYS"]),
+        ([], {"LOGLEAP_API_KEYS": "a:b:secret!"}, ["LOGLEAP_API_KEYS", "keyId:owner:sha256"]),
+        ([], {"LOGLEAP_BAKEND": "memory"}, ["LOGLEAP_BAKEND", "Do you mean LOGLEAP_BACKEND"]),
+        (["--training-task", "nowhere:task"], {}, ["LOGLEAP_TRAINING_TASK", "nowhere"]),
+        (["--training-task", "count"], {}, ["LOGLEAP_TRAINING_TASK", "package.module:callable"]),
+        (["--host", "192.0.2.1"], {"LOGLEAP_AUTH": "none"}, ["LOGLEAP_HOST", "192.0.2.1"]),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(
+    logleap: Any, arguments: list[str], variables: dict[str, str], says: list[str]
+) -> None:
+    done = logleap("serve", *arguments, **variables)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    for words in says:
+        assert words in done.stderr
+    assert "secret!" not in done.stderr
+
+
+def test_a_worker_of_its_own_over_memory_is_refused(logleap: Any) -> None:
+    done = logleap("worker", "--backend", "memory")
+    assert done.returncode == 2
+    assert "memory" in done.stderr
+
+
+def test_sigterm_ends_the_server_cleanly(serving: Any) -> None:
+    with serving() as server:
+        assert server.stop() == 0
+
+
+def test_importing_the_package_and_asking_for_help_load_nothing_heavy() -> None:
+    code = (
+        "import sys, logleap, logleap.entrypoints.cli as cli; cli.main(['--help'], standalone_mode=False);"
+        "heavy = {'google.api_core', 'google.auth', 'grpc', 'pyarrow', 'flask', 'pydantic', 'httpx2',"
+        " 'msgspec', 'rich', 'waitress'};"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
