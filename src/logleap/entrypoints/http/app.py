@@ -18,6 +18,14 @@ _QUIET = {"/healthz", "/readyz"}
 
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
+    app = bare_app()
+    app.register_blueprint(routes.health(container.backend().check))
+    app.register_blueprint(routes.api(container))
+    return app
+
+
+def bare_app() -> Flask:
+    """An app with everything but routes: request ids, traces, the log, problems."""
     app = Flask("logleap")
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -45,8 +53,6 @@ def create_app(container: Container) -> Flask:
         return response
 
     problems.register(app)
-    app.register_blueprint(routes.health(container.backend().check))
-    app.register_blueprint(routes.api(container))
     return app
 
 
