@@ -43,9 +43,10 @@ test: $(VENV)/.stamp-dev emulator-environment ## all tests
 
 check: lint types layers coverage ## lint, types, layers and tests with coverage: what CI runs
 
-lint: $(VENV)/.stamp-dev ## ruff: the rules and the format
+lint: $(VENV)/.stamp-dev ## ruff (the rules and the format) and hadolint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.stamp-dev ## mypy --strict
 	$(BIN)/mypy

@@ -116,7 +116,7 @@ class EntryError:
 class EntriesRefused(Refusal):
     """Entries that cannot be taken. None of their request is stored.
 
-    `errors` are the first 100, in order; `total` counts all.
+    `errors` are the first 100, in order; `total` counts all (of NDJSON up to 100,000, where reading stops).
     """
 
     code = "ENTRIES_INVALID"

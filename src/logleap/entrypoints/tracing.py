@@ -1,13 +1,20 @@
 """The trace that a request belongs to, so that its log lines are found with it."""
 
 import re
-from collections.abc import Mapping
+from typing import Protocol
 
 _W3C = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?")
 _GOOGLE = re.compile(r"(?P<trace>[0-9a-fA-F]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<options>[0-9]))?")
 
 
-def trace_of(headers: Mapping[str, str]) -> dict[str, str | bool]:
+class Headers(Protocol):
+    """A request's headers, their names in any case."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The value of a header, or `default`."""
+
+
+def trace_of(headers: Headers) -> dict[str, str | bool]:
     """`trace` (32 hex digits), `spanId` (16) and `traceSampled`, as far as the headers tell; else empty.
 
     From `traceparent` (https://www.w3.org/TR/trace-context/), else from `X-Cloud-Trace-Context`

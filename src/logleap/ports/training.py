@@ -77,7 +77,7 @@ class Delivery(ABC):
 
     @abstractmethod
     def nack(self, delay: float = 0.0) -> None:
-        """Not done: deliver it again in `delay` seconds at the earliest, or dead-letter it after too many."""
+        """Not done: deliver it again in `delay` seconds (at most 600), or dead-letter it after too many."""
 
     @abstractmethod
     def reject(self, reason: str) -> None:

@@ -25,7 +25,11 @@ from logleap.usecases.datasets import Clock
 
 log = logging.getLogger(__name__)
 
+_RESULT_LIMIT = 256 * 1024
+"""Bytes. A Firestore document may have 1 MiB: https://firebase.google.com/docs/firestore/quotas"""
+
 _TICK = 0.2  # seconds between two looks at whether to stop
+_LONGEST = 2000  # characters of an error's text that are stored
 
 
 _PERMANENT: Mapping[type[Exception], str] = MappingProxyType(
@@ -103,12 +107,23 @@ class Work(threading.Thread):
 
 def _json_object(result: JsonObject) -> JsonObject:
     try:
-        copy = json.loads(json.dumps(result, allow_nan=False))
+        text = json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
+        copy = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise TaskFailed(f"the task's result is not JSON: {error}") from error
     if not isinstance(copy, dict):
         raise TaskFailed(f"the task's result must be a JSON object, but is {type(result).__name__}")
+    if len(text) > _RESULT_LIMIT:
+        raise TaskFailed(
+            f"the task's result has {len(text)} bytes of JSON, but may have {_RESULT_LIMIT}: "
+            "keep large things elsewhere and return where they are"
+        )
     return copy
+
+
+def _storable(text: str) -> str:
+    """What a task raised may hold lone surrogates, or a whole file: what every backend can store of it."""
+    return text[:_LONGEST].encode(errors="replace").decode()
 
 
 @dataclass(slots=True)
@@ -280,16 +295,18 @@ class RunTraining:
         if isinstance(error, TryAgain) and stopping():
             return self._hand_back(lease)
         if isinstance(error, TryAgain | Unavailable):
-            return self._try_again(lease, str(error))
+            return self._try_again(lease, _storable(str(error)))
         for kind, code in _PERMANENT.items():
             if isinstance(error, kind):
-                return self._fail(lease, RunError(code, str(error)))
+                return self._fail(lease, RunError(code, _storable(str(error))))
         log.error("run %s: the task raised", lease.run.run_id, exc_info=error)
-        return self._fail(lease, RunError("TASK_RAISED", f"{type(error).__name__}: {error}"))
+        return self._fail(lease, RunError("TASK_RAISED", _storable(f"{type(error).__name__}: {error}")))
 
     def _succeed(self, lease: Lease, result: JsonObject) -> Verdict:
         now = self.now()
-        event = Event(now, EventKind.TRAINING_SUCCEEDED, f"Run {lease.run.run_id} succeeded.")
+        shown = json.dumps(result, ensure_ascii=False)
+        detail = f"Run {lease.run.run_id} succeeded: {shown if len(shown) <= 200 else shown[:200] + ' …'}"
+        event = Event(now, EventKind.TRAINING_SUCCEEDED, detail)
         return self._finish(lease, lambda run: run.succeeded(now, result), Action.SUCCEED, event)
 
     def _fail(self, lease: Lease, error: RunError) -> Verdict:

@@ -117,7 +117,7 @@ def test_right_entries_are_what_was_sent(entries: list[dict[str, Any]], ascii_on
 
 @given(objects=st.lists(OBJECTS | RIGHT_OBJECTS, min_size=1, max_size=4))
 @example([entry(message="message"), entry(context={"message": "message"})])
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=700, deadline=None)
 def test_what_is_decoded_at_once_is_exactly_what_one_by_one_gives(objects: list[str]) -> None:
     lines = [text.encode() for text in objects]
     exact = [exactly(line) for line in lines]
@@ -130,7 +130,7 @@ def test_what_is_decoded_at_once_is_exactly_what_one_by_one_gives(objects: list[
 
 
 @given(sent=ENTRIES, at=st.integers(0, 200), put=st.binary(max_size=2))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_a_garbled_entry_is_refused_or_read_the_same_way_by_both(
     sent: dict[str, Any], at: int, put: bytes
 ) -> None:
@@ -255,13 +255,16 @@ def test_text_that_is_not_utf_8_is_named_with_its_byte() -> None:
     with pytest.raises(Unfit, match="byte 4 ") as unfit:
         decode_entry(b'{"a\xff": 1}')
     assert unfit.value.code == "NOT_UTF8"
-    raw = f'{{"timestamp":"{AT}","message":"x","context":["'.encode() + b'\xed\xa0\x80"]}'
-    assert decode_array(b"[" + raw + b"]", MIB) is None
-    assert decode_lines([raw], raw) is None
+    before = f'{{"timestamp":"{AT}",'.encode()
+    for rest in (b'"message":"%b"}', b'"message":"x","context":"%b"}', b'"message":"x","context":["%b"]}'):
+        for wrong in (b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xe2\x82"):
+            raw = before + rest % wrong
+            assert decode_array(b"[" + raw + b"]", MIB) is None
+            assert decode_lines([raw], raw) is None
 
 
 @pytest.mark.parametrize("field", ["timestamp", "message", "context", "other"])
-@pytest.mark.parametrize("levels", [101, 5_000, 200_000])
+@pytest.mark.parametrize("levels", [101, 50_000])
 def test_nesting_of_any_depth_is_refused_in_the_same_way(field: str, levels: int) -> None:
     fields = {"timestamp": f'"{AT}"', "message": '"x"', field: "[" * levels + "]" * levels}
     text = "{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}"

@@ -309,7 +309,8 @@ def test_a_conflict_never_costs_the_entries(
 ) -> None:
     # stored: the call's own write that its client library repeated, so that the repetition conflicts.
     datasets = Breaking(database, number, stored, Conflict)
-    replace(archive_dataset, datasets=datasets)("alice", dataset_id)
+    view = replace(archive_dataset, datasets=datasets)("alice", dataset_id)
+    assert (view.dataset.state, view.dataset.sealed) == (State.ARCHIVED, Totals(5, 2))
     assert in_archive() == "abcde"
     assert in_store() == 0
 

@@ -110,7 +110,7 @@ def test_the_result_of_the_task_is_stored(
     *, run_training: RunTraining, body: bytes, run: Run, stored: Stored, log: Log, advance: Advance
 ) -> None:
     advance(7)
-    assert run_training(body) == Verdict(DONE, f"Run {run.run_id} succeeded.")
+    assert run_training(body) == Verdict(DONE, f'Run {run.run_id} succeeded: {{"entries": 5}}')
     at = NOON + timedelta(seconds=7)
     assert stored() == replace(
         run,
@@ -124,6 +124,12 @@ def test_the_result_of_the_task_is_stored(
         result={"entries": 5},
     )
     assert log() == [CLAIMED, SUCCEEDED]
+
+
+def test_of_a_long_result_the_log_shows_the_beginning(run_training: RunTraining, body: bytes) -> None:
+    shown = with_task(run_training, lambda context: {"text": "x" * 1000})(body).reason
+    assert shown.endswith("xxx …")
+    assert len(shown) < 300
 
 
 def test_the_task_is_given_what_was_asked_for_and_exactly_the_entries(
@@ -338,6 +344,28 @@ def test_a_task_that_raises_fails_the_run_for_good(
     assert log() == [CLAIMED, FAILED]
 
 
+@pytest.mark.parametrize("letters", [262_131, 262_132])
+def test_a_result_may_have_256_kibibytes_of_json(
+    run_training: RunTraining, body: bytes, stored: Stored, letters: int
+) -> None:
+    with_task(run_training, lambda _: {"model": "x" * letters})(body)
+    ended = stored()
+    assert (ended.state is RunState.SUCCEEDED) == (letters == 262_131)
+    if ended.error is not None:
+        assert "has 262145 bytes of JSON, but may have 262144" in ended.error.detail
+
+
+@pytest.mark.parametrize("error", [TaskFailed, KeyError, TryAgain])
+def test_whatever_a_task_raises_its_reason_can_be_stored(
+    run_training: RunTraining, body: bytes, stored: Stored, error: type[Exception]
+) -> None:
+    worker = replace(with_task(run_training, raising(error("\udc80" + "x" * 10**6))), max_attempts=1)
+    assert worker(body).outcome is DONE
+    failed = stored().error
+    assert failed is not None
+    assert 1_000 < len(failed.detail.encode()) < 10_000
+
+
 CIRCLE: list[object] = []
 CIRCLE.append(CIRCLE)
 
@@ -353,6 +381,8 @@ CIRCLE.append(CIRCLE)
         ({"model": object()}, "is not JSON: Object of type object"),
         ({(1, 2): 3}, "is not JSON: keys must be"),
         ({"circle": CIRCLE}, "is not JSON: Circular reference"),
+        ({"file": "\udc80"}, "is not JSON: 'utf-8' codec can't encode"),
+        ({"text": "x" * 262_144}, "has 262156 bytes of JSON, but may have 262144"),
     ],
     ids=lambda value: ascii(value)[:30],
 )

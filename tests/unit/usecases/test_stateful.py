@@ -275,10 +275,13 @@ class Platform(RuleBasedStateMachine):
     @rule(dataset_id=datasets, key=st.none() | st.sampled_from(["s-1", "s-2"]), fault=faults)
     def start(self, dataset_id: str, key: str | None, fault: Fault | None) -> None:
         expected = self.expected[dataset_id]
-        under_way = [run.run_id for run in self.runs_of(dataset_id) if not run.finished]
-        before = len(self.runs_of(dataset_id))
+        before = {run.run_id: run for run in self.runs_of(dataset_id)}
         answer = self.attempt(fault, lambda: self.start_(OWNER, dataset_id, key=key))
-        assert len(self.runs_of(dataset_id)) <= before + 1
+        started = [run.run_id for run in self.runs_of(dataset_id) if run.run_id not in before]
+        assert len(started) <= 1
+        if key is not None and started:
+            assert key not in expected.run_keys
+            expected.run_keys[key] = started[0]
         if isinstance(answer, Unavailable | Crash):
             expected.maybe_sealed = True
         elif isinstance(answer, DatasetEmpty):
@@ -288,12 +291,11 @@ class Platform(RuleBasedStateMachine):
             assert (view.state, view.archive) == (State.ARCHIVED, None)
         else:
             expected.maybe_sealed = expected.sealed = True
-            if key is not None and key in expected.run_keys:
+            under_way = [run.run_id for run in before.values() if not run.finished]
+            if key in expected.run_keys:
                 assert answer.run_id == expected.run_keys[key]
-            elif under_way:
-                assert [answer.run_id] == under_way
-            elif key is not None:
-                expected.run_keys[key] = answer.run_id
+            else:
+                assert [answer.run_id] == (under_way or started)
             assert answer.totals.entries >= sum(expected.sizes[tag] for tag in expected.acknowledged)
 
     @precondition(lambda self: self.database.runs)
@@ -428,8 +430,8 @@ def test_what_was_acknowledged_is_trained_on_once_whatever_happens(monkeypatch: 
     run_state_machine_as_test(
         Platform,
         settings=settings(
-            max_examples=120,
-            stateful_step_count=30,
+            max_examples=200,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

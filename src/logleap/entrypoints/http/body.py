@@ -140,8 +140,7 @@ def _gunzip(sent: Iterable[bytes]) -> Iterator[bytes]:
     members = 1
     for piece in sent:
         data = piece
-        more = True
-        while more:
+        while data:
             if member.eof:
                 member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 members += 1
@@ -154,8 +153,6 @@ def _gunzip(sent: Iterable[bytes]) -> Iterator[bytes]:
             if inflated:
                 yield inflated
             data = member.unused_data if member.eof else member.unconsumed_tail
-            # zlib may hold inflated bytes back when it has filled a piece, though no input is left.
-            more = bool(data) or (not member.eof and len(inflated) == _PIECE)
     if not member.eof:
         raise _not_gzip("ends in the middle")
 

@@ -14,6 +14,7 @@ from logleap.entrypoints.http.timestamps import EXAMPLE, BadTimestamp, parse_tim
 MAX_CONTEXT_DEPTH = 100  # arrays and objects in one another: more is no data, and breaks who reads it later
 
 _FIELDS = ("timestamp", "message", "context")
+_SHOWN_NAMES = 5  # of unknown fields, in an error
 
 
 class Unfit(Exception):
@@ -59,7 +60,6 @@ def decode_array(data: bytes, largest: int) -> list[Entry] | None:
     closer look, entry by entry.
     """
     try:
-        data.decode()  # msgspec does not look into raw values
         if data.lstrip()[:1] == b"{":
             if data.count(b'"entries"') != 1 or _ESCAPED_LETTER.search(data):
                 return None
@@ -74,7 +74,6 @@ def decode_array(data: bytes, largest: int) -> list[Entry] | None:
 def decode_lines(lines: Sequence[bytes], data: bytes) -> list[Entry] | None:
     """The entries of `lines`, which together are `data`. None: they need a closer look, line by line."""
     try:
-        data.decode()
         return _entries([_decode_wire(line) for line in lines], data)
     except _CLOSER_LOOK:
         return None
@@ -90,6 +89,7 @@ def _entries(wires: Sequence[_Wire], data: bytes) -> list[Entry] | None:
     """What `wires`, decoded from `data`, are; None if a field may be given twice, which msgspec hides."""
     if b"\\" in data and _ESCAPED_LETTER.search(data):
         return None  # a field's name may be escaped
+    # msgspec has seen to it that messages are UTF-8, but leaves raw values to us.
     raws = [str(wire.context, "utf-8") for wire in wires] if b'"context"' in data else [""] * len(wires)
     for name, times in zip(_FIELDS, (len(wires), len(wires), len(wires) - raws.count("")), strict=True):
         quoted = f'"{name}"'
@@ -118,26 +118,7 @@ def _context(raw: str) -> str | None:
 
 def decode_entry_exactly(data: bytes) -> Entry:
     """The same as `decode_entry`, by the slow way that finds out what is wrong."""
-    fields: dict[str, Span] = {}
-    repeated: list[str] = []
-    unknown: list[str] = []
-    for name, span in _members(data):
-        if name not in _FIELDS:
-            unknown.append(name)
-        elif name in fields:
-            repeated.append(name)
-        else:
-            fields[name] = span
-    if unknown:
-        shown = ", ".join(_shown(name) for name in unknown[:5]) + (", …" if len(unknown) > 5 else "")
-        raise Unfit(
-            "FIELD_UNKNOWN",
-            f"An entry has no field {shown}. It has timestamp, message and context: "
-            "what else there is to tell belongs into context.",
-            unknown[0][:100],
-        )
-    if repeated:
-        raise Unfit("FIELD_REPEATED", f"{repeated[0]} is given more than once. Give it once.", repeated[0])
+    fields = _fields(data)
     try:
         timestamp = parse_timestamp(_string(data, fields, "timestamp"))
     except BadTimestamp as bad:
@@ -151,29 +132,50 @@ def decode_entry_exactly(data: bytes) -> Entry:
     return Entry(timestamp, message, _context(_well_formed(data, fields["context"], "context").decode()))
 
 
-def _members(data: bytes) -> list[tuple[str, Span]]:
-    """The fields of the object that `data` is."""
+def _fields(data: bytes) -> dict[str, Span]:
+    """Where the values of an entry stand in its JSON text. Raises Unfit unless it is an object of ours."""
+    fields: dict[str, Span] = {}
+    unknown: list[str] = []
+    repeated = None
     try:
         data.decode()
         walk = JsonWalk(data)
-        kind = walk.upcoming()
-        members = list(walk.members()) if kind == b"{" else [(b"", walk.value())]
+        is_object = walk.upcoming() == b"{"
+        if not is_object:
+            walk.value()
+        else:
+            for raw, span in walk.members():
+                name = _name(raw)
+                if name in fields:
+                    repeated = name
+                elif name in _FIELDS:
+                    fields[name] = span
+                elif len(unknown) <= _SHOWN_NAMES:
+                    unknown.append(name)
         walk.finish()
     except UnicodeDecodeError as error:
         detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
         raise Unfit("NOT_UTF8", detail) from None
     except Malformed as error:
-        detail = (
-            f"The line is not JSON: at its byte {error.position + 1}, {error}. Send a whole entry a line."
-        )
+        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send an entry a line."
         raise Unfit("JSON_MALFORMED", detail) from None
-    if kind != b"{":
+    if not is_object:
         example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
-        this = _shown(data.decode().strip())
-        raise Unfit(
-            "ENTRY_NOT_AN_OBJECT", f"An entry is a JSON object such as {example}, but this is {this}."
+        detail = f"An entry is a JSON object such as {example}, but this is {_shown(data.decode().strip())}."
+        raise Unfit("ENTRY_NOT_AN_OBJECT", detail)
+    if unknown:
+        names = ", ".join(map(_shown, unknown[:_SHOWN_NAMES])) + (
+            ", …" if len(unknown) > _SHOWN_NAMES else ""
         )
-    return [(_name(name), span) for name, span in members]
+        raise Unfit(
+            "FIELD_UNKNOWN",
+            f"An entry has no field {names}. It has timestamp, message and context: "
+            "what else there is to tell belongs into context.",
+            unknown[0][:100],
+        )
+    if repeated:
+        raise Unfit("FIELD_REPEATED", f"{repeated} is given more than once. Give it once.", repeated)
+    return fields
 
 
 def _name(raw: bytes) -> str:

@@ -18,6 +18,7 @@ NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
 
 _BLOCK = 1 << 20  # bytes of NDJSON that become one list of entries
 _NAMED = 100  # bad entries
+_COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 
@@ -42,7 +43,7 @@ def entry_source(request: Request, limits: Limits) -> EntrySource:
 
     JSON comes as one list: an entry, an array of entries, or `{"entries": […]}`. NDJSON has one entry a line,
     with blank lines skipped, and comes in lists of about 1 MiB; once an entry is bad no more lists come, but
-    all is read to name every bad one. A byte order mark at the beginning is skipped.
+    all is read to name every bad one, up to 100,000. A byte order mark at the beginning is skipped.
     Raises BodyRefused for what is wrong with the whole, here and while iterating, EntriesRefused after that.
     """
     charset = request.mimetype_params.get("charset", "utf-8")
@@ -87,6 +88,8 @@ class _BadEntries:
         self.total += 1
         if len(self._named) < _NAMED:
             self._named.append(EntryError(index, unfit.code, unfit.detail, unfit.field, line))
+        if self.total == _COUNTED:
+            self.refuse()
 
     def refuse(self) -> None:
         if self.total:
@@ -138,15 +141,19 @@ def _spans(data: bytes) -> Iterator[Span]:
         walk.finish()
         return
     if kind == b"{":
-        members = list(JsonWalk(data).members())
         whole = walk.value()
         walk.finish()
-        wrapped = [span for name, span in members if json.loads(name) == "entries"]
-        if not wrapped:
+        names = 0
+        wrapped = None
+        for name, span in JsonWalk(data).members():
+            names += 1
+            if json.loads(name) == "entries":
+                wrapped = span
+        if wrapped is None:
             yield whole
             return
-        if len(members) == 1 and data[wrapped[0].start] == ord("["):
-            yield from JsonWalk(data, wrapped[0].start).items()
+        if names == 1 and data[wrapped.start] == ord("["):
+            yield from JsonWalk(data, wrapped.start).items()
             return
     else:
         walk.value()
@@ -165,7 +172,7 @@ def _ndjson(body: Body, limits: Limits) -> _Chunks:
     for block in _blocks(body, limits.entry_bytes):
         lines = block.split(b"\n")
         _check_lines(lines, limits.entry_bytes, index, number)
-        filled = [line for line in lines if line.strip(_BLANKS)]
+        filled = [line for line in lines if line and line.strip(_BLANKS)]
         entries = decode_lines(filled, block)
         if entries is None:
             entries = _line_by_line(lines, index, number, bad)
