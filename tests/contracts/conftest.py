@@ -4,17 +4,36 @@ Backends may be shared and never empty (an emulator): a test makes ids of its ow
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.bigquery import TableReference
+from google.cloud.firestore import Client as FirestoreClient
+from google.pubsub_v1 import PublisherClient
 
+from emulators import Emulators
+from logleap.adapters.gcp.archive import ParquetArchiveStore
+from logleap.adapters.gcp.clients import bigquery_client, write_client
+from logleap.adapters.gcp.database import FirestoreDatabase
+from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
+from logleap.adapters.gcp.entries import BigQueryEntryStore
+from logleap.adapters.gcp.layouts import Layout, SharedTable, TablePerDataset
+from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
+from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
+from logleap.adapters.gcp.runs import FirestoreRunRepository
+from logleap.adapters.gcp.schema import entries_table
+from logleap.adapters.gcp.storage_write import StorageWriter
+from logleap.adapters.gcp.streaming_insert import StreamingInserter
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
@@ -109,12 +128,122 @@ class MemoryBackend(Backend):
         return set(self.archives._files)
 
 
+class GcpBackend(Backend):
+    """The real Google clients against the three emulators."""
+
+    rounds = 10
+    moment = 1.0
+    arrival = 30.0
+    silence = 1.0
+
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        layout: type[Layout] = TablePerDataset,
+        writer: str = "storage-write",
+    ) -> None:
+        self._site: GcpSite = request.getfixturevalue("gcp_site")
+        self._layout = layout
+        self._writer = writer
+        self._folder: Path = request.getfixturevalue("tmp_path")
+        self._closing: ExitStack = request.getfixturevalue("closing_later")
+
+    @cached_property
+    def datasets(self) -> DatasetRepository:
+        return FirestoreDatasetRepository(self._site.database)
+
+    @cached_property
+    def ledger(self) -> ReceiptLedger:
+        return FirestoreReceiptLedger(self._site.database)
+
+    @cached_property
+    def store(self) -> EntryStore:
+        client = partial(bigquery_client, self._site.project)
+        writer = StorageWriter(write_client) if self._writer == "storage-write" else StreamingInserter(client)
+        store = BigQueryEntryStore(client, self._site.dataset, "US", self._layout(), writer)
+        self._closing.callback(store.close)
+        return store
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        return FirestoreRunRepository(self._site.database)
+
+    @cached_property
+    def queue(self) -> TrainingQueue:
+        unique = uuid4().hex
+        names = QueueNames(self._site.project, f"topic-{unique}", f"subscription-{unique}")
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        with (
+            closing(publisher(credentials).transport) as topics,
+            subscriber(credentials) as subscriptions,
+        ):
+            publishing = PublisherClient(transport=topics)
+            for topic in (names.topic_path, names.dead_topic_path):
+                publishing.create_topic(name=topic)
+            dead = {"name": names.dead_subscription_path, "topic": names.dead_topic_path}
+            subscriptions.create_subscription(request=dead)
+            letters = {
+                "dead_letter_topic": names.dead_topic_path,
+                "max_delivery_attempts": self.max_deliveries,
+            }
+            main = {"name": names.subscription_path, "topic": names.topic_path, "ack_deadline_seconds": 10}
+            subscriptions.create_subscription(request={**main, "dead_letter_policy": letters})
+        queue = PubSubTrainingQueue(names, credentials)
+        self._closing.callback(queue.close)
+        return queue
+
+    @cached_property
+    def archives(self) -> ArchiveStore:
+        return ParquetArchiveStore(self._folder.as_uri())
+
+    def archived_files(self) -> set[str]:
+        return {str(path) for path in self._folder.rglob("*") if path.is_file()}
+
+
+@dataclass(frozen=True)
+class GcpSite:
+    """What the gcp backends of a test session share."""
+
+    project: str
+    dataset: str
+    database: FirestoreDatabase
+
+
+@pytest.fixture(scope="session")
+def gcp_site(emulators: Emulators) -> Iterator[GcpSite]:
+    """The environment of the emulators, with a BigQuery dataset and a Firestore prefix of its own."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as clients:
+        for name, value in emulators.exports().items():
+            patch.setenv(name, value)
+        project = emulators.exports()["GOOGLE_CLOUD_PROJECT"]
+        name = f"contracts_{uuid4().hex}"
+        bigquery = clients.enter_context(closing(bigquery_client(project)))
+        bigquery.create_dataset(name)
+        bigquery.create_table(entries_table(TableReference.from_string(f"{project}.{name}.entries")))
+        firestore = FirestoreClient(project=project)
+        clients.callback(firestore._firestore_api.transport.close)
+        yield GcpSite(project, name, FirestoreDatabase(firestore, name.replace("_", "-")))
+
+
+@pytest.fixture
+def closing_later() -> Iterator[ExitStack]:
+    """Takes what is to be closed after the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
 # How each is made, anew for each test. The request gives what a backend builds on: `tmp_path`, `emulators`.
 # A suite that runs over more (the entry store's layouts and writers) names them in a parametrize of its own.
-BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {"memory": MemoryBackend}
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
+    "memory": MemoryBackend,
+    "gcp": GcpBackend,
+    "gcp[table-per-dataset, streaming-insert]": partial(GcpBackend, writer="streaming-insert"),
+    "gcp[shared-table, storage-write]": partial(GcpBackend, layout=SharedTable),
+    "gcp[shared-table, streaming-insert]": partial(GcpBackend, layout=SharedTable, writer="streaming-insert"),
+}
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "gcp"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     return BACKENDS[request.param](request)
 

@@ -19,7 +19,14 @@ from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
 from logleap.ports.entries import EntryStore, ReceiptLedger
 
 # One for each way a backend can store entries.
-pytestmark = pytest.mark.parametrize("backend", ["memory"], indirect=True)
+WAYS = [
+    "memory",
+    "gcp",
+    "gcp[table-per-dataset, streaming-insert]",
+    "gcp[shared-table, storage-write]",
+    "gcp[shared-table, streaming-insert]",
+]
+pytestmark = pytest.mark.parametrize("backend", WAYS, indirect=True)
 
 Announce = Callable[..., Dataset]
 ReceiptFor = Callable[..., Receipt]

@@ -1,0 +1,1 @@
+"""The distributed backend on Google Cloud: Firestore, BigQuery and Pub/Sub."""

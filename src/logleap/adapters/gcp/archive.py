@@ -1,0 +1,132 @@
+"""Archives as Parquet files, in a folder or in a bucket of Cloud Storage."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
+
+from logleap.adapters.gcp.archive_places import ArchiveFolder, ArchivePlace
+from logleap.adapters.gcp.parquet import SCHEMA, count_rows, read_rows, write_rows
+from logleap.domain.dataset import Archive
+from logleap.domain.entries import Manifest, Row
+from logleap.ports.archive import ArchiveDamaged, ArchiveStore
+from logleap.ports.errors import CountMismatch, Unavailable
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Client
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9-]")
+
+
+class ParquetArchiveStore(ArchiveStore):
+    """An archive is a file `{data set}-{UUID}.parquet` of all rows, and beside it a file of the same name
+    with `.json` that tells the data set, its batches, the columns and the Parquet file's SHA-256.
+
+    Both are made elsewhere, and put in their place when they are whole.
+    """
+
+    def __init__(self, url: str, client: "Callable[[], Client] | None" = None) -> None:
+        """`url` is `file:///folder` or `gs://bucket/prefix`; a bucket needs `client`, called once when used.
+
+        Raises ValueError for another URL.
+        """
+        self._url = url.rstrip("/")
+        self._place = _place(url, client)
+
+    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        name = _NO_NAME.sub("_", manifest.dataset_id)[:64]
+        url = f"{self._url}/{name}-{uuid4()}.parquet"
+        with _usable(), self._place.workshop() as workshop:
+            file, notes = workshop / "rows", workshop / "notes"
+            write_rows(file, rows)
+            with file.open("rb") as written:
+                archive = Archive(url, count_rows(written), _sha256(written))
+            if archive.entries != manifest.entries:
+                raise CountMismatch(manifest.entries, archive.entries)
+            notes.write_text(_notes(archive, manifest), "utf-8")
+            try:
+                self._place.put(notes, _notes_url(url))
+                self._place.put(file, url)
+                with self._opened(archive):
+                    return archive
+            except BaseException:
+                self.remove(archive)
+                raise
+
+    def count(self, archive: Archive) -> int:
+        with self._opened(archive) as file:
+            return count_rows(file)
+
+    def read(self, archive: Archive) -> Iterator[Row]:
+        with self._opened(archive) as file:
+            yield from read_rows(file)
+
+    def remove(self, archive: Archive) -> None:
+        with _usable():
+            self._place.remove(archive.url)
+            self._place.remove(_notes_url(archive.url))
+
+    @contextmanager
+    def _opened(self, archive: Archive) -> Iterator[BinaryIO]:
+        """The archive's Parquet file, found to be what was written. Raises ArchiveDamaged."""
+        with _usable():
+            try:
+                with self._place.open(archive.url) as file:
+                    if _sha256(file) != archive.sha256:
+                        raise ArchiveDamaged(
+                            f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}"
+                        )
+                    yield file
+            except FileNotFoundError as error:
+                raise ArchiveDamaged(f"there is no archive {archive.url}") from error
+
+
+def _place(url: str, client: "Callable[[], Client] | None") -> ArchivePlace:
+    if url.startswith("file:///"):
+        return ArchiveFolder(url)
+    if url.startswith("gs://") and client is not None:
+        from logleap.adapters.gcp.archive_bucket import ArchiveBucket
+
+        return ArchiveBucket(client)
+    raise ValueError(
+        f"{url!r} is no place for archives here: use file:///folder or, with `gcp`, gs://bucket/prefix."
+    )
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Unavailable(f"The archive cannot be written or read: {reason}") from error
+
+
+def _sha256(file: BinaryIO) -> str:
+    """The digest of the whole file, which stands at its beginning afterwards."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while part := file.read(2**20):
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _notes_url(url: str) -> str:
+    return url.removesuffix(".parquet") + ".json"
+
+
+def _notes(archive: Archive, manifest: Manifest) -> str:
+    notes = {
+        "dataId": manifest.dataset_id,
+        "entries": archive.entries,
+        "batches": dict(manifest.batches),
+        "sha256": archive.sha256,
+        "columns": {field.name: str(field.type) for field in SCHEMA},
+        "createdAt": datetime.now(UTC).isoformat(),
+    }
+    return json.dumps(notes, indent=2, ensure_ascii=False)

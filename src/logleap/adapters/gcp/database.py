@@ -1,0 +1,218 @@
+"""What the Firestore repositories share: where documents lie, and how a change comes to a known end.
+
+Below a prefix that keeps several installations apart in one database:
+
+    {prefix}-datasets/{data set}                        owner, state, version …
+    {prefix}-datasets/{data set}/{prefix}-receipts/{SHA-256 of the key}
+    {prefix}-datasets/{data set}/{prefix}-events/{…}
+    {prefix}-datasets/{data set}/{prefix}-runs/{run}
+    {prefix}-outbox/{data set}.{run}
+
+A document takes about one write a second (https://firebase.google.com/docs/firestore/best-practices), so
+uploading writes receipts alone, and a data set's document only when its state changes. Listing and sweeping
+need the indexes of firestore.indexes.json, which are written for the prefix `logleap`.
+"""
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from google.api_core import exceptions
+from google.cloud.firestore import (
+    Client,
+    CollectionGroup,
+    CollectionReference,
+    DocumentReference,
+    DocumentSnapshot,
+    Transaction,
+    WriteBatch,
+)
+
+from logleap.adapters.gcp.calls import TRANSIENT, Budget, retrying
+from logleap.adapters.gcp.documents import Document, event_document
+from logleap.adapters.gcp.gate import GateClosed
+from logleap.domain.dataset import Event
+from logleap.domain.entries import Totals
+from logleap.domain.training import TrainingMessage
+from logleap.ports.errors import Conflict, Unavailable
+
+SERVICE = "Firestore"
+
+_ROLLBACK = 0.5  # seconds for it and for its repetitions; without it the locks last for a minute
+_AGGREGATION = 8.0  # seconds; takes longer the more receipts there are
+
+_PLAIN_ID = re.compile(r"(?!__)[A-Za-z0-9_-]{1,64}")
+
+_AGAIN: tuple[type[Exception], ...] = (
+    exceptions.Aborted,  # contention
+    exceptions.FailedPrecondition,  # changed between reading and writing, and
+    exceptions.NotFound,  # gone: reading again tells
+    GateClosed,
+    *TRANSIENT,
+)
+
+Result = TypeVar("Result")
+
+
+def document_id(text: str) -> str:
+    """A document id for any text: the text itself where Firestore takes it, else its digest.
+
+    What Firestore takes: https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields
+    """
+    return text if _PLAIN_ID.fullmatch(text) else f"~{digest(text)}"
+
+
+def digest(text: str) -> str:
+    """SHA-256 in hex of any text, also of one that is not valid Unicode."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fields_of(snapshot: DocumentSnapshot[Any]) -> Document:
+    """The fields of a document; none if there is no document."""
+    return snapshot.to_dict() or {}
+
+
+def repeated(attempt: Callable[[Budget], Result]) -> Result:
+    """Attempt a change until it is known to be made or refused, or the time is up: then Google's error.
+
+    `attempt` begins by reading, so it finds out about an earlier one whose answer was lost, and commits
+    with `Budget.once`. Its Conflict becomes Unavailable if such an earlier one may be what it met.
+    """
+    budget = Budget()
+    pause = 0.05
+    doubtful = False
+    while True:
+        try:
+            return attempt(budget)
+        except _AGAIN as error:
+            doubtful = doubtful or isinstance(error, TRANSIENT)
+            if budget.left <= pause:
+                raise
+        except Conflict as conflict:
+            if doubtful:
+                raise Unavailable(f"{SERVICE} lost an answer: a change may have been made") from conflict
+            raise
+        time.sleep(random.uniform(0, pause))  # noqa: S311
+        pause = min(2 * pause, 1.0)
+
+
+class FirestoreDatabase:
+    """The places of all documents, and the ways to read and change them, each within a Budget."""
+
+    def __init__(self, client: Client, prefix: str = "logleap") -> None:
+        """`prefix`: letters, digits and `-`; the same in each process of an installation."""
+        self.client = client
+        self._prefix = prefix
+
+    # ---- places ----
+
+    def datasets(self) -> CollectionReference:
+        """All data sets."""
+        place: CollectionReference = self.client.collection(f"{self._prefix}-datasets")
+        return place
+
+    def dataset(self, dataset_id: str) -> DocumentReference:
+        """A data set."""
+        return self.datasets().document(document_id(dataset_id))
+
+    def events(self, dataset_id: str) -> CollectionReference:
+        """A data set's log."""
+        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-events")
+        return place
+
+    def receipts(self, dataset_id: str) -> CollectionReference:
+        """A data set's receipts."""
+        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-receipts")
+        return place
+
+    def receipt(self, dataset_id: str, key: str) -> DocumentReference:
+        """The receipt of a batch's key."""
+        return self.receipts(dataset_id).document(digest(key))
+
+    def run(self, dataset_id: str, run_id: str) -> DocumentReference:
+        """A training run."""
+        runs: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-runs")
+        return runs.document(document_id(run_id))
+
+    def all_runs(self) -> CollectionGroup:
+        """The training runs of all data sets."""
+        return self.client.collection_group(f"{self._prefix}-runs")
+
+    def outbox(self) -> CollectionReference:
+        """The messages that are still to be published."""
+        return self.client.collection(f"{self._prefix}-outbox")
+
+    def message(self, message: TrainingMessage) -> DocumentReference:
+        """A message in the outbox."""
+        name = f"{document_id(message.dataset_id)}.{document_id(message.run_id)}"
+        return self.outbox().document(name)
+
+    # ---- reading ----
+
+    def totals(self, dataset_id: str, budget: Budget) -> Totals:
+        """What a data set's receipts add up to."""
+        query = self.receipts(dataset_id).count(alias="batches").sum("entries", alias="entries")
+        (results,) = query.get(**budget.again(_AGGREGATION))
+        values = {result.alias: int(result.value) for result in results}
+        return Totals(entries=values["entries"], batches=values["batches"])
+
+    # ---- changing ----
+
+    def log(self, writes: WriteBatch, dataset_id: str, event: Event) -> None:
+        """Add a line to a data set's log, together with what else is written."""
+        name = f"{time.time_ns():020}-{uuid4().hex[:8]}"
+        writes.create(self.events(dataset_id).document(name), event_document(event))
+
+    def replace(
+        self, changes: Mapping[DocumentReference, Document], dataset_id: str, event: Event | None
+    ) -> None:
+        """Replace documents that are stored one version behind, and log the event: all or nothing.
+
+        Raises Conflict if one is stored in another version, or not at all.
+        """
+        mark = uuid4().hex  # tells this change from the same one made by somebody else
+
+        def attempt(budget: Budget) -> None:
+            found = self.client.get_all(list(changes), field_paths=["version", "mark"], **budget.again())
+            stored = {snapshot.reference: snapshot for snapshot in found}
+            fields = {place: fields_of(snapshot) for place, snapshot in stored.items()}
+            if all(fields[place].get("mark") == mark for place in changes):
+                return
+            writes = self.client.batch()
+            for place, document in changes.items():
+                if fields[place].get("version") != document["version"] - 1:
+                    raise Conflict(f"{place.id} is not at version {document['version'] - 1}")
+                unchanged = self.client.write_option(last_update_time=stored[place].update_time)
+                writes.update(place, {**document, "mark": mark}, option=unchanged)
+            if event is not None:
+                self.log(writes, dataset_id, event)
+            writes.commit(**budget.once())
+
+        repeated(attempt)
+
+    @contextmanager
+    def transaction(self, budget: Budget) -> Iterator[Transaction]:
+        """A transaction around the block: committed, once, at its end, rolled back if anything is raised.
+
+        The library's own runner knows no deadlines (60 s for each request and its repetitions) and ends
+        contention, after tries without a pause, with a bare ValueError; so its requests are made here.
+        """
+        api: Any = self.client._firestore_api
+        database = {"database": self.client._database_string}
+        metadata = self.client._rpc_metadata
+        transaction = self.client.transaction()
+        transaction._id = api.begin_transaction(database, metadata=metadata, **budget.again()).transaction
+        ending = {**database, "transaction": transaction.id}
+        try:
+            yield transaction
+            writes = {**ending, "writes": transaction._write_pbs}
+            api.commit(writes, metadata=metadata, **budget.once())
+        except BaseException:
+            with suppress(exceptions.GoogleAPIError):
+                api.rollback(ending, metadata=metadata, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
+            raise

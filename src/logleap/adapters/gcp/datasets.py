@@ -1,0 +1,72 @@
+"""Data sets in Firestore."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from google.api_core import exceptions
+from google.cloud.firestore import FieldFilter, Query
+
+from logleap.adapters.gcp.calls import Budget
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.documents import dataset_document, dataset_of, event_of
+from logleap.adapters.gcp.errors import translated
+from logleap.domain.dataset import Dataset, Event, State
+from logleap.domain.errors import DatasetNotFound
+from logleap.ports.datasets import DatasetRepository, Position
+from logleap.ports.errors import Conflict
+
+
+class FirestoreDatasetRepository(DatasetRepository):
+    """A document for each data set, and one for each line of its log."""
+
+    def __init__(self, database: FirestoreDatabase) -> None:
+        self._database = database
+
+    @translated(SERVICE)
+    def add(self, dataset: Dataset, event: Event) -> None:
+        place = self._database.dataset(dataset.dataset_id)
+        mark = uuid4().hex
+
+        def attempt(budget: Budget) -> None:
+            writes = self._database.client.batch()
+            writes.create(place, {**dataset_document(dataset), "mark": mark})
+            self._database.log(writes, dataset.dataset_id, event)
+            try:
+                writes.commit(**budget.once())
+            except exceptions.AlreadyExists as error:
+                stored = fields_of(place.get(["mark"], **budget.again()))
+                if stored.get("mark") != mark:
+                    raise Conflict(f"data set {dataset.dataset_id} exists") from error
+
+        repeated(attempt)
+
+    @translated(SERVICE)
+    def get(self, owner: str, dataset_id: str) -> Dataset:
+        document = self._database.dataset(dataset_id).get(**Budget().again()).to_dict()
+        if document is None or document["owner"] != owner:
+            raise DatasetNotFound(dataset_id)
+        return dataset_of(document)
+
+    @translated(SERVICE)
+    def list(
+        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+    ) -> Sequence[Dataset]:
+        query = self._database.datasets().where(filter=FieldFilter("owner", "==", owner))
+        if state is not None:
+            query = query.where(filter=FieldFilter("state", "==", state.value))
+        query = query.order_by("createdAt", Query.DESCENDING).order_by("datasetId", Query.DESCENDING)
+        if after is not None:
+            query = query.start_after({"createdAt": after.created_at, "datasetId": after.dataset_id})
+        return [dataset_of(fields_of(found)) for found in query.limit(limit).get(**Budget().again())]
+
+    @translated(SERVICE)
+    def save(self, dataset: Dataset, event: Event | None = None) -> None:
+        place = self._database.dataset(dataset.dataset_id)
+        self._database.replace({place: dataset_document(dataset)}, dataset.dataset_id, event)
+
+    @translated(SERVICE)
+    def events(self, dataset_id: str) -> Sequence[Event]:
+        lines = self._database.events(dataset_id).get(**Budget().again())
+        # By the server's clock, which saw them in their order; processes' clocks may differ.
+        lines.sort(key=lambda line: (line.create_time, line.id))
+        return [event_of(fields_of(line)) for line in lines]

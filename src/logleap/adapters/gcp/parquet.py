@@ -1,0 +1,79 @@
+"""Rows as Parquet files: written and read by row groups, in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logleap.domain.entries import Entry, Row
+
+_FIELDS: "list[pa.Field[Any]]" = [
+    pa.field("batchId", pa.string(), nullable=False),
+    pa.field("sequence", pa.int64(), nullable=False),
+    pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("content", pa.string(), nullable=False),
+    pa.field("context", pa.string()),
+]
+
+SCHEMA = pa.schema(_FIELDS)
+
+_GROUP_ROWS = 50_000
+_GROUP_TEXT = 16_000_000  # characters; what one row group holds at most, but for a single long row
+_READ_ROWS = 1_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def write_rows(path: Path, rows: Iterator[Row]) -> None:
+    """Make a file of all rows, in their order."""
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for group in _groups(rows):
+            writer.write_batch(_record_batch(group))
+
+
+def read_rows(file: BinaryIO) -> Iterator[Row]:
+    """All rows, in the order of writing."""
+    for batch in pq.ParquetFile(file).iter_batches(_READ_ROWS):
+        ids, sequences, timestamps, messages, contexts = batch.columns
+        columns: list[list[Any]] = [
+            ids.to_pylist(),
+            sequences.to_pylist(),
+            timestamps.cast(pa.int64()).to_pylist(),
+            messages.to_pylist(),
+            contexts.to_pylist(),
+        ]
+        for batch_id, sequence, microseconds, message, context in zip(*columns, strict=True):
+            timestamp = _EPOCH + timedelta(microseconds=microseconds)
+            yield Row(batch_id, sequence, Entry(timestamp, message, context))
+
+
+def count_rows(file: BinaryIO) -> int:
+    """The number of rows, by reading all of them."""
+    return sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches(_GROUP_ROWS))
+
+
+def _groups(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
+    group: list[Row] = []
+    text = 0
+    for row in rows:
+        group.append(row)
+        text += len(row.entry.message) + len(row.entry.context or "")
+        if len(group) == _GROUP_ROWS or text >= _GROUP_TEXT:
+            yield group
+            group, text = [], 0
+    if group:
+        yield group
+
+
+def _record_batch(rows: Sequence[Row]) -> pa.RecordBatch:
+    columns = {
+        "batchId": [row.batch_id for row in rows],
+        "sequence": [row.sequence for row in rows],
+        "timestamp": [row.entry.timestamp for row in rows],
+        "content": [row.entry.message for row in rows],
+        "context": [row.entry.context for row in rows],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)

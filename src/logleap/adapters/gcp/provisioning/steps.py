@@ -1,0 +1,116 @@
+"""What provisioning reports, and what it says of an error."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from google.api_core import exceptions
+from google.api_core.retry import Retry
+
+from logleap.adapters.gcp.calls import ATTEMPT, RETRY, TRANSIENT
+from logleap.adapters.gcp.credentials import Access
+from logleap.adapters.gcp.layouts import Layout
+from logleap.adapters.gcp.queue import QueueNames
+
+SETUP = "logleap gcp setup"
+
+
+class _Call(TypedDict):
+    retry: Retry
+    timeout: float
+
+
+CALL: _Call = {"retry": RETRY, "timeout": ATTEMPT}
+"""For each request: all of provisioning's may be repeated."""
+
+Outcome = Literal["created", "changed", "exists", "todo", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What LogLeap uses in the project.
+
+    `hold` is the subscription's ack deadline in seconds; Pub/Sub takes 10 to 600, and the nearest counts.
+    `max_deliveries` (5 to 100) is after how many deliveries a message is dead: more than a run's attempts,
+    because a message that finds its run in other hands, or Firestore out of reach, counts as delivered too.
+    `location` is where BigQuery's dataset is made, for instance `EU` or `europe-west3`.
+    """
+
+    queue: QueueNames
+    dataset: str
+    layout: Layout
+    location: str = "US"
+    firestore_prefix: str = "logleap"
+    hold: int = 60
+    max_deliveries: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one thing that `setup` makes. `todo`: somebody else has to, the remedy says how."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether one thing is as it should be, and the command that mends it."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None = None
+
+    def as_step(self) -> Step:
+        """The same about a thing that `setup` cannot make."""
+        return Step(self.name, "exists" if self.ok else "todo", self.detail, self.remedy)
+
+
+def tried(access: Access, name: str, role: str, work: Callable[[], Step]) -> Step:
+    """What `work` reports, or how it was refused; `role` is what a caller without permission lacks.
+
+    Errors that may pass by themselves are raised: there is no use in asking that service for more.
+    """
+    try:
+        return work()
+    except exceptions.ClientError as error:
+        return Step(name, "failed", *_refusal(error, access, role))
+
+
+def looked(access: Access, name: str, role: str, look: Callable[[], Check]) -> Check:
+    """What `look` reports, or why it was refused; as above."""
+    try:
+        return look()
+    except exceptions.ClientError as error:
+        return Check(name, False, *_refusal(error, access, role))
+
+
+def member(access: Access) -> str:
+    """The caller, as IAM writes it."""
+    if access.identity is None:
+        return '"user:$(gcloud config get account)"'
+    return f"serviceAccount:{access.identity}"
+
+
+def grant(access: Access, role: str) -> str:
+    """The command that gives the caller a role in the project."""
+    return f"gcloud projects add-iam-policy-binding {access.project} --member={member(access)} --role={role}"
+
+
+def _refusal(error: exceptions.ClientError, access: Access, role: str) -> tuple[str, str | None]:
+    """What is wrong, and the command that mends it."""
+    if isinstance(error, TRANSIENT):
+        raise error
+    # https://cloud.google.com/apis/design/errors#error_info
+    if error.reason == "SERVICE_DISABLED" and error.metadata:
+        service = error.metadata["service"]
+        return (
+            f"{service} is not switched on.",
+            f"gcloud services enable {service} --project={access.project}",
+        )
+    if isinstance(error, exceptions.Forbidden):
+        return f"Permission denied: {error.message}", grant(access, role)
+    return f"{type(error).__name__}: {error.message}", None

@@ -1,0 +1,80 @@
+"""Receipts in Firestore."""
+
+from google.api_core import exceptions
+
+from logleap.adapters.gcp import gate
+from logleap.adapters.gcp.calls import Budget
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.documents import receipt_document, receipt_of
+from logleap.adapters.gcp.errors import translated
+from logleap.domain.entries import Manifest, Receipt, Totals
+from logleap.ports.entries import ReceiptLedger
+from logleap.ports.errors import Conflict
+
+_PAGE = 1000  # receipts in one request, so that each ends well within its deadline
+
+
+class FirestoreReceiptLedger(ReceiptLedger):
+    """A document for each receipt, named after its key's digest: what is there cannot be created again.
+
+    Adding one reads the data set's document in a transaction and creates the receipt's: one read, one write.
+    Reading locks a document against changes, not against others' reading, so uploads do not wait for
+    one another (https://firebase.google.com/docs/firestore/transaction-data-contention). Of a receipt only
+    the number of entries is indexed: an index on its time would limit a collection to 500 writes a second
+    (https://firebase.google.com/docs/firestore/solutions/shard-timestamp).
+    """
+
+    def __init__(self, database: FirestoreDatabase) -> None:
+        self._database = database
+
+    @translated(SERVICE)
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        return self._find(dataset_id, key, Budget())
+
+    @translated(SERVICE)
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        dataset = self._database.dataset(receipt.dataset_id)
+        place = self._database.receipt(receipt.dataset_id, receipt.key)
+
+        def attempt(budget: Budget) -> Receipt:
+            try:
+                with self._database.transaction(budget) as transaction:
+                    stored = dataset.get(["version", gate.FIELD], transaction, **budget.again())
+                    current = fields_of(stored).get("version") == dataset_version
+                    if current:
+                        gate.check_open(stored)
+                        if gate.is_shut(stored):
+                            transaction.update(dataset, {gate.FIELD: None})
+                        transaction.create(place, receipt_document(receipt))
+            except exceptions.AlreadyExists:
+                current = False
+            if current:
+                return receipt
+            earlier = self._find(receipt.dataset_id, receipt.key, budget)
+            if earlier is None:
+                raise Conflict(f"data set {receipt.dataset_id} is not at version {dataset_version}")
+            return earlier
+
+        return repeated(attempt)
+
+    @translated(SERVICE)
+    def totals(self, dataset_id: str) -> Totals:
+        return self._database.totals(dataset_id, Budget())
+
+    @translated(SERVICE)
+    def manifest(self, dataset_id: str) -> Manifest:
+        pages = self._database.receipts(dataset_id).select(["batchId", "entries"]).order_by("__name__")
+        found = pages.limit(_PAGE).get(**Budget().again())
+        batches = {}
+        while found:
+            batches.update({receipt.get("batchId"): receipt.get("entries") for receipt in found})
+            if len(found) < _PAGE:
+                break
+            # All pages show the receipts as the first one found them.
+            following = pages.start_after(found[-1]).limit(_PAGE)
+            found = following.get(read_time=found[0].read_time, **Budget().again())
+        return Manifest(dataset_id, batches)
+
+    def _find(self, dataset_id: str, key: str, budget: Budget) -> Receipt | None:
+        document = self._database.receipt(dataset_id, key).get(**budget.again()).to_dict()
+        return None if document is None else receipt_of(document, dataset_id)

@@ -1,0 +1,95 @@
+"""Training runs and their outbox in Firestore."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from google.cloud.firestore import FieldFilter
+
+from logleap.adapters.gcp import gate
+from logleap.adapters.gcp.calls import Budget
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.documents import (
+    dataset_document,
+    message_document,
+    message_of,
+    run_document,
+    run_of,
+)
+from logleap.adapters.gcp.errors import translated
+from logleap.domain.dataset import Dataset, Event
+from logleap.domain.entries import Totals
+from logleap.domain.training import Run, Start, TrainingMessage
+from logleap.ports.errors import Conflict
+from logleap.ports.training import RunRepository
+
+
+class FirestoreRunRepository(RunRepository):
+    """A document for each run, and one for each message that is still to be published."""
+
+    def __init__(self, database: FirestoreDatabase) -> None:
+        self._database = database
+
+    @translated(SERVICE)
+    def start(self, dataset: Dataset, decide: Callable[[Totals], Start]) -> Run:
+        database = self._database
+        place = database.dataset(dataset.dataset_id)
+        mark = uuid4().hex
+
+        def decided(budget: Budget) -> Start:
+            return decide(database.totals(dataset.dataset_id, budget))
+
+        def attempt(budget: Budget) -> Run:
+            stored = place.get(["version", gate.FIELD], **budget.again())
+            run = decided(budget).run  # refused as a rule here, with nothing touched
+            run_place = database.run(run.dataset_id, run.run_id)
+            known = run_place.get(**budget.again()).to_dict()
+            if known is not None:
+                return run_of(known)
+            if fields_of(stored).get("version") != dataset.version:
+                raise Conflict(f"data set {dataset.dataset_id} is not at version {dataset.version}")
+            with gate.closed(database.client, stored, mark, budget) as unchanged:
+                start = decided(budget)
+                message = TrainingMessage.of(start.run)
+                writes = database.client.batch()
+                writes.update(place, dataset_document(start.dataset), option=unchanged)
+                writes.create(run_place, run_document(start.run))
+                writes.set(database.message(message), message_document(message))
+                database.log(writes, dataset.dataset_id, start.event)
+                writes.commit(**budget.once())
+            return start.run
+
+        return repeated(attempt)
+
+    @translated(SERVICE)
+    def get(self, dataset_id: str, run_id: str) -> Run | None:
+        document = self._database.run(dataset_id, run_id).get(**Budget().again()).to_dict()
+        return None if document is None else run_of(document)
+
+    @translated(SERVICE)
+    def save(self, run: Run, event: Event | None = None) -> None:
+        place = self._database.run(run.dataset_id, run.run_id)
+        self._database.replace({place: run_document(run)}, run.dataset_id, event)
+
+    @translated(SERVICE)
+    def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
+        changes = {
+            self._database.dataset(dataset.dataset_id): dataset_document(dataset),
+            self._database.run(run.dataset_id, run.run_id): run_document(run),
+        }
+        self._database.replace(changes, dataset.dataset_id, event)
+
+    @translated(SERVICE)
+    def outbox(self, limit: int) -> Sequence[TrainingMessage]:
+        found = self._database.outbox().limit(limit).get(**Budget().again())
+        return [message_of(fields_of(message)) for message in found]
+
+    @translated(SERVICE)
+    def published(self, message: TrainingMessage) -> None:
+        self._database.message(message).delete(**Budget().again())
+
+    @translated(SERVICE)
+    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+        unfinished = self._database.all_runs().where(filter=FieldFilter("finished", "==", False))
+        overdue = unfinished.where(filter=FieldFilter("dueAt", "<=", now)).order_by("dueAt")
+        return [run_of(fields_of(found)) for found in overdue.limit(limit).get(**Budget().again())]

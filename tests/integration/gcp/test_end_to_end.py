@@ -1,0 +1,156 @@
+"""The whole story over the real Google clients: several API processes and workers, one of them killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from logleap.client import Client
+
+LOGLEAP = [sys.executable, "-m", "logleap.entrypoints.cli"]
+SLOW_TASK = """
+import os, pathlib, time
+
+def task(context):
+    if context.attempt == 1:
+        pathlib.Path(os.environ["MARK"]).write_text(str(os.getpid()))
+        time.sleep(600)
+    return {"entries": context.training_set.count(), "attempt": context.attempt}
+"""
+
+Site = dict[str, str]
+
+
+@pytest.fixture
+def site(emulators: Any, tmp_path: Path) -> Site:
+    """The environment of an installation of its own, with its resources made."""
+    name = f"t{uuid4().hex[:12]}"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("LOGLEAP_")},
+        **emulators.exports(),
+        "LOGLEAP_BACKEND": "gcp",
+        "LOGLEAP_AUTH": "none",
+        "LOGLEAP_FIRESTORE_PREFIX": name,
+        "LOGLEAP_BIGQUERY_DATASET": name,
+        "LOGLEAP_PUBSUB_TOPIC": f"{name}-training",
+        "LOGLEAP_PUBSUB_SUBSCRIPTION": f"{name}-worker",
+        "LOGLEAP_ARCHIVE_URL": (tmp_path / "archive").as_uri(),
+        "LOGLEAP_RUN_LEASE": "5",
+        "LOGLEAP_SWEEP_INTERVAL": "0.5",
+        "LOGLEAP_STOP_GRACE": "2",
+    }
+    for _ in range(2):  # safe to repeat
+        subprocess.run(
+            [*LOGLEAP, "gcp", "setup"], env=environment, check=True, timeout=60, capture_output=True
+        )
+    return environment
+
+
+@contextmanager
+def running(environment: Site, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [*LOGLEAP, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextmanager
+def serving(environment: Site) -> Iterator[Client]:
+    with running(environment, "serve", "--port", "0") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" listens on ")[1].split()[0]
+        with Client(url) as client:
+            yield client
+
+
+def entries(batch: int, number: int = 50) -> Sequence[dict[str, str]]:
+    return [{"timestamp": "2026-03-02T06:00:00Z", "message": f"{batch}/{index}"} for index in range(number)]
+
+
+def wait_for(done: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_apis_and_two_workers_train_on_every_entry_once_though_one_worker_is_killed(
+    site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    mark = tmp_path / "mark"
+    site |= {"LOGLEAP_TRAINING_TASK": "slow_task:task", "PYTHONPATH": str(tmp_path), "MARK": str(mark)}
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(serving(site)) for _ in range(2))
+        workers = [stack.enter_context(running(site, "worker")) for _ in range(2)]
+        data_id = first.announce("end to end")["dataId"]
+
+        def upload(number: int) -> Any:
+            # Each batch goes to both, as if the first answer had been lost.
+            answers = [api.append(data_id, entries(number), key=f"k{number}") for api in (first, second)]
+            assert answers[0]["batchId"] == answers[1]["batchId"]
+            return answers[1]["replayed"]
+
+        with ThreadPoolExecutor(2) as pool:
+            assert all(pool.map(upload, range(8)))
+            runs = {started["runId"] for started in pool.map(lambda api: api.train(data_id), (first, second))}
+        assert len(runs) == 1
+
+        wait_for(mark.exists)
+        os.kill(int(mark.read_text()), signal.SIGKILL)
+        run = second.wait(data_id, timeout=90)
+        assert (run["state"], run["result"]) == ("succeeded", {"entries": 400, "attempt": 2})
+        assert run["runId"] in runs
+        assert [worker.poll() for worker in workers].count(-signal.SIGKILL) == 1
+
+        archived = first.archive(data_id)
+        assert archived["archive"]["entries"] == 400
+        again = second.train(data_id)
+        assert again["runId"] not in runs
+
+
+def test_a_data_set_is_pushed_counted_and_archived_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"2026-03-02 06:00:{second:02},000 INFO line {second}\n" for second in range(60)))
+    with ExitStack() as stack:
+        stack.enter_context(running(site, "worker"))
+        process = stack.enter_context(running(site, "serve", "--port", "0"))
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" listens on ")[1].split()[0]
+        client_environment = {**site, "LOGLEAP_URL": url}
+
+        def logleap(*arguments: str) -> Any:
+            done = subprocess.run(
+                [*LOGLEAP, *arguments, "--json"],
+                env=client_environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout)
+
+        pushed = logleap("push", str(log), "--batch-size", "25", "--train", "--wait")
+        assert pushed["run"]["result"] == {"entries": 60}
+        archive = logleap("archive", pushed["dataId"])["archive"]
+        assert archive["entries"] == 60
+        assert list((tmp_path / "archive").iterdir())
+        trained = logleap("train", pushed["dataId"], "--wait")
+        assert trained["run"]["result"] == {"entries": 60}
