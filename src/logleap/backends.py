@@ -1,18 +1,29 @@
 """Which adapters make up which backend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
+from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
 from logleap.ports.training import RunRepository, TrainingQueue
 from logleap.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from logleap.adapters.gcp.credentials import Access
+    from logleap.adapters.gcp.provisioning import Check, Resources, Step
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One adapter per port, all of one backend. `check` raises Unavailable unless the backend can serve."""
+    """One adapter per port, all of one backend. `check` raises Unavailable unless the backend can serve.
+
+    `bury` puts a message that was pushed to us, not received from `queue`, among the dead letters, with why.
+    """
 
     datasets: DatasetRepository
     ledger: ReceiptLedger
@@ -22,15 +33,30 @@ class Backend:
     archives: ArchiveStore
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
+    bury: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
 
 
 def build_backend(settings: Settings) -> Backend:
     """The backend that the settings choose. Only its own libraries are imported."""
     if settings.backend == "memory":
         return _memory(settings)
-    raise SettingsError(
-        f"LOGLEAP_BACKEND is {settings.backend!r}: not there yet in this version, use 'memory'."
-    )
+    if settings.backend == "gcp":
+        with needing("gcp"):
+            return _gcp(settings)
+    raise SettingsError("LOGLEAP_BACKEND is 'local': not there yet in this version, use 'memory' or 'gcp'.")
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Turn a missing library into the one line that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("logleap"):
+            raise
+        raise SettingsError(
+            f"LOGLEAP_BACKEND is {extra!r}, but {error.name} is not installed: pip install 'logleap[{extra}]'"
+        ) from error
 
 
 def _memory(settings: Settings) -> Backend:
@@ -49,3 +75,105 @@ def _memory(settings: Settings) -> Backend:
         queue=MemoryTrainingQueue(hold=2 * settings.run_lease),
         archives=MemoryArchiveStore(),
     )
+
+
+def _gcp(settings: Settings) -> Backend:
+    from google.cloud.firestore import Client as FirestoreClient
+
+    from logleap.adapters.gcp.archive import ParquetArchiveStore
+    from logleap.adapters.gcp.clients import bigquery_client, storage_client, write_client
+    from logleap.adapters.gcp.database import FirestoreDatabase
+    from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
+    from logleap.adapters.gcp.entries import BigQueryEntryStore
+    from logleap.adapters.gcp.queue import PubSubTrainingQueue
+    from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
+    from logleap.adapters.gcp.runs import FirestoreRunRepository
+    from logleap.adapters.gcp.storage_write import StorageWriter
+    from logleap.adapters.gcp.streaming_insert import StreamingInserter
+
+    access = _access(settings)
+    credentials = access.credentials
+    database = FirestoreDatabase(
+        FirestoreClient(access.project, credentials["firestore"]), settings.firestore_prefix
+    )
+    open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
+    open_storage = partial(storage_client, access.project, credentials.get("storage"))
+    resources = gcp_resources(settings, access.project)
+    store = BigQueryEntryStore(
+        open_bigquery,
+        settings.bigquery_dataset,
+        settings.bigquery_location,
+        resources.layout,
+        StorageWriter(partial(write_client, credentials["bigquery"]))
+        if settings.bigquery_writer == "storage-write"
+        else StreamingInserter(open_bigquery),
+    )
+    queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], hold=2 * settings.run_lease)
+    datasets = FirestoreDatasetRepository(database)
+
+    def check() -> None:
+        with suppress(DatasetNotFound):
+            datasets.get("", "is-anybody-there")
+
+    def close() -> None:
+        queue.close()
+        store.close()
+        database.client.close()
+
+    return Backend(
+        datasets=datasets,
+        ledger=FirestoreReceiptLedger(database),
+        store=store,
+        runs=FirestoreRunRepository(database),
+        queue=queue,
+        archives=ParquetArchiveStore(settings.archive_to, open_storage),
+        check=check,
+        close=close,
+        bury=queue.bury,
+    )
+
+
+def gcp_resources(settings: Settings, project: str) -> "Resources":
+    """What the `gcp` backend uses in the project."""
+    from logleap.adapters.gcp.layouts import SharedTable, TablePerDataset
+    from logleap.adapters.gcp.provisioning import Resources
+    from logleap.adapters.gcp.queue import QueueNames
+
+    return Resources(
+        queue=QueueNames(project, settings.pubsub_topic, settings.pubsub_subscription),
+        dataset=settings.bigquery_dataset,
+        layout=SharedTable() if settings.bigquery_layout == "shared-table" else TablePerDataset(),
+        location=settings.bigquery_location,
+        firestore_prefix=settings.firestore_prefix,
+        hold=round(2 * settings.run_lease),
+    )
+
+
+def gcp_setup(settings: Settings) -> "Iterator[Step]":
+    """Make what the `gcp` backend needs, as far as it is missing. Raises SettingsError."""
+    with needing("gcp"):
+        from logleap.adapters.gcp import provisioning
+
+        access = _access(settings)
+        yield from provisioning.setup(access, gcp_resources(settings, access.project))
+
+
+def gcp_check(settings: Settings) -> "Iterator[Check]":
+    """Look at what the `gcp` backend needs. Raises SettingsError."""
+    with needing("gcp"):
+        from logleap.adapters.gcp import provisioning
+
+        access = _access(settings)
+        yield from provisioning.check(access, gcp_resources(settings, access.project))
+
+
+def _access(settings: Settings) -> "Access":
+    from logleap.adapters.gcp.credentials import CredentialsError, find_access
+
+    try:
+        buckets: tuple[Literal["storage"], ...] = (
+            ("storage",) if settings.archive_to.startswith("gs://") else ()
+        )
+        return find_access(settings.gcp_project, ("bigquery", "firestore", "pubsub", *buckets))
+    except CredentialsError as error:
+        raise SettingsError(str(error)) from error

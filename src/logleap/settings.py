@@ -82,7 +82,10 @@ class Settings(BaseSettings):
     bigquery_writer: Literal["storage-write", "streaming-insert"] = "storage-write"
     pubsub_topic: str = "logleap-training"
     pubsub_subscription: str = "logleap-worker"
+    push_audience: str | None = None
+    push_service_account: str | None = None
 
+    heartbeat_file: Path | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -12,7 +12,7 @@ import pytest
 from logleap.container import Container, build_container
 from logleap.domain.entries import Entry
 from logleap.domain.training import Run, RunState, TrainingMessage
-from logleap.entrypoints.cli.service import make_worker
+from logleap.entrypoints.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TaskFailed, TrainingContext, TryAgain
 from logleap.settings import Settings

@@ -2,8 +2,11 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from logleap.container import Container
+from logleap.entrypoints.heartbeat import Heartbeat
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.training import Delivery, TrainingQueue
 from logleap.usecases.running import Outcome, RunTraining, Verdict
@@ -19,7 +22,8 @@ _PAUSE = 2.0  # seconds after the backend was unavailable
 class Worker:
     """Runs trainings one after the other until told to stop; sweeps every `sweep_interval` seconds.
 
-    `hold` is how long (seconds) a message is kept with each renewal of the run's lease.
+    `hold` is how long (seconds) a message is kept with each renewal of the run's lease. `beat` is called
+    every few seconds as long as the worker gets on, with a training or without.
     """
 
     queue: TrainingQueue
@@ -28,12 +32,14 @@ class Worker:
     fail_dead_letter: FailDeadLetter
     hold: float
     sweep_interval: float
+    beat: Callable[[], None] = lambda: None
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. A task at work then is finished or handed back within its grace time."""
         sweeper = threading.Thread(target=self._sweep_until, args=(stop,), name="sweeper", daemon=True)
         sweeper.start()
         while not stop.is_set():
+            self.beat()
             try:
                 delivery = self.queue.receive(_WAIT)
                 if delivery is not None:
@@ -44,9 +50,11 @@ class Worker:
         sweeper.join(timeout=5)
 
     def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
-        verdict = self.run_training(
-            delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stop.is_set
-        )
+        def stopping() -> bool:
+            self.beat()
+            return stop.is_set()
+
+        verdict = self.run_training(delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping)
         settle(delivery, verdict)
 
     def _sweep_until(self, stop: threading.Event) -> None:
@@ -70,6 +78,20 @@ class Worker:
                 return
             log.warning("dead letter: %s", outcome)
             letter.ack()
+
+
+def make_worker(container: Container) -> Worker:
+    """A worker over the container's use cases."""
+    settings = container.settings()
+    return Worker(
+        queue=container.backend().queue,
+        run_training=container.run_training(),
+        sweep=container.sweep(),
+        fail_dead_letter=container.fail_dead_letter(),
+        hold=2 * settings.run_lease,
+        sweep_interval=settings.sweep_interval,
+        beat=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
+    )
 
 
 def settle(delivery: Delivery, verdict: Verdict) -> None:

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from logleap.container import Container, build_container
-from logleap.entrypoints.cli.service import make_worker
+from logleap.entrypoints.worker import make_worker
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.server import ServerOptions, serve
 from logleap.settings import Settings

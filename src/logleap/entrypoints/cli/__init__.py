@@ -4,6 +4,7 @@ import click
 
 from logleap.entrypoints.cli.calls import archive, push, status, train
 from logleap.entrypoints.cli.demo import demo
+from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.service import serve, worker
 
 
@@ -17,5 +18,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, demo, push, train, status, archive):
+for command in (serve, worker, demo, push, train, status, archive, gcp):
     main.add_command(command)

@@ -5,6 +5,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -100,8 +101,6 @@ def push(
         Client(url, api_key=api_key, patience=patience) as client,
     ):
         label = "standard input" if file == "-" else Path(file).name
-        data_id = dataset or client.announce(name or label)["dataId"]
-        prefix = key or str(uuid.uuid4())
         entries = read_log(
             stream,
             name=file,
@@ -110,20 +109,25 @@ def push(
             timezone=zone,
             timestamp_format=timestamp_format,
         )
+        try:
+            first = next(entries, None)
+        except LogFileError as error:
+            output.finish(str(error), output.FAILED)
+        if first is None:
+            output.finish(f"{label} holds no entries.", output.FAILED)
+        data_id = dataset or client.announce(name or label)["dataId"]
+        prefix = key or str(uuid.uuid4())
+        posts = (entry.to_json() for entry in chain([first], entries))
         done = Pushed(0, 0)
         try:
             with _progress(stream, label, quiet=as_json) as show:
-                for done in client.push(
-                    data_id, (entry.to_json() for entry in entries), batch_size=batch_size, keys=prefix
-                ):
+                for done in client.push(data_id, posts, batch_size=batch_size, keys=prefix):
                     show(done.entries)
         except BaseException as error:
             _tell_what_is_in(file, data_id, prefix, batch_size, done.entries)
             if isinstance(error, LogFileError):
                 output.finish(str(error), output.FAILED)
             raise
-        if done.entries == 0:
-            output.finish(f"{label} holds no entries; data set {data_id} is as it was.", output.FAILED)
         report: dict[str, Any] = {"dataId": data_id, "accepted": done.entries, "batches": done.batches}
         if not as_json:
             click.echo(

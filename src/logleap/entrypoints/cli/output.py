@@ -36,8 +36,11 @@ def endings() -> Iterator[None]:
 @contextlib.contextmanager
 def call_endings() -> Iterator[None]:
     """The same for the commands that call a server."""
+    import stamina
+
     from logleap.client import ApiError, Unreachable
 
+    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would stand among the command's output
     try:
         yield
     except ApiError as error:

@@ -1,5 +1,6 @@
 """`logleap serve` and `logleap worker`."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -35,7 +36,8 @@ def serve(**flags: Any) -> None:
 @_BACKEND
 @_DATA_DIR
 @_TASK
-def worker(**flags: Any) -> None:
+@click.option("--push", is_flag=True, help="Let Pub/Sub push the messages over HTTP (for Cloud Run).")
+def worker(push: bool, **flags: Any) -> None:
     """Run trainings until Ctrl-C or SIGTERM."""
     with endings():
         from logleap.settings import SettingsError
@@ -47,23 +49,31 @@ def worker(**flags: Any) -> None:
                 "logleap serve has one inside."
             )
         stop = _stop_on_signals()
-        click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
-        make_worker(container).run(stop)
+        if push:
+            _serve_pushes(settings, container, stop)
+        else:
+            from logleap.entrypoints.worker import make_worker
+
+            worker = make_worker(container)
+            click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
+            worker.run(stop)
         container.backend().close()
 
 
-def make_worker(container: "Container") -> Any:
-    """A worker over the container's use cases."""
-    from logleap.entrypoints.worker import Worker
+def _serve_pushes(settings: "Settings", container: "Container", stop: threading.Event) -> None:
+    from logleap.entrypoints.http.server import ServerOptions, serve
+    from logleap.entrypoints.push import BODY_LIMIT, create_push_app, verifier_of
 
-    settings = container.settings()
-    return Worker(
-        queue=container.backend().queue,
-        run_training=container.run_training(),
-        sweep=container.sweep(),
-        fail_dead_letter=container.fail_dead_letter(),
-        hold=2 * settings.run_lease,
-        sweep_interval=settings.sweep_interval,
+    app = create_push_app(container, verifier_of(settings), stopping=stop.is_set)
+    options = ServerOptions(
+        host=settings.host,
+        port=settings.port,
+        threads=settings.threads,
+        body_limit=BODY_LIMIT,
+        grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
+    )
+    serve(
+        app, options, stop=stop, listening=lambda url: click.echo(f"LogLeap's worker is pushed to on {url}.")
     )
 
 
@@ -73,13 +83,15 @@ def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
     from logleap.settings import load_settings
 
     settings = load_settings(flags)
-    configure_logging(settings.log_format, settings.log_level)
+    project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
+    configure_logging(settings.log_format, settings.log_level, project=project)
     return settings, build_container(settings)
 
 
 def _serve(flags: dict[str, Any]) -> None:
     from logleap.entrypoints.http.app import create_app
     from logleap.entrypoints.http.server import ServerOptions, serve
+    from logleap.entrypoints.worker import make_worker
 
     settings, container = _start(flags)
     app = create_app(container)

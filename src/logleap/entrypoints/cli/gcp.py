@@ -1,0 +1,48 @@
+"""`logleap gcp setup` and `logleap gcp check`."""
+
+import sys
+
+import click
+
+from logleap.entrypoints.cli import output
+
+
+@click.group()
+def gcp() -> None:
+    """Prepare a Google Cloud project, and look whether it is ready."""
+
+
+@gcp.command()
+def setup() -> None:
+    """Make what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Safe to repeat."""
+    with output.endings():
+        from logleap.backends import gcp_setup
+        from logleap.settings import load_settings
+
+        failed = False
+        for step in gcp_setup(load_settings({"backend": "gcp"})):
+            _tell(step.outcome, step.name, step.detail, step.remedy)
+            failed = failed or step.outcome == "failed"
+    if failed:
+        sys.exit(output.FAILED)
+
+
+@gcp.command()
+def check() -> None:
+    """Go through project, permissions and resources: ok, or missing with the command that mends it."""
+    with output.endings():
+        from logleap.backends import gcp_check
+        from logleap.settings import load_settings
+
+        missing = False
+        for found in gcp_check(load_settings({"backend": "gcp"})):
+            _tell("ok" if found.ok else "missing", found.name, found.detail, found.remedy)
+            missing = missing or not found.ok
+    if missing:
+        sys.exit(output.FAILED)
+
+
+def _tell(word: str, name: str, detail: str, remedy: str | None) -> None:
+    click.echo(f"{word:<8} {name}: {detail}")
+    for line in (remedy or "").splitlines():
+        click.echo(f"         {line}")
