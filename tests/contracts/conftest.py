@@ -34,6 +34,12 @@ from logleap.adapters.gcp.runs import FirestoreRunRepository
 from logleap.adapters.gcp.schema import entries_table
 from logleap.adapters.gcp.storage_write import StorageWriter
 from logleap.adapters.gcp.streaming_insert import StreamingInserter
+from logleap.adapters.local.database import Database
+from logleap.adapters.local.datasets import SqliteDatasetRepository
+from logleap.adapters.local.entries import SqliteEntryStore
+from logleap.adapters.local.ledger import SqliteReceiptLedger
+from logleap.adapters.local.queue import SqliteTrainingQueue
+from logleap.adapters.local.runs import SqliteRunRepository
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
@@ -126,6 +132,46 @@ class MemoryBackend(Backend):
 
     def archived_files(self) -> set[str]:
         return set(self.archives._files)
+
+
+class LocalBackend(Backend):
+    """One SQLite file."""
+
+    rounds = 50
+    moment = 0.1
+    arrival = 10.0
+    silence = 0.2
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._database = Database(request.getfixturevalue("tmp_path"))
+        request.getfixturevalue("closing_later").callback(self._database.close)
+
+    @cached_property
+    def datasets(self) -> DatasetRepository:
+        return SqliteDatasetRepository(self._database)
+
+    @cached_property
+    def ledger(self) -> ReceiptLedger:
+        return SqliteReceiptLedger(self._database)
+
+    @cached_property
+    def store(self) -> EntryStore:
+        return SqliteEntryStore(self._database)
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        return SqliteRunRepository(self._database)
+
+    @cached_property
+    def queue(self) -> TrainingQueue:
+        return SqliteTrainingQueue(self._database, max_deliveries=self.max_deliveries)
+
+    @property
+    def archives(self) -> ArchiveStore:
+        pytest.skip("local has no archive store of its own")
+
+    def archived_files(self) -> set[str]:
+        return set()
 
 
 class GcpBackend(Backend):
@@ -236,6 +282,7 @@ def closing_later() -> Iterator[ExitStack]:
 # A suite that runs over more (the entry store's layouts and writers) names them in a parametrize of its own.
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
     "memory": MemoryBackend,
+    "local": LocalBackend,
     "gcp": GcpBackend,
     "gcp[table-per-dataset, streaming-insert]": partial(GcpBackend, writer="streaming-insert"),
     "gcp[shared-table, storage-write]": partial(GcpBackend, layout=SharedTable),
@@ -243,7 +290,7 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
 }
 
 
-@pytest.fixture(params=["memory", "gcp"])
+@pytest.fixture(params=["memory", "local", "gcp"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     return BACKENDS[request.param](request)
 

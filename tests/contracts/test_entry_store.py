@@ -21,6 +21,7 @@ from logleap.ports.entries import EntryStore, ReceiptLedger
 # One for each way a backend can store entries.
 WAYS = [
     "memory",
+    "local",
     "gcp",
     "gcp[table-per-dataset, streaming-insert]",
     "gcp[shared-table, storage-write]",

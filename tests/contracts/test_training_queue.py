@@ -261,7 +261,7 @@ def test_a_message_that_is_never_acked_becomes_a_dead_letter(
 
 
 def test_a_message_whose_time_runs_out_again_and_again_becomes_a_dead_letter(
-    queue: TrainingQueue, take: Take, take_dead: Take, lapse: Lapse, max_deliveries: int, silence: float
+    *, queue: TrainingQueue, take: Take, take_dead: Take, lapse: Lapse, max_deliveries: int, silence: float
 ) -> None:
     queue.publish(b"poison")
     for _ in range(max_deliveries):

@@ -12,8 +12,8 @@ import pytest
 
 from logleap.container import Container, build_container
 from logleap.domain.entries import Entry
-from logleap.entrypoints.worker import make_worker
 from logleap.entrypoints.heartbeat import Heartbeat
+from logleap.entrypoints.worker import make_worker
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings, SettingsError
 

@@ -20,11 +20,11 @@ from werkzeug.exceptions import MethodNotAllowed, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from logleap.container import Container, build_container
-from logleap.entrypoints.worker import make_worker
 from logleap.entrypoints.envelope import NotAnEnvelope, open_envelope
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
 from logleap.entrypoints.tracing import trace_of
+from logleap.entrypoints.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
 from logleap.usecases.running import Outcome

@@ -8,12 +8,12 @@ import structlog
 from flask import Blueprint, Flask, Response, request
 
 from logleap.container import Container
-from logleap.entrypoints.worker import make_worker
 from logleap.entrypoints.envelope import Envelope, NotAnEnvelope, read_envelope
 from logleap.entrypoints.http import routes
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.problems import RETRY_AFTER, RequestRefused
 from logleap.entrypoints.tokens import TokenRefused, TokenVerifier
+from logleap.entrypoints.worker import make_worker
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.running import Outcome
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.dataset import Dataset, State
-from logleap.domain.errors import RunNotFound, TaskUnknown
+from logleap.domain.errors import RunInProgress, RunNotFound, TaskUnknown
 from logleap.domain.training import Run, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
@@ -47,9 +47,9 @@ class StartTraining:
     ) -> Run:
         """The run that this start made, or the one that it repeats.
 
-        While a run is under way, a start that asks for the same answers that run; with an Idempotency-Key
-        it answers the key's run for the data set's whole life. Raises DatasetNotFound, TaskUnknown,
-        DatasetEmpty, EntryCountDiffers, RunInProgress, ActionRefused.
+        With an Idempotency-Key, a start answers the key's run for the data set's whole life, and is refused
+        while another run is under way. Without one, it answers the run under way if it asks for the same.
+        Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, ActionRefused.
         """
         request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries)
         dataset = self.datasets.get(owner, dataset_id)
@@ -59,6 +59,11 @@ class StartTraining:
         while True:
             current = self._current(dataset, run_id)
             if current is not None:
+                if key is not None and current.run_id != run_id:
+                    raise RunInProgress(
+                        f"Run {current.run_id!r} of data set {dataset_id!r} is under way, from another "
+                        f"start. GET /train/{dataset_id} tells when it has ended."
+                    )
                 request.check_repeats(current)
                 return current
             decide = partial(

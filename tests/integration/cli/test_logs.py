@@ -56,4 +56,4 @@ def test_a_request_without_a_trace_has_none_in_its_line() -> None:
 
 
 def test_a_text_line_names_the_trace_too() -> None:
-    assert " trace=4bf92f3577b34da6a3ce929d0e0e4736 " in logged({"traceparent": TRACEPARENT})
+    assert " trace=4bf92f3577b34da6a3ce929d0e0e4736" in logged({"traceparent": TRACEPARENT})

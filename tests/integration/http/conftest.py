@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from logleap.container import Container, build_container
-from logleap.entrypoints.worker import make_worker
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.server import ServerOptions, serve
+from logleap.entrypoints.worker import make_worker
 from logleap.settings import Settings
 
 

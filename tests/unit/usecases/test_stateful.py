@@ -32,7 +32,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedge
 from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
 from logleap.domain.dataset import EventKind, State
 from logleap.domain.entries import Entry
-from logleap.domain.errors import ActionRefused, DatasetEmpty, KeyReused, Refusal
+from logleap.domain.errors import ActionRefused, DatasetEmpty, KeyReused, Refusal, RunInProgress
 from logleap.domain.training import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TrainingContext
@@ -286,6 +286,11 @@ class Platform(RuleBasedStateMachine):
             expected.maybe_sealed = True
         elif isinstance(answer, DatasetEmpty):
             assert not expected.acknowledged
+        elif isinstance(answer, RunInProgress):
+            under_way = [run.run_id for run in before.values() if not run.finished]
+            assert key is not None
+            assert under_way != [expected.run_keys.get(key)]
+            assert not started
         elif isinstance(answer, ActionRefused):
             view = self.show.one(OWNER, dataset_id).dataset
             assert (view.state, view.archive) == (State.ARCHIVED, None)

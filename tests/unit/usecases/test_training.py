@@ -114,8 +114,21 @@ def test_a_repeated_start_answers_the_run_that_is_under_way(
     run = start("alice", dataset_id)
     assert start("alice", dataset_id) == run
     assert start("alice", dataset_id, task="count-entries", parameters={}, expected_entries=5) == run
-    assert start("alice", dataset_id, key="k-1") == run
     assert messages() == [TrainingMessage.of(run)]
+
+
+def test_a_start_of_another_key_is_refused_while_a_run_is_under_way_and_starts_nothing(
+    start: StartTraining, dataset_id: str, finish: Callable[[Run], None], messages: Messages
+) -> None:
+    first = start("alice", dataset_id, key="k-1")
+    with pytest.raises(RunInProgress, match=first.run_id):
+        start("alice", dataset_id, key="k-2")
+    assert start("alice", dataset_id, key="k-1") == first
+    assert messages() == [TrainingMessage.of(first)]
+    finish(first)
+    second = start("alice", dataset_id, key="k-2")
+    assert second.run_id != first.run_id
+    assert start("alice", dataset_id, key="k-1").run_id == first.run_id
 
 
 def test_a_start_that_asks_for_something_else_is_refused_while_a_run_is_under_way(

@@ -25,10 +25,9 @@ _SCHEMA = ArrowSchema(serialized_schema=ARROW_SCHEMA.serialize().to_pybytes())
 
 
 class StorageWriter(Writer):
-    """Costs about $0.025 a GB, the first 2 TiB a month nothing.
+    """Costs about $0.025 a GB: https://cloud.google.com/bigquery/pricing#data_ingestion_pricing.
 
-    Price: https://cloud.google.com/bigquery/pricing#data_ingestion_pricing. Quota: 3 GB/s in the
-    multi-regions US and EU, 300 MB/s elsewhere, a project
+    A project has 3 GB/s in the multi-regions US and EU, 300 MB/s elsewhere
     (https://cloud.google.com/bigquery/quotas#write-api-limits). The default stream takes rows at least once,
     and needs no CreateWriteStream, of which a project has 10,000 an hour.
     """

@@ -15,11 +15,10 @@ _PASSING = {"backendError", "internalError", "quotaExceeded", "rateLimitExceeded
 
 
 class StreamingInserter(Writer):
-    """Costs about $0.05 a GB, each row counted as 1 KB at least, and twelve times the other writer's CPU.
+    """Costs $0.01 for 200 MB, each row counted as 1 KB at least, and four times the other writer's CPU.
 
-    Price: https://cloud.google.com/bigquery/pricing#data_ingestion_pricing. Quota: 1 GB/s in the
-    multi-regions US and EU, 300 MB/s elsewhere, a project
-    (https://cloud.google.com/bigquery/quotas#streaming_inserts).
+    The price: https://cloud.google.com/bigquery/pricing#data_ingestion_pricing. A project has 1 GB/s in the
+    multi-regions US and EU, 300 MB/s elsewhere (https://cloud.google.com/bigquery/quotas#streaming_inserts).
     Each row has an insertId, by which BigQuery drops some repetitions of the last minute, but not all.
     """
 

@@ -15,7 +15,9 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRowsResponse, RowError
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
+from logleap.adapters.gcp.clients import bigquery_client
 from logleap.adapters.gcp.entries import BigQueryEntryStore
+from logleap.adapters.gcp.queries import Queries
 from logleap.adapters.gcp.writers import RowsRefused
 from logleap.domain.entries import Batch, Entry, Manifest
 from logleap.ports.errors import Unavailable
@@ -285,6 +287,16 @@ def test_a_service_that_goes_away_before_a_result_is_fetched_is_reported_within_
     store = open_store()
     recorded.answers = [job(), HANG, HANG]
     assert unavailable_after(lambda: store.count(Manifest(dataset_id, {"batch": 1}))) < 10
+
+
+def test_a_query_that_never_ends_is_cancelled(recorded: Recorded) -> None:
+    running = job(status={"state": "RUNNING"})
+    recorded.answers = [running, running, (200, {"job": running[1]})]
+    with closing(bigquery_client("logleap-dev")) as client:
+        queries = Queries(lambda: client, "US", patience=0)
+        with pytest.raises(TimeoutError, match="more than 0 seconds"):
+            queries.changed_rows("DELETE FROM entries WHERE TRUE", {})
+    assert recorded.requests[-1][:2] == ("POST", "/projects/logleap-dev/jobs/a-job/cancel")
 
 
 def test_a_query_job_that_fails_inside_bigquery_says_try_again(
