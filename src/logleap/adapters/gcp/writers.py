@@ -54,7 +54,7 @@ def _may_pass(error: Exception) -> bool:
     # For minutes after its making, a table may not be known to all of BigQuery's parts; the Storage Write API
     # then says either of the two.
     unknown_table = isinstance(error, exceptions.NotFound) or (
-        isinstance(error, exceptions.PermissionDenied) and "zzz" in str(error)
+        isinstance(error, exceptions.PermissionDenied) and "may not exist" in str(error)
     )
     return unknown_table or isinstance(error, (NotTaken, exceptions.Aborted, *TRANSIENT))
 
