@@ -40,10 +40,10 @@ def build_backend(settings: Settings) -> Backend:
     """The backend that the settings choose. Only its own libraries are imported."""
     if settings.backend == "memory":
         return _memory(settings)
-    if settings.backend == "gcp":
-        with needing("gcp"):
-            return _gcp(settings)
-    raise SettingsError("LOGLEAP_BACKEND is 'local': not there yet in this version, use 'memory' or 'gcp'.")
+    if settings.backend == "local":
+        return _local(settings)
+    with needing("gcp"):
+        return _gcp(settings)
 
 
 @contextmanager
@@ -77,10 +77,39 @@ def _memory(settings: Settings) -> Backend:
     )
 
 
+def _local(settings: Settings) -> Backend:
+    from logleap.adapters.local.database import Database, StorageUnusable
+    from logleap.adapters.local.datasets import SqliteDatasetRepository
+    from logleap.adapters.local.entries import SqliteEntryStore
+    from logleap.adapters.local.ledger import SqliteReceiptLedger
+    from logleap.adapters.local.queue import SqliteTrainingQueue
+    from logleap.adapters.local.runs import SqliteRunRepository
+    from logleap.adapters.parquet.archive import ParquetArchiveStore
+
+    if not settings.archive_to.startswith("file:"):
+        raise SettingsError(
+            f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: backend 'local' archives to file:///folder."
+        )
+    try:
+        database = Database(settings.data_dir)
+    except StorageUnusable as error:
+        raise SettingsError(f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {error}") from error
+    return Backend(
+        datasets=SqliteDatasetRepository(database),
+        ledger=SqliteReceiptLedger(database),
+        store=SqliteEntryStore(database),
+        runs=SqliteRunRepository(database),
+        queue=SqliteTrainingQueue(database, hold=2 * settings.run_lease),
+        archives=ParquetArchiveStore(settings.archive_to),
+        check=database.check,
+        close=database.close,
+    )
+
+
 def _gcp(settings: Settings) -> Backend:
     from google.cloud.firestore import Client as FirestoreClient
 
-    from logleap.adapters.gcp.archive import ParquetArchiveStore
+    from logleap.adapters.gcp.bucket import ArchiveBucket
     from logleap.adapters.gcp.clients import bigquery_client, storage_client, write_client
     from logleap.adapters.gcp.database import FirestoreDatabase
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
@@ -90,6 +119,7 @@ def _gcp(settings: Settings) -> Backend:
     from logleap.adapters.gcp.runs import FirestoreRunRepository
     from logleap.adapters.gcp.storage_write import StorageWriter
     from logleap.adapters.gcp.streaming_insert import StreamingInserter
+    from logleap.adapters.parquet.archive import ParquetArchiveStore
 
     access = _access(settings)
     credentials = access.credentials
@@ -126,7 +156,7 @@ def _gcp(settings: Settings) -> Backend:
         store=store,
         runs=FirestoreRunRepository(database),
         queue=queue,
-        archives=ParquetArchiveStore(settings.archive_to, open_storage),
+        archives=ParquetArchiveStore(settings.archive_to, ArchiveBucket(open_storage)),
         check=check,
         close=close,
         bury=queue.bury,

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    backend: Literal["memory", "local", "gcp"] = "memory"
+    backend: Literal["memory", "local", "gcp"] = "local"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     data_dir: Path = Path("logleap-data")

@@ -22,7 +22,6 @@ from google.cloud.firestore import Client as FirestoreClient
 from google.pubsub_v1 import PublisherClient
 
 from emulators import Emulators
-from logleap.adapters.gcp.archive import ParquetArchiveStore
 from logleap.adapters.gcp.clients import bigquery_client, write_client
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
@@ -45,6 +44,7 @@ from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
 from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.domain.dataset import Action, Dataset, Event, EventKind
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.ports.archive import ArchiveStore
@@ -143,7 +143,9 @@ class LocalBackend(Backend):
     silence = 0.2
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
-        self._database = Database(request.getfixturevalue("tmp_path"))
+        folder: Path = request.getfixturevalue("tmp_path")
+        self._archive = folder / "archive"
+        self._database = Database(folder)
         request.getfixturevalue("closing_later").callback(self._database.close)
 
     @cached_property
@@ -166,12 +168,12 @@ class LocalBackend(Backend):
     def queue(self) -> TrainingQueue:
         return SqliteTrainingQueue(self._database, max_deliveries=self.max_deliveries)
 
-    @property
+    @cached_property
     def archives(self) -> ArchiveStore:
-        pytest.skip("local has no archive store of its own")
+        return ParquetArchiveStore(self._archive.as_uri())
 
     def archived_files(self) -> set[str]:
-        return set()
+        return {str(path) for path in self._archive.rglob("*") if path.is_file()}
 
 
 class GcpBackend(Backend):

@@ -15,6 +15,10 @@ class ArchiveStore(ABC):
     """Keeps archives. Each call may raise `Unavailable`."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Raises Unavailable, with the remedy, if it can be told that archives cannot be written now."""
+
+    @abstractmethod
     def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
         """Write all rows to a new archive, read it back, and return what it holds.
 

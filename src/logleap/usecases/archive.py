@@ -29,6 +29,7 @@ class ArchiveDataset:
 
         Raises CountMismatch, with all rows still in the store, if they are not what was acknowledged.
         """
+        self.archives.check()
         dataset = self._sealed(owner, dataset_id)
         while dataset.archive is None:
             dataset = self._written(dataset)

@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-m", "logleap.entrypoints.cli"]
 
 def environment(**variables: str) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
-    return {**kept, **variables}
+    return {**kept, "LOGLEAP_BACKEND": "memory", **variables}
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +52,11 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def _serving(arguments: Sequence[str] = (), **variables: str) -> Iterator[ServerProcess]:
+def _serving(
+    arguments: Sequence[str] = (), backend: str = "memory", **variables: str
+) -> Iterator[ServerProcess]:
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--backend", "memory", "--port", "0", *arguments],
+        [*COMMAND, "serve", "--backend", backend, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -1,6 +1,7 @@
 """The command line, against a real server process."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -173,3 +174,37 @@ def test_importing_the_package_and_asking_for_help_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_the_local_backend_keeps_its_data_over_restarts_and_a_worker_can_be_a_process_of_its_own(
+    logleap: Any, serving: Any, log_file: Path, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "data")
+    local = {"LOGLEAP_BACKEND": "local", "LOGLEAP_DATA_DIR": folder}
+    with serving(["--no-worker"], backend="local", **local) as server:
+        pushed = json.loads(logleap("push", str(log_file), "--json", "--url", server.url).stdout)
+        assert server.stop() == 0
+    with serving(["--no-worker"], backend="local", **local) as server:
+        assert logleap("train", pushed["dataId"], "--url", server.url).returncode == 0
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "logleap.entrypoints.cli", "worker"],
+            env={**os.environ, **local},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            trained = logleap("train", pushed["dataId"], "--wait", "--json", "--url", server.url)
+        finally:
+            worker.terminate()
+            assert worker.wait(timeout=30) == 0
+    assert json.loads(trained.stdout)["run"]["result"] == {"entries": 3}
+
+
+def test_a_data_folder_that_cannot_be_used_stops_the_start_with_one_line(
+    logleap: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "logleap.db").write_text("this is no database, but a note of somebody's\n" * 100)
+    done = logleap("serve", "--backend", "local", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "LOGLEAP_DATA_DIR" in done.stderr

@@ -575,6 +575,14 @@ def test_a_task_that_ends_within_the_grace_is_stored(
     assert stored().result == {"entries": 5}
 
 
+def test_a_task_that_fails_while_the_worker_stops_has_failed(
+    run_training: RunTraining, body: bytes, stored: Stored
+) -> None:
+    worker = with_task(run_training, raising(TaskFailed("too little data")))
+    assert worker(body, stopping=lambda: True).outcome is DONE
+    assert stored().error == RunError("TASK_FAILED", "too little data")
+
+
 @pytest.mark.parametrize("grace", [0.0, 0.03])
 def test_a_task_that_does_not_stop_is_left_behind_and_its_result_is_not_stored(
     *, run_training: RunTraining, body: bytes, stored: Stored, log: Log, deaf: Deaf, grace: float

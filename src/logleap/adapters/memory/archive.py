@@ -19,6 +19,9 @@ class MemoryArchiveStore(ArchiveStore):
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
 
+    def check(self) -> None:
+        pass
+
     def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
         file = BytesIO()
         for row in rows:

@@ -216,10 +216,17 @@ def _train(
     as_json: bool,
     report: dict[str, Any],
 ) -> None:
-    started = client.train(data_id, **asked)
+    from logleap.client import ApiError
+
+    try:
+        run_id = client.train(data_id, **asked)["runId"]
+    except ApiError as error:
+        if error.code != "RUN_IN_PROGRESS" or any(value is not None for value in asked.values()):
+            raise
+        run_id = client.run(data_id)["runId"]  # somebody started it before: that is what was asked for
     run = client.wait(data_id, timeout=timeout) if wait else client.run(data_id)
     if as_json:
-        output.print_json({**report, "dataId": data_id, "runId": started["runId"], "run": run})
+        output.print_json({**report, "dataId": data_id, "runId": run_id, "run": run})
     else:
         click.echo(output.describe_run(run))
     if run["state"] == "failed":

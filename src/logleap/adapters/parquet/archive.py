@@ -3,21 +3,18 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from importlib.util import find_spec
+from typing import BinaryIO
 from uuid import uuid4
 
-from logleap.adapters.gcp.archive_places import ArchiveFolder, ArchivePlace
-from logleap.adapters.gcp.parquet import SCHEMA, count_rows, read_rows, write_rows
+from logleap.adapters.parquet.places import ArchiveFolder, ArchivePlace
 from logleap.domain.dataset import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
-
-if TYPE_CHECKING:
-    from google.cloud.storage import Client
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 
@@ -26,18 +23,27 @@ class ParquetArchiveStore(ArchiveStore):
     """An archive is a file `{data set}-{UUID}.parquet` of all rows, and beside it a file of the same name
     with `.json` that tells the data set, its batches, the columns and the Parquet file's SHA-256.
 
-    Both are made elsewhere, and put in their place when they are whole.
+    Both are made elsewhere, and put in their place when they are whole. pyarrow is loaded at the first use:
+    who never archives needs it not.
     """
 
-    def __init__(self, url: str, client: "Callable[[], Client] | None" = None) -> None:
-        """`url` is `file:///folder` or `gs://bucket/prefix`; a bucket needs `client`, called once when used.
+    def __init__(self, url: str, bucket: ArchivePlace | None = None) -> None:
+        """`url` is `file:///folder` or, where `bucket` is given, `gs://bucket/prefix`.
 
         Raises ValueError for another URL.
         """
         self._url = url.rstrip("/")
-        self._place = _place(url, client)
+        self._place = _place(url, bucket)
+
+    def check(self) -> None:
+        if find_spec("pyarrow") is None:
+            raise Unavailable("Archives need pyarrow, which is not installed: pip install 'logleap[archive]'")
+        with _usable(), self._place.workshop():
+            pass
 
     def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        from logleap.adapters.parquet.files import SCHEMA, count_rows, write_rows
+
         name = _NO_NAME.sub("_", manifest.dataset_id)[:64]
         url = f"{self._url}/{name}-{uuid4()}.parquet"
         with _usable(), self._place.workshop() as workshop:
@@ -47,7 +53,8 @@ class ParquetArchiveStore(ArchiveStore):
                 archive = Archive(url, count_rows(written), _sha256(written))
             if archive.entries != manifest.entries:
                 raise CountMismatch(manifest.entries, archive.entries)
-            notes.write_text(_notes(archive, manifest), "utf-8")
+            columns = {field.name: str(field.type) for field in SCHEMA}
+            notes.write_text(_notes(archive, manifest, columns), "utf-8")
             try:
                 self._place.put(notes, _notes_url(url))
                 self._place.put(file, url)
@@ -58,10 +65,14 @@ class ParquetArchiveStore(ArchiveStore):
                 raise
 
     def count(self, archive: Archive) -> int:
+        from logleap.adapters.parquet.files import count_rows
+
         with self._opened(archive) as file:
             return count_rows(file)
 
     def read(self, archive: Archive) -> Iterator[Row]:
+        from logleap.adapters.parquet.files import read_rows
+
         with self._opened(archive) as file:
             yield from read_rows(file)
 
@@ -85,13 +96,11 @@ class ParquetArchiveStore(ArchiveStore):
                 raise ArchiveDamaged(f"there is no archive {archive.url}") from error
 
 
-def _place(url: str, client: "Callable[[], Client] | None") -> ArchivePlace:
+def _place(url: str, bucket: ArchivePlace | None) -> ArchivePlace:
     if url.startswith("file:///"):
         return ArchiveFolder(url)
-    if url.startswith("gs://") and client is not None:
-        from logleap.adapters.gcp.archive_bucket import ArchiveBucket
-
-        return ArchiveBucket(client)
+    if url.startswith("gs://") and bucket is not None:
+        return bucket
     raise ValueError(
         f"{url!r} is no place for archives here: use file:///folder or, with `gcp`, gs://bucket/prefix."
     )
@@ -120,13 +129,13 @@ def _notes_url(url: str) -> str:
     return url.removesuffix(".parquet") + ".json"
 
 
-def _notes(archive: Archive, manifest: Manifest) -> str:
+def _notes(archive: Archive, manifest: Manifest, columns: Mapping[str, str]) -> str:
     notes = {
         "dataId": manifest.dataset_id,
         "entries": archive.entries,
         "batches": dict(manifest.batches),
         "sha256": archive.sha256,
-        "columns": {field.name: str(field.type) for field in SCHEMA},
+        "columns": columns,
         "createdAt": datetime.now(UTC).isoformat(),
     }
     return json.dumps(notes, indent=2, ensure_ascii=False)

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud.storage import Client
 
-from logleap.adapters.gcp import parquet
-from logleap.adapters.gcp.archive import ParquetArchiveStore
+from logleap.adapters.gcp.bucket import ArchiveBucket
 from logleap.adapters.gcp.clients import storage_client
+from logleap.adapters.parquet import files
+from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.domain.dataset import Archive
 from logleap.domain.entries import Entry, Manifest, Row
 from logleap.ports.archive import ArchiveDamaged
@@ -86,8 +87,8 @@ def test_an_archive_is_a_parquet_file_with_notes_beside_it(
 def test_rows_are_written_in_groups_of_bounded_size(
     archives: ParquetArchiveStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "_GROUP_ROWS", 1_000)
-    monkeypatch.setattr(parquet, "_GROUP_TEXT", 5_000)
+    monkeypatch.setattr(files, "_GROUP_ROWS", 1_000)
+    monkeypatch.setattr(files, "_GROUP_TEXT", 5_000)
     rows = [Row("batch", number, Entry(NOON, "x" * (1 + number // 100))) for number in range(3_000)]
     archive = archives.write(Manifest("data", {"batch": 3_000}), iter(rows))
     file = pq.ParquetFile(path_of(archive))
@@ -132,7 +133,7 @@ def test_an_archive_that_is_removed_while_it_is_read_is_read_to_the_end(
 
 def test_a_folder_needs_no_library_of_google(folder: Path) -> None:
     program = (
-        "import sys; from logleap.adapters.gcp.archive import ParquetArchiveStore; "
+        "import sys; from logleap.adapters.parquet.archive import ParquetArchiveStore; "
         f"ParquetArchiveStore({folder.as_uri()!r}); "
         "sys.exit(not {'google.api_core', 'google.auth', 'grpc', 'requests'}.isdisjoint(sys.modules))"
     )
@@ -202,7 +203,7 @@ def names(bucket: Client) -> set[str]:
 
 
 def test_an_archive_in_a_bucket_is_written_read_and_removed(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs/year/2026", lambda: storage_client("project"))
+    archives = ParquetArchiveStore("gs://logs/year/2026", ArchiveBucket(lambda: storage_client("project")))
     archive = archives.write(MANIFEST, some_rows())
     key = archive.url.removeprefix("gs://logs/")
     assert key.startswith("year/2026/a-data-set-")
@@ -219,21 +220,21 @@ def test_an_archive_in_a_bucket_is_written_read_and_removed(bucket: Client) -> N
 def test_an_archive_larger_than_one_request_is_sent_and_fetched_in_parts(bucket: Client) -> None:
     noise = [os.urandom(500_000).hex() for _ in range(20)]
     rows = [Row("batch", number, Entry(NOON, text)) for number, text in enumerate(noise)]
-    archives = ParquetArchiveStore("gs://logs", lambda: storage_client("project"))
+    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
     archive = archives.write(Manifest("data", {"batch": 20}), iter(rows))
     assert bucket.bucket("logs").get_blob(archive.url.removeprefix("gs://logs/")).size > 9_000_000
     assert list(archives.read(archive)) == rows
 
 
 def test_a_bucket_holds_no_archive_with_another_number_of_rows(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs", lambda: storage_client("project"))
+    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
     with pytest.raises(CountMismatch):
         archives.write(Manifest("data", {"batch": 4}), some_rows())
     assert names(bucket) == set()
 
 
 def test_a_damaged_object_is_noticed(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs", lambda: storage_client("project"))
+    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
     archive = archives.write(MANIFEST, some_rows())
     bucket.bucket("logs").blob(archive.url.removeprefix("gs://logs/")).upload_from_string(b"something else")
     with pytest.raises(ArchiveDamaged, match="is damaged"):
@@ -244,7 +245,7 @@ def test_a_bucket_out_of_reach_is_reported_within_ten_seconds(monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with closing(storage_client("project")) as client:
-            archives = ParquetArchiveStore("gs://logs", lambda: client)
+            archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: client))
             start = time.monotonic()
             with pytest.raises(Unavailable, match="Cloud Storage"):
                 archives.count(Archive("gs://logs/data.parquet", 3, "0" * 64))

@@ -12,9 +12,9 @@ from google.api_core.retry import Retry
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from logleap.adapters.gcp.archive_places import ArchivePlace
 from logleap.adapters.gcp.clients import Lazy
 from logleap.adapters.gcp.errors import translated
+from logleap.adapters.parquet.places import ArchivePlace
 
 SERVICE = "Cloud Storage"
 

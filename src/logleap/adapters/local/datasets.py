@@ -1,0 +1,126 @@
+"""Data sets and their logs in the file."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from logleap.adapters.local.database import Database
+from logleap.adapters.local.values import from_micros, lookup, to_micros
+from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
+from logleap.domain.entries import Totals
+from logleap.domain.errors import DatasetNotFound
+from logleap.ports.datasets import DatasetRepository, Position
+from logleap.ports.errors import Conflict
+
+_COLUMNS = (
+    "dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, "
+    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256"
+)
+_ADD = f"INSERT INTO datasets ({_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT DO NOTHING"  # noqa: S608
+_REPLACE = f"UPDATE datasets SET ({_COLUMNS}) = ({', '.join('?' * 14)}) WHERE dataset_id = ? AND version = ?"  # noqa: S608
+
+
+class SqliteDatasetRepository(DatasetRepository):
+    """Data sets and their logs as rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, dataset: Dataset, event: Event) -> None:
+        with self._database.writing() as connection:
+            if connection.execute(_ADD, _to_row(dataset)).rowcount == 0:
+                raise Conflict(f"data set {dataset.dataset_id} exists")
+            add_event(connection, dataset.dataset_id, event)
+
+    def get(self, owner: str, dataset_id: str) -> Dataset:
+        query = f"SELECT {_COLUMNS} FROM datasets WHERE dataset_id = ?"  # noqa: S608
+        with self._database.reading() as connection:
+            row = connection.execute(query, (lookup(dataset_id),)).fetchone()
+        dataset = None if row is None else _from_row(row)
+        if dataset is None or dataset.owner != owner:
+            raise DatasetNotFound(dataset_id)
+        return dataset
+
+    def list(
+        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+    ) -> Sequence[Dataset]:
+        query = f"SELECT {_COLUMNS} FROM datasets WHERE owner = ?"  # noqa: S608
+        values: list[Any] = [owner]
+        if state is not None:
+            query += " AND state = ?"
+            values.append(state)
+        if after is not None:
+            query += " AND (created_at, dataset_id) < (?, ?)"
+            values += [to_micros(after.created_at), lookup(after.dataset_id)]
+        query += " ORDER BY created_at DESC, dataset_id DESC LIMIT ?"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (*values, limit)).fetchall()
+        return [_from_row(row) for row in rows]
+
+    def save(self, dataset: Dataset, event: Event | None = None) -> None:
+        with self._database.writing() as connection:
+            replace_dataset(connection, dataset)
+            if event is not None:
+                add_event(connection, dataset.dataset_id, event)
+
+    def events(self, dataset_id: str) -> Sequence[Event]:
+        query = "SELECT at, kind, detail FROM events WHERE dataset_id = ? ORDER BY event_id"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (lookup(dataset_id),)).fetchall()
+        return [Event(from_micros(at), EventKind(kind), detail) for at, kind, detail in rows]
+
+
+def check_version(connection: sqlite3.Connection, dataset_id: str, version: int) -> None:
+    """Raises Conflict unless the data set is stored in this version."""
+    query = "SELECT version FROM datasets WHERE dataset_id = ?"
+    if connection.execute(query, (dataset_id,)).fetchone() != (version,):
+        raise Conflict(f"data set {dataset_id} is not at version {version}")
+
+
+def replace_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
+    """Store the next version of a data set. Raises Conflict unless the one before it is stored."""
+    before = dataset.version - 1
+    if connection.execute(_REPLACE, (*_to_row(dataset), dataset.dataset_id, before)).rowcount == 0:
+        raise Conflict(f"data set {dataset.dataset_id} is not at version {before}")
+
+
+def add_event(connection: sqlite3.Connection, dataset_id: str, event: Event) -> None:
+    """Add a line to a data set's log."""
+    insert = "INSERT INTO events (dataset_id, at, kind, detail) VALUES (?, ?, ?, ?)"
+    connection.execute(insert, (dataset_id, to_micros(event.at), event.kind, event.detail))
+
+
+def _to_row(dataset: Dataset) -> tuple[Any, ...]:
+    sealed, archive = dataset.sealed, dataset.archive
+    return (
+        dataset.dataset_id,
+        dataset.owner,
+        to_micros(dataset.created_at),
+        to_micros(dataset.updated_at),
+        dataset.name,
+        json.dumps(dict(dataset.labels)),
+        dataset.state,
+        dataset.version,
+        dataset.run_id,
+        *((sealed.entries, sealed.batches) if sealed is not None else (None, None)),
+        *((archive.url, archive.entries, archive.sha256) if archive is not None else (None, None, None)),
+    )
+
+
+def _from_row(row: tuple[Any, ...]) -> Dataset:
+    (dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, *rest) = row
+    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256 = rest
+    return Dataset(
+        dataset_id=dataset_id,
+        owner=owner,
+        created_at=from_micros(created_at),
+        updated_at=from_micros(updated_at),
+        name=name,
+        labels=json.loads(labels),
+        state=State(state),
+        version=version,
+        run_id=run_id,
+        sealed=None if sealed_entries is None else Totals(sealed_entries, sealed_batches),
+        archive=None if archive_url is None else Archive(archive_url, archive_entries, archive_sha256),
+    )

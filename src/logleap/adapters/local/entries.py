@@ -1,0 +1,145 @@
+"""Entries in the file, in chunks."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+
+from logleap.adapters.local.chunks import Chunk, pack
+from logleap.adapters.local.database import Database
+from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.ports.entries import EntryStore
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data"
+# Whatever damage makes of the type of a value, its bytes are read.
+_READABLE = "dataset_id, batch_id, first, entries, checksum, CAST(data AS BLOB)"
+_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+_PLACE = "batch_id, first, chunk_id"
+_IN_ORDER = f"dataset_id = ? AND ({_PLACE}) > (?, ?, ?) ORDER BY {_PLACE} LIMIT ?"
+_START = ("", -1, -1)
+_PAGE_ROWS = 1000
+_PAGE_BYTES = 4 << 20
+_SLICE = 200  # chunks deleted at a time: uploads get in between
+
+
+class SqliteEntryStore(EntryStore):
+    """Chunks of entries as rows.
+
+    `append` keeps a chunk in memory until the ledger, on the same database and in the same process, is
+    given the batch's receipt: both are then written at once. A chunk that is damaged is not there for any
+    reader, and said so in the log: the count then differs from what the receipts say.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def prepare(self, dataset_id: str) -> None:
+        pass  # all data sets share one table
+
+    def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
+        staging = self._database.staging
+        chunk = pack(batch, entries, first_sequence)
+        if not staging.put(chunk):
+            return
+        try:
+            with self._database.writing(staging.per_batch) as connection:
+                excess = staging.excess()  # asked for once it is our turn: another thread may have written it
+                insert_chunks(connection, excess)
+        except BaseException:
+            staging.remove([chunk])  # the caller gives the batch up
+            raise
+        staging.remove(excess)
+
+    def count(self, manifest: Manifest) -> int:
+        return sum(chunk.first + chunk.entries - fresh for chunk, fresh in self._stored(manifest))
+
+    def read(self, manifest: Manifest) -> Iterator[Row]:
+        for chunk, fresh in self._stored(manifest):
+            entries = chunk.unpack()[fresh - chunk.first :]
+            for sequence, entry in enumerate(entries, start=fresh):
+                yield Row(chunk.batch_id, sequence, entry)
+
+    def remove_orphans(self, manifest: Manifest) -> int:
+        query = f"SELECT {_PLACE} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        removed, last = 0, _START
+        while True:
+            with self._database.reading() as connection:
+                page = connection.execute(query, (manifest.dataset_id, *last, _PAGE_ROWS)).fetchall()
+            if not page:
+                break
+            last = page[-1]
+            orphans = [chunk_id for batch_id, _, chunk_id in page if batch_id not in manifest.batches]
+            if orphans:
+                removed += self._delete(orphans)
+        if removed:
+            self._database.release_space()
+        return removed
+
+    def drop(self, dataset_id: str) -> None:
+        self._database.staging.remove_dataset(dataset_id)
+        query = "SELECT chunk_id FROM chunks WHERE dataset_id = ? LIMIT ?"
+        while True:
+            with self._database.reading() as connection:
+                page = connection.execute(query, (dataset_id, _PAGE_ROWS)).fetchall()
+            if not page:
+                break
+            self._delete([chunk_id for (chunk_id,) in page])
+        self._database.release_space()
+
+    def _delete(self, chunk_ids: Sequence[int]) -> int:
+        entries = 0
+        for start in range(0, len(chunk_ids), _SLICE):
+            doomed = json.dumps(chunk_ids[start : start + _SLICE])
+            where = "chunk_id IN (SELECT value FROM json_each(?))"
+            with self._database.writing() as connection:
+                total = f"SELECT total(entries) FROM chunks WHERE {where}"  # noqa: S608
+                entries += int(connection.execute(total, (doomed,)).fetchone()[0])
+                connection.execute(f"DELETE FROM chunks WHERE {where}", (doomed,))  # noqa: S608
+        return entries
+
+    def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
+        """The chunks of the manifest's batches, each with its first entry that none before it had."""
+        batch_id, end = "", 0
+        for chunk in self._chunks(manifest.dataset_id):
+            if chunk.batch_id not in manifest.batches:
+                continue
+            if not chunk.whole:
+                place = (manifest.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
+                log.error("data set %s, batch %s: from entry %d on, %d are damaged", *place)
+                continue
+            if chunk.batch_id != batch_id:
+                batch_id, end = chunk.batch_id, 0
+            fresh = max(chunk.first, end)
+            end = max(chunk.first + chunk.entries, end)
+            if fresh < end:
+                yield chunk, fresh
+
+    def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
+        """All chunks of a data set, by batch, then by `first`."""
+        query = f"SELECT {_READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        place: tuple[str, int, int] = _START
+        while True:
+            page: list[Chunk] = []
+            size = 0
+            with (
+                self._database.reading() as connection,
+                closing(connection.execute(query, (dataset_id, *place, _PAGE_ROWS))) as cursor,
+            ):
+                for *columns, chunk_id in cursor:
+                    chunk = Chunk(*columns)
+                    page.append(chunk)
+                    place = (chunk.batch_id, chunk.first, chunk_id)
+                    size += len(chunk.data)
+                    if size > _PAGE_BYTES:
+                        break
+            if not page:
+                return
+            yield from page
+
+
+def insert_chunks(connection: sqlite3.Connection, chunks: Iterable[Chunk]) -> None:
+    """Store chunks."""
+    connection.executemany(_INSERT, chunks)

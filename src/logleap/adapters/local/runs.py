@@ -1,0 +1,141 @@
+"""Runs and the outbox in the file."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from logleap.adapters.local.database import Database
+from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
+from logleap.adapters.local.ledger import totals_of
+from logleap.adapters.local.values import from_micros, lookup, to_micros
+from logleap.domain.dataset import Dataset, Event
+from logleap.domain.entries import Totals
+from logleap.domain.training import Run, RunError, RunState, Start, TrainingMessage
+from logleap.ports.errors import Conflict
+from logleap.ports.training import RunRepository
+
+_COLUMNS = (
+    "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
+    "fence, attempts, started_at, finished_at, result, error_code, error_detail"
+)
+_MARKS = ", ".join("?" * 18)
+_ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
+_REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
+_DUE = f"""
+    SELECT {_COLUMNS} FROM runs WHERE state IN ('queued', 'running') AND due_at <= ? ORDER BY due_at LIMIT ?
+"""  # noqa: S608
+
+
+class SqliteRunRepository(RunRepository):
+    """Runs and outbox messages as rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, dataset: Dataset, decide: Callable[[Totals], Start]) -> Run:
+        with self._database.writing() as connection:
+            try:
+                start = decide(totals_of(connection, dataset.dataset_id))
+            except Exception:
+                check_version(connection, dataset.dataset_id, dataset.version)  # it was given an old version
+                raise
+            run = start.run
+            stored = _get(connection, run.dataset_id, run.run_id)
+            if stored is not None:
+                return stored
+            check_version(connection, dataset.dataset_id, dataset.version)
+            replace_dataset(connection, start.dataset)
+            connection.execute(_ADD, _to_row(run))
+            add_event(connection, run.dataset_id, start.event)
+            connection.execute("INSERT INTO outbox VALUES (?, ?, ?)", (run.dataset_id, run.run_id, run.owner))
+            return run
+
+    def get(self, dataset_id: str, run_id: str) -> Run | None:
+        with self._database.reading() as connection:
+            return _get(connection, dataset_id, run_id)
+
+    def save(self, run: Run, event: Event | None = None) -> None:
+        with self._database.writing() as connection:
+            _replace(connection, run)
+            if event is not None:
+                add_event(connection, run.dataset_id, event)
+
+    def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
+        with self._database.writing() as connection:
+            replace_dataset(connection, dataset)
+            _replace(connection, run)
+            add_event(connection, run.dataset_id, event)
+
+    def outbox(self, limit: int) -> Sequence[TrainingMessage]:
+        query = "SELECT owner, dataset_id, run_id FROM outbox LIMIT ?"
+        with self._database.reading() as connection:
+            return [TrainingMessage(*row) for row in connection.execute(query, (limit,))]
+
+    def published(self, message: TrainingMessage) -> None:
+        delete = "DELETE FROM outbox WHERE dataset_id = ? AND run_id = ?"
+        with self._database.writing() as connection:
+            connection.execute(delete, (message.dataset_id, message.run_id))
+
+    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+        with self._database.reading() as connection:
+            return [_from_row(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
+
+
+def _get(connection: sqlite3.Connection, dataset_id: str, run_id: str) -> Run | None:
+    query = f"SELECT {_COLUMNS} FROM runs WHERE dataset_id = ? AND run_id = ?"  # noqa: S608
+    row = connection.execute(query, (lookup(dataset_id), lookup(run_id))).fetchone()
+    return None if row is None else _from_row(row)
+
+
+def _replace(connection: sqlite3.Connection, run: Run) -> None:
+    before = run.version - 1
+    if connection.execute(_REPLACE, (*_to_row(run), run.dataset_id, run.run_id, before)).rowcount == 0:
+        raise Conflict(f"run {run.run_id} is not at version {before}")
+
+
+def _to_row(run: Run) -> tuple[Any, ...]:
+    error = run.error
+    return (
+        run.dataset_id,
+        run.run_id,
+        run.owner,
+        run.task,
+        json.dumps(dict(run.parameters)),
+        run.totals.entries,
+        run.totals.batches,
+        to_micros(run.created_at),
+        to_micros(run.due_at),
+        run.state,
+        run.version,
+        run.fence,
+        run.attempts,
+        None if run.started_at is None else to_micros(run.started_at),
+        None if run.finished_at is None else to_micros(run.finished_at),
+        None if run.result is None else json.dumps(dict(run.result)),
+        *((error.code, error.detail) if error is not None else (None, None)),
+    )
+
+
+def _from_row(row: tuple[Any, ...]) -> Run:
+    (dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, *rest) = row
+    version, fence, attempts, started_at, finished_at, result, error_code, error_detail = rest
+    return Run(
+        run_id=run_id,
+        dataset_id=dataset_id,
+        owner=owner,
+        task=task,
+        parameters=json.loads(parameters),
+        totals=Totals(entries, batches),
+        created_at=from_micros(created_at),
+        due_at=from_micros(due_at),
+        state=RunState(state),
+        version=version,
+        fence=fence,
+        attempts=attempts,
+        started_at=None if started_at is None else from_micros(started_at),
+        finished_at=None if finished_at is None else from_micros(finished_at),
+        result=None if result is None else json.loads(result),
+        error=None if error_code is None else RunError(error_code, error_detail),
+    )

@@ -1,0 +1,124 @@
+"""The tables, and how a file comes from one version of them to the next."""
+
+APPLICATION_ID = 0x4C4F474C
+"""What marks an SQLite file as LogLeap's (https://www.sqlite.org/pragma.html#pragma_application_id)."""
+
+_VERSION_1 = (
+    # Times are microseconds since 1970, UTC. `labels`, `parameters` and `result` are JSON.
+    """
+    CREATE TABLE datasets (
+        dataset_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        name TEXT,
+        labels TEXT NOT NULL,
+        state TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        run_id TEXT,
+        sealed_entries INTEGER,
+        sealed_batches INTEGER,
+        archive_url TEXT,
+        archive_entries INTEGER,
+        archive_sha256 TEXT
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX datasets_by_time ON datasets (owner, created_at, dataset_id)",
+    "CREATE INDEX datasets_by_state ON datasets (owner, state, created_at, dataset_id)",
+    """
+    CREATE TABLE events (
+        event_id INTEGER PRIMARY KEY,
+        dataset_id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX events_by_dataset ON events (dataset_id)",
+    # `batch_id` is NULL where it is the same as `key`: where the client sent none.
+    """
+    CREATE TABLE receipts (
+        dataset_id TEXT NOT NULL,
+        key TEXT NOT NULL,
+        batch_id TEXT,
+        entries INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (dataset_id, key)
+    ) WITHOUT ROWID
+    """,
+    # What the receipts of a data set add up to. There is one writer at a time, so a sum costs no waiting.
+    """
+    CREATE TABLE totals (
+        dataset_id TEXT PRIMARY KEY,
+        entries INTEGER NOT NULL,
+        batches INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    # See chunks.py.
+    """
+    CREATE TABLE chunks (
+        chunk_id INTEGER PRIMARY KEY,
+        dataset_id TEXT NOT NULL,
+        batch_id TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        data BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX chunks_in_order ON chunks (dataset_id, batch_id, first)",
+    """
+    CREATE TABLE runs (
+        dataset_id TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        task TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        entries INTEGER NOT NULL,
+        batches INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        fence INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        started_at INTEGER,
+        finished_at INTEGER,
+        result TEXT,
+        error_code TEXT,
+        error_detail TEXT,
+        PRIMARY KEY (dataset_id, run_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX runs_unfinished ON runs (due_at) WHERE state IN ('queued', 'running')",
+    """
+    CREATE TABLE outbox (
+        dataset_id TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        PRIMARY KEY (dataset_id, run_id)
+    ) WITHOUT ROWID
+    """,
+    # AUTOINCREMENT: the number of a message that is gone never comes again, so a late ack hits nothing.
+    """
+    CREATE TABLE messages (
+        message_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        body BLOB NOT NULL,
+        dead INTEGER NOT NULL DEFAULT 0,
+        reason TEXT,
+        deliveries INTEGER NOT NULL DEFAULT 0,
+        stamped_at INTEGER NOT NULL,
+        visible_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX messages_in_order ON messages (dead, message_id)",
+    "CREATE INDEX messages_by_deliveries ON messages (dead, deliveries)",
+    "CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+"""The statements that lead to each version: the first to version 1 of the schema, and so on.
+
+What is released is never changed, only added to.
+"""

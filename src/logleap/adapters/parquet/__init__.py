@@ -1,0 +1,1 @@
+"""Archives as Parquet files: shared by the backends that keep anything."""
