@@ -144,11 +144,11 @@ class Database:
             self.close()
             raise
 
-    def _connect(self, *, mode: str = "rw", patience: float | None = None) -> sqlite3.Connection:
+    def _connect(self, *, mode: str = "rw", patience: float = _WAIT) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=_WAIT if patience is None else patience,
+            timeout=_WAIT,  # also if patience is 0: another process may be opening or recovering the file
             isolation_level=None,  # transactions are begun and ended by us
             check_same_thread=False,  # one thread at a time, but any
         )
@@ -157,6 +157,7 @@ class Database:
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _empty_log
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             connection.execute("PRAGMA secure_delete = OFF")  # some builds have it on; see release_space
+            connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
         except sqlite3.Error:
             connection.close()
             raise
