@@ -122,6 +122,10 @@ class Client:
         """Archive the data set's entries; repeating it changes nothing."""
         return self._call("POST", f"/data/{_segment(data_id)}/archive")
 
+    def delete(self, data_id: str) -> None:
+        """Remove the data set with all that belongs to it."""
+        self._call("DELETE", f"/data/{_segment(data_id)}")
+
     def dataset(self, data_id: str) -> Json:
         """One data set."""
         return self._call("GET", f"/data/{_segment(data_id)}")
@@ -180,6 +184,8 @@ class Client:
 
 
 def _answer(response: httpx2.Response) -> Json:
+    if response.status_code == 204:
+        return {}
     try:
         body = response.json()
     except ValueError:

@@ -10,6 +10,7 @@ from logleap.settings import Settings, SettingsError
 from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries
 from logleap.usecases.running import RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
@@ -61,6 +62,13 @@ class Container(containers.DeclarativeContainer):
         archives=backend.provided.archives,
         now=_now,
     )
+    delete_dataset = providers.ThreadSafeSingleton(
+        DeleteDataset,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        archives=backend.provided.archives,
+        now=_now,
+    )
     start_training = providers.ThreadSafeSingleton(
         StartTraining,
         datasets=backend.provided.datasets,
@@ -93,12 +101,19 @@ class Container(containers.DeclarativeContainer):
         datasets=backend.provided.datasets,
         runs=backend.provided.runs,
         queue=backend.provided.queue,
+        archive=archive_dataset,
+        delete=delete_dataset,
         now=_now,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
     )
     fail_dead_letter = providers.ThreadSafeSingleton(
-        FailDeadLetter, datasets=backend.provided.datasets, runs=backend.provided.runs, now=_now
+        FailDeadLetter,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        queue=backend.provided.queue,
+        now=_now,
+        patience=settings.provided.patience,
     )
 
 

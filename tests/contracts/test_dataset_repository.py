@@ -10,15 +10,19 @@ from uuid import uuid4
 import pytest
 
 from logleap.domain.dataset import Action, Archive, Dataset, Event, EventKind, State
-from logleap.domain.entries import Totals
+from logleap.domain.entries import Receipt, Totals
 from logleap.domain.errors import DatasetNotFound
+from logleap.domain.training import Start, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import DatasetRepository, Position
+from logleap.ports.entries import ReceiptLedger
 from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.training import RunRepository
 
 Announce = Callable[..., Dataset]
 Race = Callable[..., list[Any]]
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOON + timedelta(days=1)
 ANNOUNCED = Event(NOON, EventKind.ANNOUNCED, "Announced.")
 
 
@@ -302,3 +306,103 @@ def test_each_data_set_has_a_log_of_its_own(datasets: DatasetRepository, announc
 
 def test_the_log_of_an_unknown_id_is_empty(datasets: DatasetRepository) -> None:
     assert list(datasets.events(str(uuid4()))) == []
+
+
+# ---- unfinished and remove ---------------------------------------------------------------------------------
+
+
+def found_unfinished(datasets: DatasetRepository, before: datetime, *asked: Dataset) -> list[str]:
+    known = ids(asked)
+    return [found for found in ids(datasets.unfinished(before, 1000)) if found in known]
+
+
+def test_what_is_being_archived_or_deleted_is_unfinished_until_its_end(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    dataset = announce()
+    assert found_unfinished(datasets, LATER, dataset) == []
+    archiving = dataset.after(Action.ARCHIVE, NOON)
+    datasets.save(archiving)
+    assert found_unfinished(datasets, LATER, dataset) == [dataset.dataset_id]
+    written = archiving.with_archive(Archive("memory:x", 0, "ab" * 32), Totals(0, 0), NOON)
+    datasets.save(written)
+    assert found_unfinished(datasets, LATER, dataset) == [dataset.dataset_id]
+    dropped = written.without_rows(NOON)
+    datasets.save(dropped)
+    assert found_unfinished(datasets, LATER, dataset) == []
+    assert datasets.get(dataset.owner, dataset.dataset_id) == dropped
+    datasets.save(dropped.after(Action.DELETE, NOON))
+    assert found_unfinished(datasets, LATER, dataset) == [dataset.dataset_id]
+
+
+def test_what_changed_lately_is_not_counted_as_unfinished(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    dataset = announce().after(Action.DELETE, NOON)
+    datasets.save(dataset)
+    assert found_unfinished(datasets, NOON - timedelta(microseconds=1), dataset) == []
+    assert found_unfinished(datasets, NOON, dataset) == [dataset.dataset_id]
+
+
+def test_no_more_unfinished_data_sets_are_given_than_asked_for(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    for _ in range(3):
+        datasets.save(announce().after(Action.DELETE, NOON))
+    assert len(datasets.unfinished(LATER, 2)) == 2
+
+
+def test_of_a_removed_data_set_nothing_is_left(
+    *,
+    datasets: DatasetRepository,
+    ledger: ReceiptLedger,
+    runs: RunRepository,
+    announce_uploading: Announce,
+    receipt_for: Callable[..., Receipt],
+) -> None:
+    dataset = announce_uploading()
+    kept = announce_uploading(owner=dataset.owner)
+    for each in (dataset, kept):
+        for _ in range(3):
+            ledger.add(receipt_for(each), each.version)
+    started = [runs.start(each, partial(start_of, each)) for each in (dataset, kept)]
+    training = datasets.get(dataset.owner, dataset.dataset_id)
+    failed = training.after(Action.FAIL, NOON)
+    deleting = failed.after(Action.DELETE, NOON)
+    datasets.save(failed)
+    datasets.save(deleting)
+    datasets.remove(dataset.dataset_id)
+    datasets.remove(dataset.dataset_id)
+    with pytest.raises(DatasetNotFound):
+        datasets.get(dataset.owner, dataset.dataset_id)
+    assert ids(datasets.list(dataset.owner, limit=10)) == [kept.dataset_id]
+    assert datasets.events(dataset.dataset_id) == []
+    assert ledger.totals(dataset.dataset_id) == Totals(0, 0)
+    assert ledger.manifest(dataset.dataset_id).batches == {}
+    assert runs.get(dataset.dataset_id, started[0].run_id) is None
+    assert TrainingMessage.of(started[0]) not in runs.outbox(10_000)
+    assert found_unfinished(datasets, LATER, dataset) == []
+    assert ledger.totals(kept.dataset_id).batches == 3
+    assert runs.get(kept.dataset_id, started[1].run_id) == started[1]
+    assert TrainingMessage.of(started[1]) in runs.outbox(10_000)
+
+
+def test_a_data_set_that_is_not_being_deleted_cannot_be_removed(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    dataset = announce()
+    with pytest.raises(Conflict):
+        datasets.remove(dataset.dataset_id)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == dataset
+    assert len(datasets.events(dataset.dataset_id)) == 1
+
+
+def test_removing_an_unknown_data_set_does_nothing(datasets: DatasetRepository) -> None:
+    datasets.remove(str(uuid4()))
+
+
+def start_of(dataset: Dataset, totals: Totals) -> Start:
+    request = TrainingRequest("count-entries")
+    return start_training(
+        dataset, totals, request=request, run_id=str(uuid4()), now=NOON, patience=timedelta(days=9999)
+    )

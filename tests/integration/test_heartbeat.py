@@ -50,7 +50,7 @@ def is_touched_again(file: Path) -> bool:
 
 def beating(file: Path, work: Callable[[Container], Any]) -> None:
     """Do `work` while a worker runs that touches `file`."""
-    container = build_container(Settings(heartbeat_file=file))
+    container = build_container(Settings(backend="memory", heartbeat_file=file))
     stop = threading.Event()
     worker = threading.Thread(target=make_worker(container).run, args=(stop,))
     worker.start()

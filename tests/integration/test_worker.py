@@ -76,7 +76,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> MakeSite:
             calls.append(context.attempt)
             return task(context) if task else {"entries": context.training_set.count()}
 
-        quick = {"run_lease": 2.0, "sweep_interval": 0.1, "stop_grace": 0.3}
+        quick = {"backend": "memory", "run_lease": 2.0, "sweep_interval": 0.1, "stop_grace": 0.3}
         container = build_container(Settings(**{**quick, **settings}))
         monkeypatch.setitem(container.tasks(), "count-entries", counted)
         return Site(container, calls)
@@ -200,11 +200,25 @@ def test_a_run_whose_worker_died_is_taken_over_once_its_lease_has_run_out(site: 
     assert at.calls == [2]
 
 
-def test_a_dead_letter_marks_its_run_as_failed(site: MakeSite) -> None:
+def test_a_run_that_nobody_tried_survives_its_dead_letter(site: MakeSite) -> None:
     at = site()
     run = at.started()
     delivery = at.container.backend().queue.receive(1)
     assert delivery is not None
+    delivery.reject("a test")
+    at.work_until(lambda: at.now(run).finished)
+    assert at.now(run).result == {"entries": 3}
+
+
+def test_a_dead_letter_marks_a_run_that_was_tried_as_failed(site: MakeSite) -> None:
+    at = site()
+    run = at.started()
+    backend = at.container.backend()
+    delivery = backend.queue.receive(1)
+    assert delivery is not None
+    claimed = run.claimed(datetime.now(UTC), at.container.settings().lease)
+    backend.runs.save(claimed)
+    backend.runs.save(claimed.requeued(datetime.now(UTC), at.container.settings().patience))
     delivery.reject("a test")
     at.work_until(lambda: at.now(run).finished)
     error = at.now(run).error

@@ -19,6 +19,7 @@ class State(StrEnum):
     TRAINED = "trained"
     FAILED = "failed"
     ARCHIVED = "archived"
+    DELETING = "deleting"
 
 
 class Action(StrEnum):
@@ -29,6 +30,7 @@ class Action(StrEnum):
     SUCCEED = "succeed"
     FAIL = "fail"
     ARCHIVE = "archive"
+    DELETE = "delete"
 
 
 TRANSITIONS: Mapping[tuple[State, Action], State] = MappingProxyType(
@@ -46,6 +48,12 @@ TRANSITIONS: Mapping[tuple[State, Action], State] = MappingProxyType(
         (State.FAILED, Action.ARCHIVE): State.ARCHIVED,
         (State.ARCHIVED, Action.TRAIN): State.TRAINING,
         (State.ARCHIVED, Action.ARCHIVE): State.ARCHIVED,
+        (State.CREATED, Action.DELETE): State.DELETING,
+        (State.UPLOADING, Action.DELETE): State.DELETING,
+        (State.TRAINED, Action.DELETE): State.DELETING,
+        (State.FAILED, Action.DELETE): State.DELETING,
+        (State.ARCHIVED, Action.DELETE): State.DELETING,
+        (State.DELETING, Action.DELETE): State.DELETING,
     }
 )
 """The only place that knows which action is allowed when. A pair that is missing is refused."""
@@ -61,6 +69,13 @@ _WHY_NOT: Mapping[tuple[State, Action], str] = MappingProxyType(
             State.TRAINING,
             Action.ARCHIVE,
         ): "its training is under way; wait until GET /train/{id} says it ended",
+        (
+            State.TRAINING,
+            Action.DELETE,
+        ): "its training is under way; wait until GET /train/{id} says it ended",
+        (State.DELETING, Action.UPLOAD): "it is being deleted; announce a new data set",
+        (State.DELETING, Action.TRAIN): "it is being deleted; announce a new data set",
+        (State.DELETING, Action.ARCHIVE): "it is being deleted",
     }
 )
 
@@ -106,7 +121,8 @@ class Dataset:
 
     `version` grows by one with each change: storing a change is refused when another came first.
     `sealed` is what its receipts add up to, known once a training was started or an archive written:
-    no entry can be added from then on. `archive`, once there is one, is where the entries are.
+    no entry can be added from then on. `archive`, once there is one, is where the entries are; `dropped`
+    tells that the store holds none of them any more.
     """
 
     dataset_id: str
@@ -120,6 +136,13 @@ class Dataset:
     run_id: str | None = None
     sealed: Totals | None = None
     archive: Archive | None = None
+    dropped: bool = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether archiving or deleting has begun and is still to be brought to its end."""
+        archiving = self.state is State.ARCHIVED or self.archive is not None
+        return self.state is State.DELETING or (archiving and not self.dropped)
 
     def next_state(self, action: Action) -> State:
         """The state that `action` leads to. Raises ActionRefused, with the reason, if there is none."""
@@ -138,3 +161,7 @@ class Dataset:
     def with_archive(self, archive: Archive, totals: Totals, now: datetime) -> "Dataset":
         """The data set with its archive written and verified, one version on."""
         return replace(self, archive=archive, sealed=totals, version=self.version + 1, updated_at=now)
+
+    def without_rows(self, now: datetime) -> "Dataset":
+        """The archived data set with its rows dropped from the store, one version on."""
+        return replace(self, dropped=True, version=self.version + 1, updated_at=now)

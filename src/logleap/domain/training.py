@@ -108,6 +108,10 @@ class Run:
         """The run queued again, its attempt counted."""
         return self._changed(state=RunState.QUEUED, due_at=now + patience)
 
+    def given_second_chance(self, now: datetime, patience: timedelta) -> "Run":
+        """The run queued again though no worker had tried it. That counts as an attempt: it happens once."""
+        return self._changed(state=RunState.QUEUED, attempts=self.attempts + 1, due_at=now + patience)
+
     def succeeded(self, now: datetime, result: JsonObject) -> "Run":
         """The run with its result."""
         return self._changed(state=RunState.SUCCEEDED, finished_at=now, result=result)

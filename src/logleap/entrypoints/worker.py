@@ -10,7 +10,7 @@ from logleap.entrypoints.heartbeat import Heartbeat
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.training import Delivery, TrainingQueue
 from logleap.usecases.running import Outcome, RunTraining, Verdict
-from logleap.usecases.sweeping import FailDeadLetter, Sweep
+from logleap.usecases.sweeping import FailDeadLetter, Sweep, Swept
 
 log = logging.getLogger(__name__)
 
@@ -65,19 +65,20 @@ class Worker:
                 log.warning("sweep put off: %s", error)
             stop.wait(self.sweep_interval)
 
-    def sweep_once(self) -> None:
+    def sweep_once(self) -> Swept:
         """Publish what was left behind, and settle the dead letters that wait. Raises Unavailable."""
         swept = self.sweep()
-        if swept.published or swept.failed:
-            log.info("swept: %d published, %d failed", swept.published, swept.failed)
+        if swept != Swept(0, 0, 0):
+            log.info("swept: %s", swept)
         while (letter := self.queue.receive_dead(0.0)) is not None:
             try:
                 outcome = self.fail_dead_letter(letter.body)
             except Conflict:
                 letter.nack()
-                return
+                return swept
             log.warning("dead letter: %s", outcome)
             letter.ack()
+        return swept
 
 
 def make_worker(container: Container) -> Worker:

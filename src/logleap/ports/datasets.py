@@ -54,5 +54,21 @@ class DatasetRepository(ABC):
         """
 
     @abstractmethod
+    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+        """At most `limit` data sets of any owner that are `unfinished` and changed last by `before`.
+
+        In any order.
+        """
+
+    @abstractmethod
+    def remove(self, dataset_id: str) -> None:
+        """Remove a data set in the state `deleting`, with its receipts, runs, messages and log.
+
+        The data set itself goes last, so that a removal that broke off can be repeated. Not atomic.
+        Raises Conflict, and removes nothing, if the data set is in another state; if there is none, nothing
+        happens.
+        """
+
+    @abstractmethod
     def events(self, dataset_id: str) -> Sequence[Event]:
         """The data set's log, oldest first (in the order of storing); empty for an unknown id."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from logleap.domain.dataset import Action, Dataset, Event, EventKind, State
+from logleap.domain.dataset import Action, Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
+from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
@@ -30,11 +31,23 @@ class ArchiveDataset:
         Raises CountMismatch, with all rows still in the store, if they are not what was acknowledged.
         """
         self.archives.check()
-        dataset = self._sealed(owner, dataset_id)
+        dataset = self.finish(self._sealed(owner, dataset_id))
+        return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset_id))
+
+    def finish(self, dataset: Dataset) -> Dataset:
+        """Bring an archiving that has begun to its end. Raises as above."""
         while dataset.archive is None:
             dataset = self._written(dataset)
-        self.store.drop(dataset_id)
-        return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset_id))
+        if not dataset.dropped:
+            self.store.drop(dataset.dataset_id)
+        while not dataset.dropped:
+            dropped = dataset.without_rows(self.now())
+            try:
+                self.datasets.save(dropped)
+                dataset = dropped
+            except Conflict:
+                dataset = self.datasets.get(dataset.owner, dataset.dataset_id)
+        return dataset
 
     def _sealed(self, owner: str, dataset_id: str) -> Dataset:
         """The data set in the state `archived`: from here on its manifest is final."""
@@ -59,8 +72,17 @@ class ArchiveDataset:
         try:
             self.datasets.save(archived, event)
         except Conflict:
-            # Somebody else archived it at the same moment: theirs counts.
-            archived = self.datasets.get(dataset.owner, dataset.dataset_id)
-            if archived.archive != archive:
-                self.archives.remove(archive)
+            archived = self._overtaken(dataset, archive)
         return archived
+
+    def _overtaken(self, dataset: Dataset, archive: Archive) -> Dataset:
+        """The data set after somebody else was quicker to archive it, or to delete it: theirs counts."""
+        try:
+            stored = self.datasets.get(dataset.owner, dataset.dataset_id)
+        except DatasetNotFound:
+            self.archives.remove(archive)
+            raise
+        if stored.archive != archive:
+            self.archives.remove(archive)
+        stored.next_state(Action.ARCHIVE)
+        return stored

@@ -41,7 +41,7 @@ StartServer = Callable[..., contextlib.AbstractContextManager[Server]]
 
 @contextlib.contextmanager
 def _running(*, with_worker: bool = False, **settings: Any) -> Iterator[Server]:
-    container = build_container(Settings(**{"run_lease": 5.0, **settings}))
+    container = build_container(Settings(**{"backend": "memory", "run_lease": 5.0, **settings}))
     stop, ready = threading.Event(), threading.Event()
     urls: list[str] = []
 

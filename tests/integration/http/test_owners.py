@@ -15,6 +15,8 @@ ROUTES = [
     ("POST", "/data/{}", ENTRY),
     ("POST", "/train/{}", None),
     ("GET", "/train/{}", None),
+    ("POST", "/data/{}/archive", None),
+    ("DELETE", "/data/{}", None),
 ]
 
 

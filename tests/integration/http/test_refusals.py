@@ -189,10 +189,12 @@ def test_a_body_cut_off_on_its_way_is_not_stored(server: Any, chunked: bool) -> 
         ("POST", "/data/{}"),
         ("POST", "/train/{}"),
         ("GET", "/train/{}"),
+        ("POST", "/data/{}/archive"),
+        ("DELETE", "/data/{}"),
     ],
 )
 def test_an_unknown_or_malformed_id_answers_404(server: Any, method: str, path: str, data_id: str) -> None:
-    content = entry() if path.startswith("/data") and method == "POST" else b""
+    content = entry() if (method, path) == ("POST", "/data/{}") else b""
     answer = server.http.request(
         method, path.format(data_id), content=content, headers={"Content-Type": JSON} if content else {}
     )

@@ -149,7 +149,7 @@ class Site:
 @pytest.fixture
 def make_site(verifier: TokenVerifier) -> Callable[..., Site]:
     def make(**settings: Any) -> Site:
-        container = build_container(Settings(**settings))
+        container = build_container(Settings(**{"backend": "memory", **settings}))
         buried: list[tuple[bytes, str]] = []
         backend = replace(container.backend(), bury=lambda body, reason: buried.append((body, reason)))
         container.backend.override(providers.Object(backend))

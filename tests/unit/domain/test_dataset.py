@@ -9,18 +9,20 @@ from logleap.domain.dataset import TRANSITIONS, Action, Archive, Dataset, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import ActionRefused
 
+ARCHIVE = Archive("memory:d-1", 5, "ab" * 32)
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 
 # Every state × every action, written out by hand; - is refused.
 TABLE = """
-            upload     train     succeed  fail    archive
-created     uploading  -         -        -       archived
-uploading   uploading  training  -        -       archived
-training    -          -         trained  failed  -
-trained     -          training  -        -       archived
-failed      -          training  -        -       archived
-archived    -          training  -        -       archived
+            upload     train     succeed  fail    archive   delete
+created     uploading  -         -        -       archived  deleting
+uploading   uploading  training  -        -       archived  deleting
+training    -          -         trained  failed  -         -
+trained     -          training  -        -       archived  deleting
+failed      -          training  -        -       archived  deleting
+archived    -          training  -        -       archived  deleting
+deleting    -          -         -        -       -         deleting
 """
 HEAD, *LINES = (line.split() for line in TABLE.strip().splitlines())
 CELLS = [
@@ -62,6 +64,8 @@ def test_any_other_action_is_refused_with_a_reason(state: str, action: str) -> N
         ("failed", "upload", "its training has started; announce a new data set for more entries"),
         ("archived", "upload", "it is archived; announce a new data set for more entries"),
         ("training", "archive", "its training is under way; wait until GET /train/d-1 says it ended"),
+        ("training", "delete", "its training is under way; wait until GET /train/d-1 says it ended"),
+        ("deleting", "upload", "it is being deleted; announce a new data set"),
     ],
 )
 def test_what_a_client_can_ask_for_is_refused_with_the_remedy(state: str, action: str, remedy: str) -> None:
@@ -95,3 +99,29 @@ def test_an_archive_seals_the_data_set_and_leaves_its_state() -> None:
     assert dataset.with_archive(archive, Totals(5, 2), LATER) == replace(
         dataset, archive=archive, sealed=Totals(5, 2), version=5, updated_at=LATER
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "archive", "dropped", "unfinished"),
+    [
+        ("uploading", None, False, False),
+        ("trained", None, False, False),
+        ("archived", None, False, True),
+        ("archived", ARCHIVE, False, True),
+        ("archived", ARCHIVE, True, False),
+        ("training", ARCHIVE, False, True),
+        ("training", ARCHIVE, True, False),
+        ("deleting", None, False, True),
+        ("deleting", ARCHIVE, True, True),
+    ],
+)
+def test_archiving_and_deleting_are_unfinished_until_their_last_step(
+    state: str, archive: Archive | None, dropped: bool, unfinished: bool
+) -> None:
+    dataset = replace(a_dataset(state), archive=archive, dropped=dropped)
+    assert dataset.unfinished is unfinished
+
+
+def test_dropping_the_rows_is_a_change_of_its_own() -> None:
+    archived = replace(a_dataset("archived"), archive=ARCHIVE)
+    assert archived.without_rows(LATER) == replace(archived, dropped=True, version=5, updated_at=LATER)

@@ -23,6 +23,7 @@ from logleap.ports.task import TrainingContext
 from logleap.ports.training import TrainingQueue
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries, EntrySource
 from logleap.usecases.running import RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
@@ -177,6 +178,16 @@ def archive_dataset(
 
 
 @pytest.fixture
+def delete_dataset(
+    datasets: MemoryDatasetRepository,
+    store: MemoryEntryStore,
+    archives: MemoryArchiveStore,
+    now: Callable[[], datetime],
+) -> DeleteDataset:
+    return DeleteDataset(datasets, store, archives, now)
+
+
+@pytest.fixture
 def show(datasets: MemoryDatasetRepository, ledger: MemoryReceiptLedger) -> ShowDatasets:
     return ShowDatasets(datasets, ledger)
 
@@ -232,16 +243,31 @@ def sweep(
     datasets: MemoryDatasetRepository,
     runs: MemoryRunRepository,
     queue: MemoryTrainingQueue,
+    archive_dataset: ArchiveDataset,
+    delete_dataset: DeleteDataset,
+    *,
     now: Callable[[], datetime],
 ) -> Sweep:
-    return Sweep(datasets, runs, queue, now, patience=timedelta(minutes=5), max_attempts=3)
+    return Sweep(
+        datasets,
+        runs,
+        queue,
+        archive_dataset,
+        delete_dataset,
+        now=now,
+        patience=timedelta(minutes=5),
+        max_attempts=3,
+    )
 
 
 @pytest.fixture
 def fail_dead_letter(
-    datasets: MemoryDatasetRepository, runs: MemoryRunRepository, now: Callable[[], datetime]
+    datasets: MemoryDatasetRepository,
+    runs: MemoryRunRepository,
+    queue: MemoryTrainingQueue,
+    now: Callable[[], datetime],
 ) -> FailDeadLetter:
-    return FailDeadLetter(datasets, runs, now)
+    return FailDeadLetter(datasets, runs, queue, now, patience=timedelta(minutes=5))
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ from logleap.ports.training import Delivery
 from logleap.usecases import running
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries
 from logleap.usecases.running import Outcome, RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
@@ -172,8 +173,18 @@ class Platform(RuleBasedStateMachine):
             repository, runs, self.queue, ("collect",), PATIENCE, self.now, self.new_tag
         )
         self.archive_ = ArchiveDataset(repository, store, ledger, archives, self.now)
-        self.sweep_ = Sweep(repository, runs, self.queue, self.now, PATIENCE, max_attempts=3)
-        self.fail_dead_letter = FailDeadLetter(repository, runs, self.now)
+        delete = DeleteDataset(repository, store, archives, self.now)
+        self.sweep_ = Sweep(
+            repository,
+            runs,
+            self.queue,
+            self.archive_,
+            delete,
+            now=self.now,
+            patience=PATIENCE,
+            max_attempts=3,
+        )
+        self.fail_dead_letter = FailDeadLetter(repository, runs, self.queue, self.now, PATIENCE)
         self.work = RunTraining(
             datasets=repository,
             store=store,

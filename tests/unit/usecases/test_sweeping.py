@@ -212,12 +212,19 @@ def test_a_run_that_ended_is_left_alone(
 # ---- dead letters ------------------------------------------------------------------------------------------
 
 
-def test_the_run_of_a_dead_letter_fails(
-    fail_dead_letter: FailDeadLetter, started: Started, database: MemoryDatabase
+def test_the_run_of_a_dead_letter_that_nobody_tried_gets_a_second_chance_and_then_fails(
+    fail_dead_letter: FailDeadLetter, started: Started, database: MemoryDatabase, messages: Messages
 ) -> None:
     run = started()
-    assert fail_dead_letter(TrainingMessage.of(run).to_bytes()) == f"run {run.run_id} has failed"
-    error = RunError("DEAD_LETTERED", "The queue gave its message up after 0 attempts.")
+    messages()
+    body = TrainingMessage.of(run).to_bytes()
+    assert fail_dead_letter(body) == f"run {run.run_id} was never tried and is queued again"
+    assert current(database, run) == replace(run, version=2, attempts=1)
+    assert messages() == [TrainingMessage.of(run)]
+    assert last_event(database, run).kind is EventKind.TRAINING_REPUBLISHED
+
+    assert fail_dead_letter(body) == f"run {run.run_id} has failed"
+    error = RunError("DEAD_LETTERED", "The queue gave its message up after 1 attempts.")
     assert (current(database, run).state, current(database, run).error) == (RunState.FAILED, error)
     assert database.datasets[run.dataset_id].state is State.FAILED
     assert last_event(database, run).kind is EventKind.TRAINING_FAILED
@@ -254,9 +261,10 @@ def test_a_dead_letter_of_a_run_that_ended_or_is_gone_does_nothing(
 
 
 def test_a_dead_letter_of_a_data_set_that_is_gone_does_nothing(
-    fail_dead_letter: FailDeadLetter, started: Started, database: MemoryDatabase
+    fail_dead_letter: FailDeadLetter, running: Started, database: MemoryDatabase, advance: Advance
 ) -> None:
-    run = started()
+    run = running()
+    advance(60)
     del database.datasets[run.dataset_id]
     assert fail_dead_letter(TrainingMessage.of(run).to_bytes()) == "its data set is gone"
     assert current(database, run) == run
@@ -276,13 +284,13 @@ def test_a_dead_letter_whose_run_ends_at_the_same_moment_is_tried_again(
 
     run = started()
     body = TrainingMessage.of(run).to_bytes()
+    database.runs[run.dataset_id, run.run_id] = replace(run, attempts=1)
     with pytest.raises(Conflict):
         replace(fail_dead_letter, datasets=Slow(database))(body)
     assert current(database, run).state is RunState.SUCCEEDED
     assert fail_dead_letter(body) == "its run is gone, has ended or is being carried out"
 
 
-@pytest.mark.xfail(strict=True, reason="a dead letter fails its run also where no attempt was made")
 def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(
     *,
     fail_dead_letter: FailDeadLetter,
@@ -305,7 +313,6 @@ def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(
     assert current(database, run).state is RunState.QUEUED
 
 
-@pytest.mark.xfail(strict=True, reason="a run handed back uses up its message's deliveries, not its attempts")
 def test_restarts_of_the_worker_do_not_fail_the_run(
     *,
     fail_dead_letter: FailDeadLetter,

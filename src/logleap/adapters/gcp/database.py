@@ -29,6 +29,7 @@ from google.cloud.firestore import (
     CollectionReference,
     DocumentReference,
     DocumentSnapshot,
+    Query,
     Transaction,
     WriteBatch,
 )
@@ -43,6 +44,7 @@ from logleap.ports.errors import Conflict, Unavailable
 
 SERVICE = "Firestore"
 
+_DELETED = 400  # documents in one request, which may have 10 MiB
 _ROLLBACK = 0.5  # seconds for it and for its repetitions; without it the locks last for a minute
 _AGGREGATION = 8.0  # seconds; takes longer the more receipts there are
 
@@ -136,8 +138,12 @@ class FirestoreDatabase:
 
     def run(self, dataset_id: str, run_id: str) -> DocumentReference:
         """A training run."""
-        runs: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-runs")
-        return runs.document(document_id(run_id))
+        return self.runs(dataset_id).document(document_id(run_id))
+
+    def runs(self, dataset_id: str) -> CollectionReference:
+        """A data set's training runs."""
+        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-runs")
+        return place
 
     def all_runs(self) -> CollectionGroup:
         """The training runs of all data sets."""
@@ -194,6 +200,14 @@ class FirestoreDatabase:
             writes.commit(**budget.once())
 
         repeated(attempt)
+
+    def delete_all(self, group: Query | CollectionReference) -> None:
+        """Delete all documents that a query finds, a part at a time."""
+        while found := group.select([]).limit(_DELETED).get(**Budget().again()):
+            writes = self.client.batch()
+            for snapshot in found:
+                writes.delete(snapshot.reference)
+            writes.commit(**Budget().again())
 
     @contextmanager
     def transaction(self, budget: Budget) -> Iterator[Transaction]:

@@ -1,6 +1,7 @@
 """Data sets in Firestore."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import uuid4
 
 from google.api_core import exceptions
@@ -63,6 +64,27 @@ class FirestoreDatasetRepository(DatasetRepository):
     def save(self, dataset: Dataset, event: Event | None = None) -> None:
         place = self._database.dataset(dataset.dataset_id)
         self._database.replace({place: dataset_document(dataset)}, dataset.dataset_id, event)
+
+    @translated(SERVICE)
+    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+        query = self._database.datasets().where(filter=FieldFilter("unfinished", "==", True))
+        query = query.where(filter=FieldFilter("updatedAt", "<=", before)).limit(limit)
+        return [dataset_of(fields_of(found)) for found in query.get(**Budget().again())]
+
+    @translated(SERVICE)
+    def remove(self, dataset_id: str) -> None:
+        database = self._database
+        place = database.dataset(dataset_id)
+        document = place.get(["state"], **Budget().again()).to_dict()
+        if document is None:
+            return
+        if document["state"] != State.DELETING:
+            raise Conflict(f"data set {dataset_id} is {document['state']}")
+        messages = database.outbox().where(filter=FieldFilter("datasetId", "==", dataset_id))
+        for group in (messages, database.receipts(dataset_id), database.runs(dataset_id)):
+            database.delete_all(group)
+        database.delete_all(database.events(dataset_id))
+        place.delete(**Budget().again())
 
     @translated(SERVICE)
     def events(self, dataset_id: str) -> Sequence[Event]:

@@ -37,6 +37,8 @@ def dataset_document(dataset: Dataset) -> Document:
         "archive": None
         if archive is None
         else {"url": archive.url, "entries": archive.entries, "sha256": archive.sha256},
+        "dropped": dataset.dropped,
+        "unfinished": dataset.unfinished,
         "gate": None,
     }
 
@@ -56,6 +58,7 @@ def dataset_of(document: Document) -> Dataset:
         run_id=document["runId"],
         sealed=None if sealed is None else Totals(**sealed),
         archive=None if archive is None else Archive(**archive),
+        dropped=document["dropped"],
     )
 
 

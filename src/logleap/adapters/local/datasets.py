@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.database import Database
@@ -15,10 +16,12 @@ from logleap.ports.errors import Conflict
 
 _COLUMNS = (
     "dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, "
-    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256"
+    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped"
 )
-_ADD = f"INSERT INTO datasets ({_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT DO NOTHING"  # noqa: S608
-_REPLACE = f"UPDATE datasets SET ({_COLUMNS}) = ({', '.join('?' * 14)}) WHERE dataset_id = ? AND version = ?"  # noqa: S608
+_STORED = f"({_COLUMNS}, unfinished)"
+_VALUES = f"({', '.join('?' * 16)})"
+_ADD = f"INSERT INTO datasets {_STORED} VALUES {_VALUES} ON CONFLICT DO NOTHING"  # noqa: S608
+_REPLACE = f"UPDATE datasets SET {_STORED} = {_VALUES} WHERE dataset_id = ? AND version = ?"  # noqa: S608
 
 
 class SqliteDatasetRepository(DatasetRepository):
@@ -64,6 +67,24 @@ class SqliteDatasetRepository(DatasetRepository):
             if event is not None:
                 add_event(connection, dataset.dataset_id, event)
 
+    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+        query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at <= ? LIMIT ?"  # noqa: S608
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (to_micros(before), limit)).fetchall()
+        return [_from_row(row) for row in rows]
+
+    def remove(self, dataset_id: str) -> None:
+        with self._database.writing() as connection:
+            query = "SELECT state FROM datasets WHERE dataset_id = ?"
+            row = connection.execute(query, (lookup(dataset_id),)).fetchone()
+            if row is None:
+                return
+            if row[0] != State.DELETING:
+                raise Conflict(f"data set {dataset_id} is {row[0]}")
+            for table in ("receipts", "totals", "events", "runs", "outbox", "datasets"):
+                connection.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (dataset_id,))  # noqa: S608
+        self._database.release_space()
+
     def events(self, dataset_id: str) -> Sequence[Event]:
         query = "SELECT at, kind, detail FROM events WHERE dataset_id = ? ORDER BY event_id"
         with self._database.reading() as connection:
@@ -105,12 +126,14 @@ def _to_row(dataset: Dataset) -> tuple[Any, ...]:
         dataset.run_id,
         *((sealed.entries, sealed.batches) if sealed is not None else (None, None)),
         *((archive.url, archive.entries, archive.sha256) if archive is not None else (None, None, None)),
+        dataset.dropped,
+        dataset.unfinished,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Dataset:
     (dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, *rest) = row
-    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256 = rest
+    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped = rest
     return Dataset(
         dataset_id=dataset_id,
         owner=owner,
@@ -123,4 +146,5 @@ def _from_row(row: tuple[Any, ...]) -> Dataset:
         run_id=run_id,
         sealed=None if sealed_entries is None else Totals(sealed_entries, sealed_batches),
         archive=None if archive_url is None else Archive(archive_url, archive_entries, archive_sha256),
+        dropped=bool(dropped),
     )

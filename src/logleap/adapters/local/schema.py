@@ -20,11 +20,14 @@ _VERSION_1 = (
         sealed_batches INTEGER,
         archive_url TEXT,
         archive_entries INTEGER,
-        archive_sha256 TEXT
+        archive_sha256 TEXT,
+        dropped INTEGER NOT NULL,
+        unfinished INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
     "CREATE INDEX datasets_by_time ON datasets (owner, created_at, dataset_id)",
     "CREATE INDEX datasets_by_state ON datasets (owner, state, created_at, dataset_id)",
+    "CREATE INDEX datasets_unfinished ON datasets (updated_at) WHERE unfinished",
     """
     CREATE TABLE events (
         event_id INTEGER PRIMARY KEY,

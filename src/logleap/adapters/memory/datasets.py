@@ -1,10 +1,12 @@
 """Data sets in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.domain.dataset import Dataset, Event, State
 from logleap.domain.errors import DatasetNotFound
+from logleap.domain.training import TrainingMessage
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
 
@@ -47,6 +49,25 @@ class MemoryDatasetRepository(DatasetRepository):
             self._database.datasets[dataset.dataset_id] = dataset
             if event is not None:
                 self._database.events[dataset.dataset_id].append(event)
+
+    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+        with self._database.lock:
+            stored = self._database.datasets.values()
+            return [found for found in stored if found.unfinished and found.updated_at <= before][:limit]
+
+    def remove(self, dataset_id: str) -> None:
+        database = self._database
+        with database.lock:
+            dataset = database.datasets.get(dataset_id)
+            if dataset is None:
+                return
+            if dataset.state is not State.DELETING:
+                raise Conflict(f"data set {dataset_id} is {dataset.state}")
+            database.receipts.pop(dataset_id, None)
+            database.events.pop(dataset_id, None)
+            for key in [key for key in database.runs if key[0] == dataset_id]:
+                database.outbox.pop(TrainingMessage.of(database.runs.pop(key)), None)
+            del database.datasets[dataset_id]
 
     def events(self, dataset_id: str) -> Sequence[Event]:
         with self._database.lock:

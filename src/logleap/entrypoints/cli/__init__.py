@@ -5,7 +5,7 @@ import click
 from logleap.entrypoints.cli.calls import archive, push, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.gcp import gcp
-from logleap.entrypoints.cli.service import serve, worker
+from logleap.entrypoints.cli.service import serve, sweep, worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -18,5 +18,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, demo, push, train, status, archive, gcp):
+for command in (serve, worker, sweep, demo, push, train, status, archive, gcp):
     main.add_command(command)

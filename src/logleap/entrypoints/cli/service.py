@@ -60,6 +60,20 @@ def worker(push: bool, **flags: Any) -> None:
         container.backend().close()
 
 
+@click.command()
+@_BACKEND
+@_DATA_DIR
+def sweep(**flags: Any) -> None:
+    """Sweep once, as workers do: publish what was left behind, end what broke off."""
+    with endings():
+        from logleap.entrypoints.worker import make_worker
+
+        _, container = _start(flags)
+        swept = make_worker(container).sweep_once()
+        container.backend().close()
+    click.echo(f"published {swept.published}, failed {swept.failed}, finished {swept.finished}")
+
+
 def _serve_pushes(settings: "Settings", container: "Container", stop: threading.Event) -> None:
     from logleap.entrypoints.http.server import ServerOptions, serve
     from logleap.entrypoints.push import BODY_LIMIT, create_push_app, verifier_of

@@ -45,7 +45,7 @@ def api(container: Container) -> Blueprint:
     )
     announce, append = container.announce_dataset(), container.append_entries()
     datasets = container.show_datasets()
-    archive = container.archive_dataset()
+    archive, delete = container.archive_dataset(), container.delete_dataset()
     start, show_training = container.start_training(), container.show_training()
 
     @blueprint.before_request
@@ -94,6 +94,12 @@ def api(container: Container) -> Blueprint:
         check_query(request)
         parse_body(EmptyBody, read_body(request, SMALL_BODY_LIMIT))
         return json_answer(answers.dataset(archive(g.owner, data_id)))
+
+    @blueprint.delete("/data/<data_id>")
+    def delete_dataset(data_id: str) -> Response:
+        check_query(request)
+        delete(g.owner, data_id)
+        return Response(status=204)
 
     @blueprint.post("/train/<data_id>")
     def start_training(data_id: str) -> Response:
