@@ -365,7 +365,7 @@ def test_of_a_removed_data_set_nothing_is_left(
     for each in (dataset, kept):
         for _ in range(3):
             ledger.add(receipt_for(each), each.version)
-    started = [runs.start(each, partial(start_of, each)) for each in (dataset, kept)]
+    started = [runs.start(each, partial(start_of, each, str(uuid4()))) for each in (dataset, kept)]
     training = datasets.get(dataset.owner, dataset.dataset_id)
     failed = training.after(Action.FAIL, NOON)
     deleting = failed.after(Action.DELETE, NOON)
@@ -401,8 +401,8 @@ def test_removing_an_unknown_data_set_does_nothing(datasets: DatasetRepository) 
     datasets.remove(str(uuid4()))
 
 
-def start_of(dataset: Dataset, totals: Totals) -> Start:
+def start_of(dataset: Dataset, run_id: str, totals: Totals) -> Start:
     request = TrainingRequest("count-entries")
     return start_training(
-        dataset, totals, request=request, run_id=str(uuid4()), now=NOON, patience=timedelta(days=9999)
+        dataset, totals, request=request, run_id=run_id, now=NOON, patience=timedelta(days=9999)
     )

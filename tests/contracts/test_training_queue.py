@@ -171,6 +171,24 @@ def test_a_nacked_message_comes_again(queue: TrainingQueue, take: Take) -> None:
     assert take().body == b"one"
 
 
+def test_a_nacked_message_comes_to_a_receiver_that_waits_already(
+    queue: TrainingQueue, take: Take, race: Race, arrival: float, moment: float
+) -> None:
+    def receive() -> float:
+        assert queue.receive(2 * arrival) is not None
+        return time.monotonic()
+
+    def nack_later() -> float:
+        time.sleep(2 * moment)
+        delivery.nack()
+        return time.monotonic()
+
+    queue.publish(b"one")
+    delivery = take()
+    came, nacked = race(receive, nack_later)
+    assert came - nacked < arrival
+
+
 def test_a_message_whose_time_ran_out_comes_again(queue: TrainingQueue, take: Take, lapse: Lapse) -> None:
     queue.publish(b"one")
     lapse(take())
