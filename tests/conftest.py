@@ -4,8 +4,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from emulators import Emulators, available
+
+# How long an example takes depends on what else the machine does: no test fails for that.
+settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("logleap")
 
 
 @pytest.fixture(scope="session")

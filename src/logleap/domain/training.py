@@ -39,9 +39,13 @@ class TrainingRequest:
     parameters: JsonObject = field(default_factory=dict)
     expected_entries: int | None = None
 
+    def asks_for(self, run: "Run") -> bool:
+        """Whether `run` carries out the task asked for, with the same parameters."""
+        return (self.task, dict(self.parameters)) == (run.task, dict(run.parameters))
+
     def check_repeats(self, run: "Run") -> None:
         """Raises RunInProgress or EntryCountDiffers unless `run` is what this request asks for."""
-        if (self.task, dict(self.parameters)) != (run.task, dict(run.parameters)):
+        if not self.asks_for(run):
             raise RunInProgress(
                 f"Run {run.run_id!r} of data set {run.dataset_id!r} was started with task {run.task!r} and "
                 "other parameters than this request's. Wait until it has ended, or ask for the same."

@@ -47,6 +47,9 @@ class Worker:
             except Unavailable as error:
                 log.warning("unavailable, trying again in %s s: %s", _PAUSE, error)
                 stop.wait(_PAUSE)
+            except Exception:  # a bug must not end the worker: the message comes again, a few times
+                log.exception("failed at a message, going on in %s s", _PAUSE)
+                stop.wait(_PAUSE)
         sweeper.join(timeout=5)
 
     def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
@@ -63,6 +66,8 @@ class Worker:
                 self.sweep_once()
             except Unavailable as error:
                 log.warning("sweep put off: %s", error)
+            except Exception:
+                log.exception("the sweep failed, the next one is in %s s", self.sweep_interval)
             stop.wait(self.sweep_interval)
 
     def sweep_once(self) -> Swept:

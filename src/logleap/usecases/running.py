@@ -226,7 +226,20 @@ class RunTraining:
         claimed = run.claimed(now, self.lease)
         event = Event(now, EventKind.TRAINING_CLAIMED, f"Attempt {claimed.attempts} of run {run.run_id}.")
         self.runs.save(claimed, event)
-        return self._work(dataset, Lease(claimed, self.runs, self.now, self.lease), keep, stopping)
+        verdict = self._work(dataset, Lease(claimed, self.runs, self.now, self.lease), keep, stopping)
+        if verdict.outcome is Outcome.DONE and dataset.archive is None:
+            self._remove_orphans(dataset.dataset_id)
+        return verdict
+
+    def _remove_orphans(self, dataset_id: str) -> None:
+        """Tidy up after uploads that were never acknowledged: the data set is sealed, so none can be."""
+        try:
+            removed = self.store.remove_orphans(self.ledger.manifest(dataset_id))
+        except Unavailable as error:
+            log.info("data set %s: orphans are left for now: %s", dataset_id, error)
+            return
+        if removed:
+            log.info("data set %s: %d rows of unacknowledged uploads removed", dataset_id, removed)
 
     def _training_set(self, dataset: Dataset, acknowledged: int) -> TrainingSet:
         if dataset.archive is not None:
@@ -347,7 +360,7 @@ class RunTraining:
             return self._fail(lease, attempts_exhausted(lease.run, reason))
         now = self.now()
         self._persist(lease, lambda run: run.requeued(now, self.patience), self.runs.save)
-        return Verdict(Outcome.RETRY, reason, delay=1.0)
+        return Verdict(Outcome.RETRY, reason, delay=min(60.0, 2.0 ** (lease.run.attempts - 1)))
 
 
 def attempts_exhausted(run: Run, reason: str = "the workers that took it ended without a word") -> RunError:

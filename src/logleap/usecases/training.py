@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.dataset import Dataset, State
-from logleap.domain.errors import RunInProgress, RunNotFound, TaskUnknown
+from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown
 from logleap.domain.training import Run, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
@@ -49,7 +49,8 @@ class StartTraining:
 
         With an Idempotency-Key, a start answers the key's run for the data set's whole life, and is refused
         while another run is under way. Without one, it answers the run under way if it asks for the same.
-        Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, ActionRefused.
+        Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused,
+        ActionRefused.
         """
         request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries)
         dataset = self.datasets.get(owner, dataset_id)
@@ -64,6 +65,8 @@ class StartTraining:
                         f"Run {current.run_id!r} of data set {dataset_id!r} is under way, from another "
                         f"start. GET /train/{dataset_id} tells when it has ended."
                     )
+                if key is not None and not request.asks_for(current):
+                    raise KeyReused(key)
                 request.check_repeats(current)
                 return current
             decide = partial(

@@ -126,6 +126,24 @@ def test_the_result_of_the_task_is_stored(
     assert log() == [CLAIMED, SUCCEEDED]
 
 
+def test_rows_that_were_never_acknowledged_are_removed_after_the_run(
+    *, run_training: RunTraining, body: bytes, run: Run, store: MemoryEntryStore, caplog: Any
+) -> None:
+    store.append(Batch(run.dataset_id, "alice", "orphan"), [Entry(NOON, "lost")], 0)
+    with caplog.at_level("INFO"):
+        run_training(body)
+    assert "orphan" not in store._datasets[run.dataset_id]
+    assert "1 rows of unacknowledged uploads removed" in caplog.text
+
+
+def test_orphans_that_cannot_be_removed_now_do_no_harm(
+    run_training: RunTraining, body: bytes, stored: Stored, store: MemoryEntryStore, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(store, "remove_orphans", raising(Unavailable("BigQuery")))
+    assert run_training(body).outcome is DONE
+    assert stored().state is RunState.SUCCEEDED
+
+
 def test_of_a_long_result_the_log_shows_the_beginning(run_training: RunTraining, body: bytes) -> None:
     shown = with_task(run_training, lambda context: {"text": "x" * 1000})(body).reason
     assert shown.endswith("xxx …")
@@ -414,7 +432,7 @@ def test_a_passing_failure_is_tried_again_a_limited_number_of_times(
 ) -> None:
     worker = with_task(run_training, raising(error))
     for attempt in (1, 2):
-        assert worker(body) == Verdict(RETRY, "the GPU is busy", delay=1.0)
+        assert worker(body) == Verdict(RETRY, "the GPU is busy", delay=float(attempt))
         queued = stored()
         assert (queued.state, queued.attempts) == (RunState.QUEUED, attempt)
         assert queued.due_at == NOON + timedelta(minutes=5)

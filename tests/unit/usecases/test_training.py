@@ -16,6 +16,7 @@ from logleap.domain.errors import (
     DatasetEmpty,
     DatasetNotFound,
     EntryCountDiffers,
+    KeyReused,
     RunInProgress,
     RunNotFound,
     TaskUnknown,
@@ -199,6 +200,17 @@ def test_two_starts_at_the_same_time_are_one_run(
     run = replace(start, runs=runs)("alice", dataset_id, key=key)
     assert [run] == others
     assert set(messages()) == {TrainingMessage.of(run)}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_key_that_is_used_for_another_request_is_refused(
+    start: StartTraining, dataset_id: str, finish: Callable[[Run], None], ended: bool
+) -> None:
+    run = start("alice", dataset_id, key="k-1")
+    if ended:
+        finish(run)
+    with pytest.raises(KeyReused, match="k-1"):
+        start("alice", dataset_id, key="k-1", parameters={"depth": 3})
 
 
 def test_of_two_different_starts_at_the_same_time_one_is_refused(
