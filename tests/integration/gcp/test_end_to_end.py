@@ -8,13 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 
+from logleap.adapters.gcp.clients import bigquery_client
+from logleap.adapters.gcp.layouts import TablePerDataset
 from logleap.client import ApiError, Client
 
 LOGLEAP = [sys.executable, "-m", "logleap.entrypoints.cli"]
@@ -160,3 +163,63 @@ def test_a_data_set_is_pushed_counted_and_archived_from_the_command_line(site: S
         assert list((tmp_path / "archive").iterdir())
         trained = logleap("train", pushed["dataId"], "--wait")
         assert trained["run"]["result"] == {"entries": 60}
+
+
+def test_a_lost_or_an_added_row_fails_the_training_and_is_told(site: Site) -> None:
+    table_of = TablePerDataset().table_name
+    with ExitStack() as stack:
+        api = stack.enter_context(serving(site))
+        stack.enter_context(running(site, "worker"))
+        stack.enter_context(in_environment(site))
+        bigquery = stack.enter_context(closing(bigquery_client(site["GOOGLE_CLOUD_PROJECT"])))
+
+        def trained_after(damage: str) -> Any:
+            data_id = api.announce()["dataId"]
+            batch_id = api.append(data_id, entries(1, 10))["batchId"]
+            table = f"`{site['LOGLEAP_BIGQUERY_DATASET']}.{table_of(data_id)}`"
+            bigquery.query_and_wait(damage.format(table=table, data_id=data_id, batch_id=batch_id))
+            api.train(data_id)
+            return api.wait(data_id, timeout=60)
+
+        lost = trained_after("DELETE FROM {table} WHERE sequence = 3")
+        assert (lost["state"], lost["error"]["code"]) == ("failed", "COUNT_MISMATCH")
+        assert "10 entries were acknowledged, but 9 are stored: 1 lost." in lost["error"]["detail"]
+
+        row = "(timestamp, segmentId, content, batchId, sequence)"
+        values = "(CURRENT_TIMESTAMP(), '{data_id}', 'x', '{batch_id}', {sequence})"
+        added = trained_after(f"INSERT INTO {{table}} {row} VALUES {values.replace('{sequence}', '10')}")
+        assert (added["state"], added["error"]["code"]) == ("failed", "COUNT_MISMATCH")
+        assert "1 too many" in added["error"]["detail"]
+
+        doubled = trained_after(f"INSERT INTO {{table}} {row} VALUES {values.replace('{sequence}', '3')}")
+        assert doubled["result"] == {"entries": 10}  # the same row twice, as after a retried append
+
+
+@pytest.mark.parametrize("service", ["firestore", "bigquery"])
+def test_while_a_service_hangs_the_api_answers_503_within_ten_seconds_and_then_goes_on(
+    emulators: Any, site: Site, service: str
+) -> None:
+    with serving(site) as api:
+        data_id = api.announce()["dataId"]
+        api.append(data_id, entries(1))
+        with httpx2.Client(base_url=api._url, timeout=30, trust_env=False) as http:
+            os.kill(emulators.pid(service), signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                hung = http.post(f"/data/{data_id}", json=entries(2))
+                took = time.monotonic() - began
+            finally:
+                os.kill(emulators.pid(service), signal.SIGCONT)
+            assert (hung.status_code, hung.json()["code"]) == (503, "UNAVAILABLE")
+            assert int(hung.headers["Retry-After"]) > 0
+            assert took < 10
+        assert api.append(data_id, entries(3))["accepted"] == 50
+
+
+@contextmanager
+def in_environment(variables: Site) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            if "EMULATOR" in name:
+                patch.setenv(name, value)
+        yield
