@@ -56,16 +56,18 @@ def _running(*, with_worker: bool = False, **settings: Any) -> Iterator[Server]:
         kwargs={"stop": stop, "listening": listening},
     )
     worker = threading.Thread(target=make_worker(container).run, args=(stop,))
-    target.start()
-    assert ready.wait(10)
-    if with_worker:
-        worker.start()
-    with httpx2.Client(base_url=urls[0], timeout=30, trust_env=False) as http:
-        yield Server(urls[0], container, http, stop)
-    stop.set()
-    target.join(20)
-    if with_worker:
-        worker.join(20)
+    try:
+        target.start()
+        assert ready.wait(10)
+        if with_worker:
+            worker.start()
+        with httpx2.Client(base_url=urls[0], timeout=30, trust_env=False) as http:
+            yield Server(urls[0], container, http, stop)
+    finally:
+        stop.set()
+        target.join(20)
+        if with_worker:
+            worker.join(20)
     assert not target.is_alive()
 
 
