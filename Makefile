@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve setup emulator-environment test check lint types layers coverage format emulators lock clean
+.PHONY: help demo serve setup emulator-environment test faults check lint types layers coverage format emulators lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -40,6 +40,9 @@ emulator-environment: $(VENV)/.stamp-dev
 
 test: $(VENV)/.stamp-dev emulator-environment ## all tests
 	$(BIN)/pytest
+
+faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md
+	$(BIN)/python tools/faults/faults.py
 
 check: lint types layers coverage ## lint, types, layers and tests with coverage: what CI runs
 

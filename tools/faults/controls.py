@@ -1,0 +1,173 @@
+"""Broken parts, one for each thing that the protocols rest on. The harness must find every one of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from laboratory import Laboratory, memory_backend
+from logleap.adapters.memory.database import MemoryDatabase
+from logleap.adapters.memory.datasets import MemoryDatasetRepository
+from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+from logleap.adapters.memory.training import MemoryRunRepository
+from logleap.backends import Backend
+from logleap.domain.dataset import Dataset, Event
+from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
+from logleap.domain.errors import DatasetNotFound
+from logleap.domain.training import Run, TrainingMessage
+from logleap.usecases.entries import Acknowledgement, AppendEntries, EntrySource
+
+
+class ReceiptFirst(AppendEntries):
+    """Writes the receipt before the rows."""
+
+    def __call__(
+        self, owner: str, dataset_id: str, source: EntrySource, key: str | None = None
+    ) -> Acknowledgement:
+        dataset = self.datasets.get(owner, dataset_id)
+        chunks = list(source)
+        batch = Batch(dataset_id, owner, self.new_id())
+        size = sum(map(len, chunks))
+        receipt = Receipt(dataset_id, batch.batch_id, key or batch.batch_id, size, source.sha256, self.now())
+        acknowledgement = self._commit(dataset, receipt)
+        if not acknowledgement.replayed:
+            first = 0
+            for chunk in chunks:
+                self.store.append(batch, chunk, first_sequence=first)
+                first += len(chunk)
+        return acknowledgement
+
+
+class NoFence(MemoryRunRepository):
+    """Stores runs whatever version is there."""
+
+    def save(self, run: Run, event: Event | None = None) -> None:
+        database = self._database
+        with database.lock:
+            database.runs[run.dataset_id, run.run_id] = run
+            if event is not None:
+                database.events[run.dataset_id].append(event)
+
+    def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
+        with self._database.lock:
+            self.save(run, event)
+            self._database.datasets[dataset.dataset_id] = dataset
+
+
+class NoReplay(MemoryReceiptLedger):
+    """Knows no batch again."""
+
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        return None
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        with self._database.lock:
+            self._database.check_dataset(receipt.dataset_id, dataset_version)
+            self._database.receipts[receipt.dataset_id][receipt.batch_id] = receipt
+            return receipt
+
+
+class NoSeal(MemoryReceiptLedger):
+    """Takes receipts whatever became of the data set."""
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        with self._database.lock:
+            stored = self._database.datasets[receipt.dataset_id]
+            return super().add(receipt, stored.version)
+
+
+class NoWalls(MemoryDatasetRepository):
+    """Gives everyone everything."""
+
+    def get(self, owner: str, dataset_id: str) -> Dataset:
+        with self._database.lock:
+            dataset = self._database.datasets.get(dataset_id)
+        if dataset is None:
+            raise DatasetNotFound(dataset_id)
+        return dataset
+
+
+class RowsAsStored(MemoryEntryStore):
+    """Reads a row as often as it was stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, list[Row]] = {}
+
+    def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
+        rows = self._rows.setdefault(batch.dataset_id, [])
+        rows += (
+            Row(batch.batch_id, place, entry) for place, entry in enumerate(entries, start=first_sequence)
+        )
+
+    def count(self, manifest: Manifest) -> int:
+        return sum(1 for _ in self.read(manifest))
+
+    def read(self, manifest: Manifest) -> Iterator[Row]:
+        yield from (row for row in self._rows[manifest.dataset_id] if row.batch_id in manifest.batches)
+
+
+class NoManifest(RowsAsStored):
+    """Reads every row, also those that were never acknowledged."""
+
+    def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
+        known = {row[:2] for row in self._rows.get(batch.dataset_id, ())}
+        if (batch.batch_id, first_sequence) not in known:
+            super().append(batch, entries, first_sequence)
+
+    def read(self, manifest: Manifest) -> Iterator[Row]:
+        yield from self._rows[manifest.dataset_id]
+
+
+class NothingLeftBehind(MemoryRunRepository):
+    """Forgets what was not published."""
+
+    def outbox(self, limit: int) -> Sequence[TrainingMessage]:
+        return ()
+
+    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+        return ()
+
+
+def _database(backend: Backend) -> MemoryDatabase:
+    database = getattr(backend.datasets, "_database", None)
+    assert isinstance(database, MemoryDatabase)
+    return database
+
+
+def _with(change: Callable[[Backend], Backend], append: type[AppendEntries] = AppendEntries) -> Laboratory:
+    backend = change(memory_backend())
+    return Laboratory(lambda: backend, append)
+
+
+CONTROLS: Mapping[str, tuple[set[str], Callable[[], Laboratory]]] = {
+    "the receipt before the rows": ({"lost"}, lambda: _with(lambda parts: parts, ReceiptFirst)),
+    "no fence": (
+        {"runs"},
+        lambda: _with(lambda parts: replace(parts, runs=NoFence(_database(parts)))),
+    ),
+    "no replay": (
+        {"doubled"},
+        lambda: _with(lambda parts: replace(parts, ledger=NoReplay(_database(parts)))),
+    ),
+    "no seal": (
+        {"lost"},
+        lambda: _with(lambda parts: replace(parts, ledger=NoSeal(_database(parts)))),
+    ),
+    "no walls": (
+        {"foreign"},
+        lambda: _with(lambda parts: replace(parts, datasets=NoWalls(_database(parts)))),
+    ),
+    "rows as often as stored": (
+        {"doubled"},
+        lambda: _with(lambda parts: replace(parts, store=RowsAsStored())),
+    ),
+    "no manifest": (
+        {"doubled"},
+        lambda: _with(lambda parts: replace(parts, store=NoManifest())),
+    ),
+    "no outbox and no sweeper": (
+        {"runs"},
+        lambda: _with(lambda parts: replace(parts, runs=NothingLeftBehind(_database(parts)))),
+    ),
+}
+"""By name: what must be found (at least), and a laboratory with the broken part in."""

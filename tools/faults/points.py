@@ -1,0 +1,131 @@
+"""The named points of the three protocols, and adapters that tell when one of them is crossed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
+from threading import Lock, local
+from typing import Any, Literal, NamedTuple
+
+from logleap.backends import Backend
+from logleap.domain.entries import Manifest, Receipt, Totals
+from logleap.ports.entries import ReceiptLedger
+
+
+class Point(NamedTuple):
+    """Just before or after an adapter's call (`port.method`)."""
+
+    call: str
+    moment: Literal["before", "after"]
+
+
+UPLOAD: Mapping[str, Point] = {
+    "upload: before any row": Point("store.append", "before"),
+    "upload: after some rows": Point("store.append", "after"),
+    "upload: before the receipt": Point("ledger.add", "before"),
+    "upload: after the receipt, before the answer": Point("ledger.add", "after"),
+}
+START: Mapping[str, Point] = {
+    "start: before the flip": Point("runs.start", "before"),
+    "start: after the flip, before publishing": Point("runs.start", "after"),
+    "start: published, still in the outbox": Point("runs.published", "before"),
+    "start: out of the outbox, before the answer": Point("runs.published", "after"),
+}
+RUN: Mapping[str, Point] = {
+    "run: message received": Point("queue.receive", "after"),
+    "run: before the claim": Point("runs.save", "before"),
+    "run: after the claim": Point("runs.save", "after"),
+    "run: task done, before the result": Point("runs.finish", "before"),
+    "run: after the result, before the ack": Point("runs.finish", "after"),
+    "run: after the ack": Point("delivery.ack", "after"),
+}
+POINTS: Mapping[str, Point] = {**UPLOAD, **START, **RUN}
+
+Hook = Callable[[Point], None]
+
+
+class AtPoint:
+    """A hook that does something once, when a point is crossed for the `call`-th time."""
+
+    def __init__(self, point: Point, call: int, action: Callable[[], None]) -> None:
+        self._point = point
+        self._left = call
+        self._action = action
+        self._lock = Lock()
+
+    def __call__(self, point: Point) -> None:
+        if point != self._point:
+            return
+        with self._lock:
+            self._left -= 1
+            now = self._left == 0
+        if now:
+            self._action()
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it was done."""
+        return self._left <= 0
+
+
+def watched(backend: Backend, hook: Hook) -> Backend:
+    """The backend with adapters that tell `hook` before and after each call (but one that another makes)."""
+    inside = local()
+    ports: dict[str, Any] = {
+        name: _Watched(name, getattr(backend, name), hook, inside)
+        for name in ("datasets", "ledger", "store", "runs", "queue")
+    }
+    return replace(backend, **ports)
+
+
+class Forgetful(ReceiptLedger):
+    """A ledger that knows no batch again: what a server must not have, to show that it would be found."""
+
+    def __init__(self, ledger: ReceiptLedger) -> None:
+        self._ledger = ledger
+
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        return None
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        return self._ledger.add(replace(receipt, key=receipt.batch_id), dataset_version)
+
+    def totals(self, dataset_id: str) -> Totals:
+        return self._ledger.totals(dataset_id)
+
+    def manifest(self, dataset_id: str) -> Manifest:
+        return self._ledger.manifest(dataset_id)
+
+
+class _Watched:
+    """Stands before an adapter. Any: it takes each port's place."""
+
+    def __init__(self, name: str, adapter: Any, hook: Hook, inside: local) -> None:
+        self._name = name
+        self._adapter = adapter
+        self._hook = hook
+        self._inside = inside
+
+    def __getattr__(self, attribute: str) -> Any:
+        method = getattr(self._adapter, attribute)
+        if not callable(method):
+            return method
+        call = f"{self._name}.{attribute}"
+
+        @wraps(method)
+        def watched_call(*args: Any, **kwargs: Any) -> Any:
+            if getattr(self._inside, "call", False):
+                return method(*args, **kwargs)
+            self._hook(Point(call, "before"))
+            self._inside.call = True
+            try:
+                result = method(*args, **kwargs)
+            finally:
+                self._inside.call = False
+            if call == "queue.receive" and result is None:
+                return None  # nothing was received: no point of any protocol
+            self._hook(Point(call, "after"))
+            if call == "queue.receive":
+                return _Watched("delivery", result, self._hook, self._inside)
+            return result
+
+        return watched_call
