@@ -10,6 +10,7 @@ from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.keys import KeyRepository
 from logleap.ports.training import RunRepository, TrainingQueue
 from logleap.settings import Settings, SettingsError
 
@@ -31,6 +32,7 @@ class Backend:
     runs: RunRepository
     queue: TrainingQueue
     archives: ArchiveStore
+    keys: KeyRepository
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
     bury: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
@@ -64,6 +66,7 @@ def _memory(settings: Settings) -> Backend:
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
     from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+    from logleap.adapters.memory.keys import MemoryKeyRepository
     from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
 
     database = MemoryDatabase()
@@ -74,6 +77,7 @@ def _memory(settings: Settings) -> Backend:
         runs=MemoryRunRepository(database),
         queue=MemoryTrainingQueue(hold=2 * settings.run_lease),
         archives=MemoryArchiveStore(),
+        keys=MemoryKeyRepository(),
     )
 
 
@@ -81,6 +85,7 @@ def _local(settings: Settings) -> Backend:
     from logleap.adapters.local.database import Database, StorageUnusable
     from logleap.adapters.local.datasets import SqliteDatasetRepository
     from logleap.adapters.local.entries import SqliteEntryStore
+    from logleap.adapters.local.keys import SqliteKeyRepository
     from logleap.adapters.local.ledger import SqliteReceiptLedger
     from logleap.adapters.local.queue import SqliteTrainingQueue
     from logleap.adapters.local.runs import SqliteRunRepository
@@ -101,6 +106,7 @@ def _local(settings: Settings) -> Backend:
         runs=SqliteRunRepository(database),
         queue=SqliteTrainingQueue(database, hold=2 * settings.run_lease),
         archives=ParquetArchiveStore(settings.archive_to),
+        keys=SqliteKeyRepository(database),
         check=database.check,
         close=database.close,
     )
@@ -114,6 +120,7 @@ def _gcp(settings: Settings) -> Backend:
     from logleap.adapters.gcp.database import FirestoreDatabase
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
     from logleap.adapters.gcp.entries import BigQueryEntryStore
+    from logleap.adapters.gcp.keys import FirestoreKeyRepository
     from logleap.adapters.gcp.queue import PubSubTrainingQueue
     from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
     from logleap.adapters.gcp.runs import FirestoreRunRepository
@@ -157,6 +164,7 @@ def _gcp(settings: Settings) -> Backend:
         runs=FirestoreRunRepository(database),
         queue=queue,
         archives=ParquetArchiveStore(settings.archive_to, ArchiveBucket(open_storage)),
+        keys=FirestoreKeyRepository(database),
         check=check,
         close=close,
         bury=queue.bury,

@@ -12,6 +12,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries
+from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.running import RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
 from logleap.usecases.training import ShowTraining, StartTraining
@@ -107,6 +108,11 @@ class Container(containers.DeclarativeContainer):
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
     )
+    authenticate = providers.ThreadSafeSingleton(
+        Authenticate, given=settings.provided.api_keys, keys=backend.provided.keys
+    )
+    create_key = providers.ThreadSafeSingleton(CreateKey, keys=backend.provided.keys, now=_now)
+    revoke_key = providers.ThreadSafeSingleton(RevokeKey, keys=backend.provided.keys, now=_now)
     fail_dead_letter = providers.ThreadSafeSingleton(
         FailDeadLetter,
         datasets=backend.provided.datasets,

@@ -5,12 +5,14 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from logleap.domain.keys import OWNER, ApiKey
 
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
@@ -22,23 +24,15 @@ class SettingsError(Exception):
     """A setting is wrong. The text is one line: the setting, its value, what is allowed."""
 
 
-class ApiKey(NamedTuple):
-    """A key that opens an owner's data sets; `sha256` is the hex digest of its secret."""
-
-    key_id: str
-    owner: str
-    sha256: str
-
-
 def _api_keys(value: object) -> object:
     if not isinstance(value, str):
         return value
-    keys = []
+    keys, now = [], datetime.now(UTC)
     for number, item in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
-        match = re.fullmatch(r"([A-Za-z0-9_-]{1,64}):([^:,]{1,128}):([0-9a-f]{64})", item)
+        match = re.fullmatch(rf"([A-Za-z0-9_-]{{1,64}}):({OWNER}):([0-9a-f]{{64}})", item)
         if match is None:
             raise ValueError(f"key {number} is not keyId:owner:sha256 (64 hex digits, lower case)")
-        keys.append(ApiKey(*match.groups()))
+        keys.append(ApiKey(match[1], match[2], match[3], created_at=now))
     if len({key.key_id for key in keys}) < len(keys):
         raise ValueError("each keyId may stand there once")
     return tuple(keys)
@@ -110,20 +104,13 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.stop_grace)
 
     @property
-    def keys_required(self) -> bool:
-        """Whether callers must show a key. Raises SettingsError where that is left open but matters."""
-        if self.auth is not None or self.api_keys:
-            if self.auth == "keys" and not self.api_keys:
-                raise SettingsError(
-                    "LOGLEAP_AUTH is 'keys', but LOGLEAP_API_KEYS holds none: set keyId:owner:sha256,…"
-                )
-            return self.auth != "none"
-        if self.backend == "gcp" or not _is_loopback(self.host):
-            raise SettingsError(
-                f"Without keys, backend {self.backend!r} on {self.host!r} would let anyone in: set "
-                "LOGLEAP_API_KEYS to keyId:owner:sha256,…, or LOGLEAP_AUTH=none if something else guards it."
-            )
-        return False
+    def keys_required(self) -> bool | None:
+        """Whether callers must show a key. None: as soon as there is one."""
+        if self.auth is not None:
+            return self.auth == "keys"
+        if self.api_keys or self.backend == "gcp" or not _is_loopback(self.host):
+            return True
+        return None
 
 
 def _is_loopback(host: str) -> bool:

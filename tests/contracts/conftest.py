@@ -26,6 +26,7 @@ from logleap.adapters.gcp.clients import bigquery_client, write_client
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.entries import BigQueryEntryStore
+from logleap.adapters.gcp.keys import FirestoreKeyRepository
 from logleap.adapters.gcp.layouts import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
@@ -36,6 +37,7 @@ from logleap.adapters.gcp.streaming_insert import StreamingInserter
 from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import SqliteDatasetRepository
 from logleap.adapters.local.entries import SqliteEntryStore
+from logleap.adapters.local.keys import SqliteKeyRepository
 from logleap.adapters.local.ledger import SqliteReceiptLedger
 from logleap.adapters.local.queue import SqliteTrainingQueue
 from logleap.adapters.local.runs import SqliteRunRepository
@@ -43,6 +45,7 @@ from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+from logleap.adapters.memory.keys import MemoryKeyRepository
 from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
 from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.domain.dataset import Action, Dataset, Event, EventKind
@@ -50,6 +53,7 @@ from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.keys import KeyRepository
 from logleap.ports.training import RunRepository, TrainingQueue
 
 
@@ -92,6 +96,10 @@ class Backend(ABC):
     @abstractmethod
     def archives(self) -> ArchiveStore: ...
 
+    @property
+    @abstractmethod
+    def keys(self) -> KeyRepository: ...
+
     @abstractmethod
     def archived_files(self) -> set[str]:
         """The names of all files that `archives` keeps, whole or not."""
@@ -129,6 +137,10 @@ class MemoryBackend(Backend):
     @cached_property
     def archives(self) -> MemoryArchiveStore:
         return MemoryArchiveStore()
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        return MemoryKeyRepository()
 
     def archived_files(self) -> set[str]:
         return set(self.archives._files)
@@ -171,6 +183,10 @@ class LocalBackend(Backend):
     @cached_property
     def archives(self) -> ArchiveStore:
         return ParquetArchiveStore(self._archive.as_uri())
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        return SqliteKeyRepository(self._database)
 
     def archived_files(self) -> set[str]:
         return {str(path) for path in self._archive.rglob("*") if path.is_file()}
@@ -243,6 +259,11 @@ class GcpBackend(Backend):
     @cached_property
     def archives(self) -> ArchiveStore:
         return ParquetArchiveStore(self._folder.as_uri())
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        """Of this test's own: of keys there is one list."""
+        return FirestoreKeyRepository(FirestoreDatabase(self._site.database.client, f"keys-{uuid4().hex}"))
 
     def archived_files(self) -> set[str]:
         return {str(path) for path in self._folder.rglob("*") if path.is_file()}
@@ -325,6 +346,11 @@ def queue(backend: Backend) -> TrainingQueue:
 @pytest.fixture
 def archives(backend: Backend) -> ArchiveStore:
     return backend.archives
+
+
+@pytest.fixture
+def keys(backend: Backend) -> KeyRepository:
+    return backend.keys
 
 
 @pytest.fixture

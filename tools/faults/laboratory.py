@@ -68,6 +68,7 @@ def memory_backend() -> Backend:
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
     from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+    from logleap.adapters.memory.keys import MemoryKeyRepository
     from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
 
     database = MemoryDatabase()
@@ -78,6 +79,7 @@ def memory_backend() -> Backend:
         runs=MemoryRunRepository(database),
         queue=MemoryTrainingQueue(hold=0.01, max_deliveries=10_000),
         archives=MemoryArchiveStore(),
+        keys=MemoryKeyRepository(),
     )
 
 
@@ -90,6 +92,7 @@ def local_backend(folder: Path) -> Backend:
     from logleap.adapters.local.queue import SqliteTrainingQueue
     from logleap.adapters.local.runs import SqliteRunRepository
     from logleap.adapters.memory.archive import MemoryArchiveStore
+    from logleap.adapters.memory.keys import MemoryKeyRepository
 
     database = Database(folder)
     return Backend(
@@ -99,6 +102,7 @@ def local_backend(folder: Path) -> Backend:
         runs=SqliteRunRepository(database),
         queue=SqliteTrainingQueue(database, hold=0.01, max_deliveries=10_000),
         archives=MemoryArchiveStore(),  # nothing here archives
+        keys=MemoryKeyRepository(),  # or asks for keys
         check=database.check,
         close=database.close,
     )

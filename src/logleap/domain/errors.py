@@ -93,6 +93,33 @@ class KeyReused(Refusal):
         )
 
 
+class KeyRefused(Refusal):
+    """The API key opens nothing: unknown, or its secret is wrong, or it was revoked. Which, is not told."""
+
+    code = "API_KEY_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("This key is not known.")
+
+
+class KeyNotFound(Refusal):
+    """There is no key of this id to revoke."""
+
+    code = "API_KEY_NOT_FOUND"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no stored key {key_id!r}. logleap keys list shows those that are.")
+
+
+class KeyTextRefused(Refusal):
+    """An owner's name or a note that a key cannot have."""
+
+    code = "API_KEY_TEXT_INVALID"
+
+    def __init__(self, field: str, value: str, allowed: str) -> None:
+        super().__init__(f"The {field} is {value[:300]!r}, but must be {allowed}.")
+
+
 class BatchEmpty(Refusal):
     """A body without a single entry."""
 

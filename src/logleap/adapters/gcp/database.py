@@ -7,6 +7,7 @@ Below a prefix that keeps several installations apart in one database:
     {prefix}-datasets/{data set}/{prefix}-events/{…}
     {prefix}-datasets/{data set}/{prefix}-runs/{run}
     {prefix}-outbox/{data set}.{run}
+    {prefix}-keys/{key}                                 API keys
 
 A document takes about one write a second (https://firebase.google.com/docs/firestore/best-practices), so
 uploading writes receipts alone, and a data set's document only when its state changes. Listing and sweeping
@@ -157,6 +158,15 @@ class FirestoreDatabase:
         """A message in the outbox."""
         name = f"{document_id(message.dataset_id)}.{document_id(message.run_id)}"
         return self.outbox().document(name)
+
+    def keys(self) -> CollectionReference:
+        """All API keys."""
+        place: CollectionReference = self.client.collection(f"{self._prefix}-keys")
+        return place
+
+    def key(self, key_id: str) -> DocumentReference:
+        """An API key."""
+        return self.keys().document(document_id(key_id))
 
     # ---- reading ----
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
+from logleap.domain.keys import ApiKey
 from logleap.domain.training import Run, RunError, RunState, TrainingMessage
 
 Document = dict[str, Any]
@@ -153,6 +154,31 @@ def message_document(message: TrainingMessage) -> Document:
 def message_of(document: Document) -> TrainingMessage:
     """The message that message_document() was made of."""
     return TrainingMessage(document["owner"], document["datasetId"], document["runId"])
+
+
+def key_document(key: ApiKey) -> Document:
+    """An API key."""
+    return {
+        "keyId": key.key_id,
+        "owner": key.owner,
+        "sha256": key.sha256,
+        "createdAt": key.created_at,
+        "note": key.note,
+        "revokedAt": key.revoked_at,
+    }
+
+
+def key_of(document: Document) -> ApiKey:
+    """The key that key_document() was made of."""
+    revoked_at = document["revokedAt"]
+    return ApiKey(
+        key_id=document["keyId"],
+        owner=document["owner"],
+        sha256=document["sha256"],
+        created_at=_time(document["createdAt"]),
+        note=document["note"],
+        revoked_at=None if revoked_at is None else _time(revoked_at),
+    )
 
 
 def _totals_document(totals: Totals) -> Document:

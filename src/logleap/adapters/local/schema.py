@@ -120,7 +120,21 @@ _VERSION_1 = (
     "CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+_VERSION_2 = (
+    """
+    CREATE TABLE keys (
+        key_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        sha256 BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        note TEXT,
+        revoked_at INTEGER
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX datasets_by_name ON datasets (owner, name, created_at, dataset_id) WHERE name IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

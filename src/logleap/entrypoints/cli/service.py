@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
 from logleap.entrypoints.cli.output import endings
 
 if TYPE_CHECKING:
     from logleap.container import Container
     from logleap.settings import Settings
 
-_BACKEND = click.option("--backend", metavar="memory|local|gcp", help="Where everything is kept.")
-_DATA_DIR = click.option("--data-dir", metavar="FOLDER", help="Where the local backend keeps its file.")
 _TASK = click.option("--training-task", metavar="TASK", help="count-entries, or package.module:callable.")
 
 
 @click.command()
-@_BACKEND
+@BACKEND
 @click.option("--host", help="The address to listen on (default 127.0.0.1).")
 @click.option("--port", type=int, help="The port (default 8080; 0: any free one).")
-@_DATA_DIR
+@DATA_DIR
 @_TASK
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 def serve(**flags: Any) -> None:
@@ -33,8 +32,8 @@ def serve(**flags: Any) -> None:
 
 
 @click.command()
-@_BACKEND
-@_DATA_DIR
+@BACKEND
+@DATA_DIR
 @_TASK
 @click.option("--push", is_flag=True, help="Let Pub/Sub push the messages over HTTP (for Cloud Run).")
 def worker(push: bool, **flags: Any) -> None:
@@ -61,8 +60,8 @@ def worker(push: bool, **flags: Any) -> None:
 
 
 @click.command()
-@_BACKEND
-@_DATA_DIR
+@BACKEND
+@DATA_DIR
 def sweep(**flags: Any) -> None:
     """Sweep once, as workers do: publish what was left behind, end what broke off."""
     with endings():

@@ -36,7 +36,7 @@ def api(container: Container) -> Blueprint:
     """The calls that need an owner."""
     blueprint = Blueprint("api", __name__)
     settings = container.settings()
-    authenticator = Authenticator(settings)
+    authenticator = Authenticator(settings, container.authenticate())
     limits = Limits(
         json_bytes=settings.json_body_limit,
         ndjson_bytes=settings.ndjson_body_limit,

@@ -1,0 +1,120 @@
+"""`logleap keys create`, `list` and `revoke`."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
+
+if TYPE_CHECKING:
+    from logleap.container import Container
+    from logleap.domain.keys import ApiKey
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+_FIRST = (
+    "This is the first key: servers on {folder} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
+    "announced without a key belongs to 'anonymous': logleap keys create --owner anonymous opens it."
+)
+
+
+@click.group()
+def keys() -> None:
+    """Make, show and revoke the keys that callers of the API need. Running servers know them at once."""
+
+
+@keys.command()
+@click.option("--owner", required=True, help="Whose data sets it opens; several keys may open the same.")
+@click.option("--note", help="What it is for, to tell it from others.")
+@BACKEND
+@DATA_DIR
+@_JSON
+def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
+    """Make a key and print it, this once: only a digest is kept."""
+    with _opened(flags) as container:
+        settings, first = container.settings(), not container.backend().keys.exist()
+        made, text = container.create_key()(owner, note)
+    if as_json:
+        output.print_json({"key": text, **_shown(made)})
+        return
+    click.echo(text)
+    click.echo(
+        f"It opens the data sets of {owner!r}, as X-API-Key: <key>. Keep it now: it is not shown again.",
+        err=True,
+    )
+    if first and settings.backend == "local":
+        click.echo(_FIRST.format(folder=settings.data_dir), err=True)
+
+
+@keys.command(name="list")
+@BACKEND
+@DATA_DIR
+@_JSON
+def list_keys(as_json: bool, **flags: Any) -> None:
+    """Show all keys that were made, oldest first. (Those of LOGLEAP_API_KEYS are the server's alone.)"""
+    with _opened(flags) as container:
+        found = container.backend().keys.list()
+    if as_json:
+        output.print_json([_shown(key) for key in found])
+        return
+    for key in found:
+        shown = _shown(key)
+        revoked = f"revoked {shown['revokedAt']}" if key.revoked_at is not None else "valid"
+        line = f"{key.key_id}  {key.owner}  created {shown['createdAt']}  {revoked}"
+        click.echo(f"{line}  {key.note}" if key.note else line)
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEYID")
+@BACKEND
+@DATA_DIR
+@_JSON
+def revoke(key_id: str, as_json: bool, **flags: Any) -> None:
+    """Take a key out of use. KEYID is what stands before the dot. The owner's data sets stay."""
+    with _opened(flags) as container:
+        revoked = container.revoke_key()(key_id)
+    if as_json:
+        output.print_json(_shown(revoked))
+        return
+    click.echo(f"{key_id} of {revoked.owner!r} is revoked since {_shown(revoked)['revokedAt']}.")
+
+
+@contextlib.contextmanager
+def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
+    with output.endings():
+        from logleap.container import Container
+        from logleap.domain.errors import Refusal
+        from logleap.ports.errors import Unavailable
+        from logleap.settings import SettingsError, load_settings
+
+        settings = load_settings(flags)
+        if settings.backend == "memory":
+            raise SettingsError(
+                "LOGLEAP_BACKEND is 'memory', which keeps no keys: give them to the server in "
+                "LOGLEAP_API_KEYS, as keyId:owner:sha256,…"
+            )
+        container = Container(settings=settings)
+        backend = container.backend()
+        try:
+            yield container
+        except Refusal as refusal:
+            output.finish(str(refusal), output.FAILED)
+        except Unavailable as error:
+            output.finish(str(error), output.NO_ANSWER)
+        finally:
+            backend.close()
+
+
+def _shown(key: "ApiKey") -> dict[str, Any]:
+    from logleap.entrypoints.http.answers import time
+
+    return {
+        "keyId": key.key_id,
+        "owner": key.owner,
+        "note": key.note,
+        "createdAt": time(key.created_at),
+        "revokedAt": time(key.revoked_at),
+    }
