@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve setup emulator-environment test faults check lint types layers coverage format emulators lock clean
+.PHONY: help demo serve setup emulator-environment test faults bench bench-rivals check lint types layers coverage format emulators lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -44,6 +44,13 @@ test: $(VENV)/.stamp-dev emulator-environment ## all tests
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md
 	$(BIN)/python tools/faults/faults.py
 
+bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (ONLY=decode: a part, which writes nothing)
+	$(BIN)/python benchmarks/bench.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+# Into .venv-rivals: from PyPI, and Debian's packages unpacked, not installed.
+bench-rivals: $(VENV)/.stamp-dev
+	@$(BIN)/python benchmarks/rivals_environment.py --uv $(BIN)/uv
+
 check: lint types layers coverage ## lint, types, layers and tests with coverage: what CI runs
 
 lint: $(VENV)/.stamp-dev ## ruff (the rules and the format) and hadolint
@@ -74,10 +81,11 @@ lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: th
 	$(COMPILE) -o requirements/gcp.txt pyproject.toml -c requirements/dev.txt --extra gcp
 	$(COMPILE) -o requirements/uv.txt --group bootstrap -c requirements/dev.txt
 	$(COMPILE) -o tools/emulators/requirements.txt tools/emulators/requirements.in
+	$(COMPILE) -o benchmarks/requirements.txt benchmarks/requirements.in
 
 clean: ## remove .venv*, caches and what builds and test runs left
-	rm -rf $(VENV) .venv-emulators build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
-	find src tests tools -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
+	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- the environment, in three stages -----------------------------------------------------------------------
 # Each stage ends with its stamp. One that broke off has none, and lays all of its packages again.

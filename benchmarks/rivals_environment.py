@@ -1,0 +1,107 @@
+"""Makes `.venv-rivals/`: what LogLeap is compared with, of PyPI (by the lock beside this file) and of Debian.
+
+    python benchmarks/rivals_environment.py --uv .venv/bin/uv
+
+Debian's packages are fetched and unpacked there, not installed: no service is started, nothing of the system
+changes, and no root is needed. Where there is no apt, or no network, they are left out, which the benchmark
+says.
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_LOCK = Path(__file__).with_name("requirements.txt")
+ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-rivals"
+PYTHON = ENVIRONMENT / "bin" / "python"
+_DEBIAN = ENVIRONMENT / "debian"
+_STAMP = ENVIRONMENT / "made-from"
+_PACKAGES = ("clickhouse-server", "influxdb")
+_PROGRAMS = {"clickhouse": "usr/sbin/clickhouse-server", "influxdb": "usr/bin/influxd"}
+
+
+def python_ready() -> bool:
+    """Whether the Python environment is there, whole, and made from the lock as it is now."""
+    return PYTHON.exists() and _STAMP.exists() and _STAMP.read_text() == _lock_hash()
+
+
+def program(name: str) -> Path | None:
+    """The program of `clickhouse` or `influxdb`: unpacked, or installed on the system. None: neither."""
+    unpacked = _DEBIAN / _PROGRAMS[name]
+    if unpacked.exists():
+        return unpacked
+    found = shutil.which(unpacked.name, path="/usr/bin:/usr/sbin")
+    return None if found is None else Path(found)
+
+
+def libraries() -> Mapping[str, str]:
+    """The environment in which an unpacked program finds its libraries."""
+    folders = sorted({str(library.parent) for library in _DEBIAN.glob("**/lib*.so*")})
+    return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
+
+
+def make(uv: str) -> None:
+    """Make what is missing. Raises subprocess.CalledProcessError; the next run then starts over."""
+    if not python_ready():
+        create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)]
+        install = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON), str(_LOCK)]
+        subprocess.run(create, check=True)
+        subprocess.run(install, check=True)
+        _STAMP.write_text(_lock_hash())
+    if any(program(name) is None for name in _PROGRAMS):
+        _unpack()
+
+
+def _unpack() -> None:
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        print("There is no apt here, so ClickHouse and InfluxDB are left out.", file=sys.stderr)
+        return
+    archives = ENVIRONMENT / "archives"
+    (archives / "partial").mkdir(parents=True, exist_ok=True)
+    fetch = [
+        "apt-get",
+        "install",
+        "--yes",
+        "--quiet",
+        "--quiet",
+        "--no-install-recommends",
+        "--download-only",
+    ]
+    options = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
+    done = subprocess.run([*fetch, *options, *_PACKAGES], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        print(f"ClickHouse and InfluxDB are left out (try apt-get update): {reason}", file=sys.stderr)
+        return
+    unpacked = ENVIRONMENT / "unpacking"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    for archive in archives.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", str(archive), str(unpacked)], check=True)
+    unpacked.rename(_DEBIAN)
+    shutil.rmtree(archives)
+
+
+def _lock_hash() -> str:
+    return hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(description="Make the environment of what the benchmark compares with.")
+    parser.add_argument("--uv", default=shutil.which("uv"), help="the uv to use (default: from PATH)")
+    uv = parser.parse_args().uv
+    if uv is None:
+        parser.error("uv was not found on PATH: name it with --uv, for instance --uv .venv/bin/uv")
+    try:
+        make(uv)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"What the benchmark compares with could not be made: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,69 @@
+"""LogLeap's inside, as far as the benchmark calls it directly: what changes there is followed here alone."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import flask
+
+from logleap.backends import Backend, build_backend
+from logleap.domain.dataset import Dataset, Event, EventKind, State
+from logleap.domain.entries import Batch, Entry, Receipt
+from logleap.entrypoints.http.decoding import decode_array
+from logleap.settings import Settings
+
+_ENTRY_LIMIT = 1 << 20
+
+
+def decode(body: bytes) -> Sequence[Entry]:
+    """Decode and validate a JSON array of entries, as an upload does. Raises ValueError if it is bad."""
+    entries = decode_array(body, _ENTRY_LIMIT)
+    if not entries:
+        raise ValueError("the array was not decoded in the quick way")
+    return entries
+
+
+@contextmanager
+def local_backend(folder: Path) -> Iterator[Backend]:
+    """The `local` backend in this process."""
+    backend = build_backend(Settings(backend="local", data_dir=folder))
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def announced(backend: Backend) -> Dataset:
+    """A data set that takes entries."""
+    now = datetime.now(UTC)
+    dataset = Dataset(
+        dataset_id=str(uuid.uuid4()), owner="anonymous", created_at=now, updated_at=now, state=State.UPLOADING
+    )
+    backend.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Announced."))
+    backend.store.prepare(dataset.dataset_id)
+    return dataset
+
+
+def append(backend: Backend, dataset: Dataset, entries: Sequence[Entry]) -> None:
+    """What makes an upload durable: the rows, then the receipt."""
+    batch = Batch(dataset.dataset_id, dataset.owner, str(uuid.uuid4()))
+    backend.store.append(batch, entries, first_sequence=0)
+    receipt = Receipt(
+        dataset.dataset_id, batch.batch_id, batch.batch_id, len(entries), "0" * 64, datetime.now(UTC)
+    )
+    backend.ledger.add(receipt, dataset.version)
+
+
+def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:
+    """A call of a Flask app with one route, through WSGI, without a server."""
+    app = flask.Flask("benchmark")
+    app.add_url_rule("/data/<data_id>", view_func=lambda data_id: answer(), methods=["POST"])
+    environ = flask.Flask("environ").test_request_context("/data/1", method="POST").request.environ
+
+    def call() -> None:
+        for _ in app.wsgi_app(dict(environ), lambda status, headers, *rest: lambda data: None):
+            pass
+
+    return call
