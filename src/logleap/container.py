@@ -11,7 +11,7 @@ from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import AppendEntries
+from logleap.usecases.entries import AppendEntries, CheckEntries
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.running import RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
@@ -55,6 +55,7 @@ class Container(containers.DeclarativeContainer):
         now=_now,
         new_id=_new_id,
     )
+    check_entries = providers.ThreadSafeSingleton(CheckEntries, datasets=backend.provided.datasets)
     archive_dataset = providers.ThreadSafeSingleton(
         ArchiveDataset,
         datasets=backend.provided.datasets,

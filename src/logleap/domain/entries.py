@@ -1,9 +1,9 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,44 @@ class Entry:
     timestamp: datetime
     message: str
     context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entries(Sequence[Entry]):
+    """Many entries, by column: lists of equal length. As a sequence, it is one of `Entry`.
+
+    An object for each entry would cost more than all else that is done with it on its way to the store.
+    """
+
+    timestamps: list[datetime]
+    messages: list[str]
+    contexts: list[str | None]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "Entries":
+        """The same entries by column: without copying, if they are already."""
+        if isinstance(entries, cls):
+            return entries
+        return cls(
+            [entry.timestamp for entry in entries],
+            [entry.message for entry in entries],
+            [entry.context for entry in entries],
+        )
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry, self.timestamps, self.messages, self.contexts)
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Entries": ...
+    def __getitem__(self, at: int | slice) -> "Entry | Entries":
+        if isinstance(at, slice):
+            return Entries(self.timestamps[at], self.messages[at], self.contexts[at])
+        return Entry(self.timestamps[at], self.messages[at], self.contexts[at])
 
 
 class Row(NamedTuple):

@@ -101,6 +101,31 @@ class AppendEntries:
         return opened
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a dry run found: so many entries that would be taken, by a data set in this state."""
+
+    dataset_id: str
+    entries: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEntries:
+    """Tells what AppendEntries would do with one request's entries, and stores nothing."""
+
+    datasets: DatasetRepository
+
+    def __call__(self, owner: str, dataset_id: str, source: EntrySource) -> Checked:
+        """Raises DatasetNotFound, ActionRefused (sealed), BatchEmpty, and what `source` raises."""
+        dataset = self.datasets.get(owner, dataset_id)
+        dataset.next_state(Action.UPLOAD)
+        entries = sum(map(len, source))
+        if entries == 0:
+            raise BatchEmpty
+        return Checked(dataset_id, entries, dataset.state)
+
+
 def _replay(earlier: Receipt, sha256: str, dataset: Dataset) -> Acknowledgement:
     if earlier.sha256 != sha256:
         raise KeyReused(earlier.key)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import socket
+import sys
 import threading
 import tracemalloc
 import zlib
@@ -19,6 +20,11 @@ from waitress.server import create_server
 from werkzeug.serving import make_server
 
 from logleap.entrypoints.http.body import Body, BodyRefused, read_body
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 1 << 20
 
@@ -218,6 +224,7 @@ def test_an_unknown_coding_is_refused(coding: str) -> None:
     refused = refusal(a_request(b"", HTTP_CONTENT_ENCODING=coding))
     assert (refused.status, refused.code) == (415, "UNSUPPORTED_CONTENT_CODING")
     assert "gzip" in str(refused)
+    assert "zstd" in str(refused)
 
 
 def test_a_request_may_do_without_a_small_body_but_not_send_it_unread() -> None:
@@ -314,3 +321,65 @@ def test_a_server_s_body_cut_off_on_its_way_is_never_taken(address: tuple[str, i
 def test_a_server_s_request_without_a_body_is_empty_or_refused(address: tuple[str, int]) -> None:
     answer = exchange(address, "", b"")
     assert answer.endswith(("read 0", "LENGTH_REQUIRED"))
+
+
+def squeezed(data: bytes, **environ: Any) -> Request:
+    return a_request(data, HTTP_CONTENT_ENCODING="zstd", **environ)
+
+
+@given(data=st.binary(max_size=300_000), step=st.integers(1, 100_000), frames=st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_zstd_comes_as_it_was_meant_in_one_frame_or_several(data: bytes, step: int, frames: int) -> None:
+    size = len(data) // frames + 1
+    parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+    sent = b"".join(map(zstd.compress, parts))
+    request = a_request(Trickle(sent, step), len(sent), HTTP_CONTENT_ENCODING="zstd")
+    assert Body(request, MIB).read() == data
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_zstd_bomb_is_stopped_at_the_limit_whether_or_not_it_tells_its_size(told: bool) -> None:
+    size = 200 * MIB
+    options: dict[int, int] = {zstd.CompressionParameter.content_size_flag: int(told)}
+    squeezer = zstd.ZstdCompressor(options=options)
+    if told:
+        squeezer.set_pledged_input_size(size)
+    bomb = b"".join(squeezer.compress(bytes(MIB)) for _ in range(200)) + squeezer.flush()
+    assert len(bomb) < MIB
+    tracemalloc.start()
+    try:
+        refused = refusal(squeezed(bomb))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.code == "BODY_TOO_LARGE"
+    assert peak < 3 * MIB
+
+
+def test_zstd_that_wants_too_much_memory_is_refused() -> None:
+    options: dict[int, int] = {
+        zstd.CompressionParameter.window_log: 27,
+        zstd.CompressionParameter.content_size_flag: 0,
+    }
+    squeezer = zstd.ZstdCompressor(options=options)
+    sent = squeezer.compress(b"x" * 100) + squeezer.flush()
+    assert refusal(squeezed(sent)).code == "ZSTD_MALFORMED"
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12])
+def test_truncated_zstd_is_refused(cut: int) -> None:
+    refused = refusal(squeezed(zstd.compress(bytes(range(256)))[:-cut]))
+    assert (refused.status, refused.code) == (400, "ZSTD_MALFORMED")
+
+
+@pytest.mark.parametrize("garbage", [b"\x00", b"garbage behind", zstd.compress(b"x")[:5]])
+def test_zstd_with_garbage_behind_it_is_refused(garbage: bytes) -> None:
+    for step in (1, 100_000):
+        sent = zstd.compress(b"x" * 100) + garbage
+        request = a_request(Trickle(sent, step), len(sent), HTTP_CONTENT_ENCODING="zstd")
+        assert refusal(request).code == "ZSTD_MALFORMED"
+
+
+@pytest.mark.parametrize("sent", [b'{"message": "plain"}', gzip.compress(b"x"), b""])
+def test_what_is_announced_as_zstd_but_is_not_is_refused(sent: bytes) -> None:
+    assert refusal(squeezed(sent)).code == "ZSTD_MALFORMED"

@@ -61,7 +61,7 @@ def meant(numbers: Iterable[int]) -> list[Entry]:
 
 
 def read(body: bytes, content_type: str = JSON, limits: Limits = LIMITS) -> list[Sequence[Entry]]:
-    return list(entry_source(a_request(body, content_type), limits))
+    return [list(part) for part in entry_source(a_request(body, content_type), limits)]
 
 
 def refusal(body: bytes, content_type: str = JSON, limits: Limits = LIMITS, **environ: Any) -> BodyRefused:
@@ -340,7 +340,7 @@ def test_the_digest_is_that_of_the_decoded_body(content_type: str) -> None:
     body = b"\xef\xbb\xbf" + entry() + b"\n"
     plain = entry_source(a_request(body, content_type), LIMITS)
     zipped = entry_source(a_request(gzip.compress(body), content_type, HTTP_CONTENT_ENCODING="gzip"), LIMITS)
-    assert list(plain) == list(zipped) == [meant([0])]
+    assert [list(part) for part in plain] == [list(part) for part in zipped] == [meant([0])]
     assert plain.sha256 == zipped.sha256 == hashlib.sha256(body).hexdigest()
 
 
@@ -484,3 +484,36 @@ def test_any_bytes_are_entries_or_a_refusal(body: bytes, content_type: str, codi
             assert 0 < len(outcome.errors) <= outcome.total
         else:
             assert all(found.message and found.timestamp.tzinfo is UTC for found in outcome)
+
+
+@pytest.mark.parametrize("content_type", [JSON, NDJSON])
+def test_partial_gives_the_good_entries_and_tells_the_others(content_type: str) -> None:
+    texts = [entry(0), b'{"timestamp": 1}', entry(2), b"7", entry(4)]
+    body = b"[" + b",".join(texts) + b"]" if content_type == JSON else b"\n".join(texts)
+    source = entry_source(a_request(body, content_type), LIMITS, partial=True)
+    assert [found for part in source for found in part] == meant([0, 2, 4])
+    assert source.refused is not None
+    assert [error.index for error in source.refused.errors] == [1, 3]
+    assert source.refused.total == 2
+    assert source.sha256 == hashlib.sha256(body).hexdigest()
+
+
+def test_partial_goes_on_behind_a_block_with_a_bad_entry() -> None:
+    lines = [entry(number, context="x" * 1000) for number in range(3000)]
+    lines[5] = b"{}"
+    source = entry_source(a_request(b"\n".join(lines), NDJSON), LIMITS, partial=True)
+    assert sum(map(len, source)) == 2999
+    assert source.refused is not None
+    assert [(error.index, error.line) for error in source.refused.errors] == [(5, 6)]
+
+
+def test_partial_refuses_where_no_entry_is_good() -> None:
+    for body in (b"[{}, 7]", b"{}"):
+        with pytest.raises(EntriesRefused):
+            list(entry_source(a_request(body), LIMITS, partial=True))
+
+
+def test_without_a_bad_entry_there_is_nothing_to_tell() -> None:
+    source = entry_source(a_request(entry()), LIMITS, partial=True)
+    assert [list(part) for part in source] == [meant([0])]
+    assert source.refused is None

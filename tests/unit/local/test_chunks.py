@@ -26,7 +26,7 @@ def test_a_chunk_comes_back_as_it_was(given: list[Entry], first: int) -> None:
     chunk = pack(BATCH, given, first)
     assert chunk.whole
     assert (chunk.first, chunk.entries) == (first, len(given))
-    assert chunk.unpack() == given
+    assert list(chunk.unpack()) == given
 
 
 @given(st.lists(entries, min_size=1, max_size=20), st.data())

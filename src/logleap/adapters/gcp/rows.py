@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from logleap.domain.entries import Batch, Entry
+from logleap.domain.entries import Batch, Entries, Entry
 
 REQUEST_BYTES = 4_000_000
 """How large a request grows at most, unless a single row is larger (an entry has up to 1 MiB).
@@ -33,13 +33,14 @@ ARROW_SCHEMA = pa.schema(_FIELDS)
 
 def arrow_pieces(batch: Batch, entries: Sequence[Entry], first_sequence: int) -> Iterator[pa.RecordBatch]:
     """The entries as Arrow record batches: built column by column, then cut without copying."""
-    rows = len(entries)
+    given = Entries.of(entries)
+    rows = len(given)
     columns: list[pa.Array[Any]] = [
-        pa.array([entry.timestamp for entry in entries], pa.timestamp("us", tz="UTC")),
+        pa.array(given.timestamps, pa.timestamp("us", tz="UTC")),
         pa.repeat(batch.dataset_id, rows),
         pa.repeat(batch.owner, rows),
-        pa.array([entry.message for entry in entries], pa.string()),
-        pa.array([entry.context for entry in entries], pa.string()),
+        pa.array(given.messages, pa.string()),
+        pa.array(given.contexts, pa.string()),
         pa.repeat(batch.batch_id, rows),
         pa.array(range(first_sequence, first_sequence + rows), pa.int64()),
     ]

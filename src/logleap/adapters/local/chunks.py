@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from logleap.domain.entries import Batch, Entry
+from logleap.domain.entries import Batch, Entries, Entry
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -41,25 +41,21 @@ class Chunk(NamedTuple):
         """False if any field is not as it was written."""
         return self.checksum == _checksum(self.dataset_id, self.batch_id, self.first, self.entries, self.data)
 
-    def unpack(self) -> list[Entry]:
+    def unpack(self) -> Entries:
         """Its entries. Raises ValueError if a newer version wrote them in a way unknown to this one."""
         if not self.data.startswith(_FORMAT):
             raise ValueError(
                 f"chunk {self.first} of batch {self.batch_id} is in format {self.data[:1]!r}, "
                 "which this version of LogLeap does not know: use the one that wrote it"
             )
-        times, messages, contexts = _decoder.decode(zstd.decompress(memoryview(self.data)[1:]))
-        return [Entry(*fields) for fields in zip(times, messages, contexts, strict=True)]
+        return Entries(*_decoder.decode(zstd.decompress(memoryview(self.data)[1:])))
 
 
 def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:
     """A chunk of `entries`, the first of which is the batch's entry number `first`."""
-    columns = (
-        [entry.timestamp for entry in entries],
-        [entry.message for entry in entries],
-        [entry.context for entry in entries],
-    )
-    data = _FORMAT + zstd.compress(_encoder.encode(columns), _LEVEL)
+    columns = Entries.of(entries)
+    plain = _encoder.encode((columns.timestamps, columns.messages, columns.contexts))
+    data = _FORMAT + zstd.compress(plain, _LEVEL)
     count = len(entries)
     checksum = _checksum(batch.dataset_id, batch.batch_id, first, count, data)
     return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from logleap.domain.dataset import Event
+from logleap.domain.errors import EntriesRefused
 from logleap.domain.training import Run
 from logleap.usecases.datasets import DatasetView
-from logleap.usecases.entries import Acknowledgement
+from logleap.usecases.entries import Acknowledgement, Checked
 
 Json = Mapping[str, Any]
 
@@ -41,15 +42,50 @@ def event(logged: Event) -> Json:
     return {"at": time(logged.at), "kind": logged.kind, "detail": logged.detail}
 
 
-def acknowledgement(ack: Acknowledgement) -> Json:
-    """`POST /data/{dataId}`."""
+def acknowledgement(ack: Acknowledgement, refused: EntriesRefused | None = None) -> Json:
+    """`POST /data/{dataId}`; with what was passed over, if it was asked to take the rest."""
     return {
         "dataId": ack.receipt.dataset_id,
         "batchId": ack.receipt.batch_id,
         "accepted": ack.receipt.entries,
         "replayed": ack.replayed,
         "state": ack.state,
+        **_passed_over(refused),
     }
+
+
+def checked(found: Checked, refused: EntriesRefused | None = None) -> Json:
+    """`POST /data/{dataId}?dryRun=true`."""
+    return {
+        "dataId": found.dataset_id,
+        "accepted": found.entries,
+        "dryRun": True,
+        "state": found.state,
+        **_passed_over(refused),
+    }
+
+
+def _passed_over(refused: EntriesRefused | None) -> Json:
+    return {"rejected": refused.total, **entry_errors(refused)} if refused is not None else {}
+
+
+def entry_errors(refused: EntriesRefused) -> Json:
+    """The first 100 entries that cannot be taken, and how many there are."""
+    errors = [
+        {
+            name: value
+            for name, value in (
+                ("index", error.index),
+                ("line", error.line),
+                ("field", error.field),
+                ("code", error.code),
+                ("detail", error.detail),
+            )
+            if value is not None
+        }
+        for error in refused.errors
+    ]
+    return {"errors": errors, "errorsTotal": refused.total}
 
 
 def started(run: Run) -> Json:

@@ -2,12 +2,20 @@
 
 import hashlib
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from flask import Request
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_ZSTD_WINDOW = 23  # log2 of bytes: 8 MiB, what RFC 8878 (3.1.1.1.2) asks every decoder to support
 
 _PIECE = 1 << 16  # bytes: what is read, or inflated, at a time
 
@@ -129,7 +137,7 @@ def _coding(environ: Mapping[str, Any]) -> Callable[[Iterable[bytes]], Iterator[
         raise BodyRefused(
             415,
             "UNSUPPORTED_CONTENT_CODING",
-            f"Content-Encoding {coding[:40]!r} is not supported. Use gzip, or send the body plain.",
+            f"Content-Encoding {coding[:40]!r} is not supported. Use gzip or zstd, or send the body plain.",
         )
     return _CODINGS[coding]
 
@@ -157,15 +165,49 @@ def _gunzip(sent: Iterable[bytes]) -> Iterator[bytes]:
         raise _not_gzip("ends in the middle")
 
 
+def _unzstd(sent: Iterable[bytes]) -> Iterator[bytes]:
+    """Inflates zstd of one or more frames (RFC 8878, 3.1), in pieces: a bomb is stopped by who counts."""
+    frame = None
+    frames = 0
+    for piece in sent:
+        data = piece
+        while data or (frame is not None and not (frame.needs_input or frame.eof)):
+            if frame is None or frame.eof:
+                frame = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
+                frames += 1
+            try:
+                inflated = frame.decompress(data, _PIECE)
+            except zstd.ZstdError as error:
+                raise _not_zstd(
+                    f"is not zstd: {error}" if frames == 1 else "goes on with something else after its end"
+                ) from None
+            if inflated:
+                yield inflated
+            data = frame.unused_data if frame.eof else b""
+    if frame is None or not frame.eof:
+        raise _not_zstd("ends in the middle")
+
+
+_ZSTD_OPTIONS: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+
+
 def _not_gzip(what: str) -> BodyRefused:
+    return _malformed("GZIP_MALFORMED", "gzip", what)
+
+
+def _not_zstd(what: str) -> BodyRefused:
+    return _malformed("ZSTD_MALFORMED", "zstd", what)
+
+
+def _malformed(code: str, coding: str, what: str) -> BodyRefused:
     return BodyRefused(
         400,
-        "GZIP_MALFORMED",
-        f"The body was announced as gzip (Content-Encoding), but {what}. Nothing of it was taken.",
+        code,
+        f"The body was announced as {coding} (Content-Encoding), but {what}. Nothing of it was taken.",
     )
 
 
 # Each takes the bytes as sent and gives the decoded ones, at most _PIECE at a time.
 _CODINGS: Mapping[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = MappingProxyType(
-    {"": iter, "identity": iter, "gzip": _gunzip, "x-gzip": _gunzip}
+    {"": iter, "identity": iter, "gzip": _gunzip, "x-gzip": _gunzip, "zstd": _unzstd}
 )

@@ -1,17 +1,19 @@
 """From JSON text to entries: many at once where that is sure to be exact, else one by one."""
 
 import re
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
 
 import msgspec
 
-from logleap.domain.entries import Entry
+from logleap.domain.entries import Entries, Entry
 from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span, has_lone_surrogate
 from logleap.entrypoints.http.timestamps import EXAMPLE, BadTimestamp, parse_timestamp, parse_timestamps
 
 MAX_CONTEXT_DEPTH = 100  # arrays and objects in one another: more is no data, and breaks who reads it later
+
+_SHALLOW = 2 * MAX_CONTEXT_DEPTH  # characters: a text that is no longer cannot nest deeper
 
 _FIELDS = ("timestamp", "message", "context")
 _SHOWN_NAMES = 5  # of unknown fields, in an error
@@ -28,90 +30,139 @@ class Unfit(Exception):
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    timestamp: str
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     message: Annotated[str, msgspec.Meta(min_length=1)]
     context: msgspec.Raw = msgspec.Raw()
 
 
-class _Ready(msgspec.Struct, gc=False):
-    timestamp: datetime
-    message: str
-    context: str | None
+class _TextWire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """For times that msgspec would round, or does not know."""
+
+    timestamp: str
+    message: Annotated[str, msgspec.Meta(min_length=1)]
+    context: msgspec.Raw = msgspec.Raw()
 
 
 class _Wrapper(msgspec.Struct, forbid_unknown_fields=True):
     entries: msgspec.Raw
 
 
-_decode_wire = msgspec.json.Decoder(_Wire).decode
-_decode_wires = msgspec.json.Decoder(list[_Wire]).decode
+class _Decode(NamedTuple):
+    """The same text's two decoders: the quick one, and the one that leaves times as they are written."""
+
+    quickly: Callable[[bytes], list[_Wire]]
+    as_text: Callable[[bytes], list[_TextWire]]
+
+
+_ARRAY = _Decode(msgspec.json.Decoder(list[_Wire]).decode, msgspec.json.Decoder(list[_TextWire]).decode)
+_LINES = _Decode(msgspec.json.Decoder(_Wire).decode_lines, msgspec.json.Decoder(_TextWire).decode_lines)
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
-_CLOSER_LOOK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadTimestamp, Unfit)
-_ESCAPED_LETTER = re.compile(rb"\\u00[67]")
+_CLOSER_LOOK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, BadTimestamp, Unfit)
+_FINER_THAN_MICROSECONDS = re.compile(rb"\.[0-9]{7}")
+# As \u escapes: a quote, and letters that a field's name may have.
+_TREACHEROUS = re.compile(rb"\\u00(?:22|[67])")
 
 
-def decode_array(data: bytes, largest: int) -> list[Entry] | None:
-    """The entries of a JSON array, or of the array in `{"entries": […]}`.
+def decode_array(data: bytes, largest: int) -> Entries | None:
+    """The entries of a JSON array, or of the array in `{"entries": […]}`, or the one that is no array.
 
     None unless it is sure that all are right and none has more than `largest` bytes: then `data` needs a
     closer look, entry by entry.
     """
     try:
         if data.lstrip()[:1] == b"{":
-            if data.count(b'"entries"') != 1 or _ESCAPED_LETTER.search(data):
+            if b'"entries"' not in data:
+                return _single(data) if len(data) <= largest else None
+            if data.count(b'"entries"') > 1 or _TREACHEROUS.search(data):
                 return None
             data = bytes(_decode_wrapper(data).entries)
         if len(data) > largest and max(map(len, _decode_raws(data)), default=0) > largest:
             return None
-        return _entries(_decode_wires(data), data)
+        return _entries(data, _ARRAY)
     except _CLOSER_LOOK:
         return None
 
 
-def decode_lines(lines: Sequence[bytes], data: bytes) -> list[Entry] | None:
-    """The entries of `lines`, which together are `data`. None: they need a closer look, line by line."""
+def decode_lines(data: bytes) -> Entries | None:
+    """The entries of `data`, one a line. None: they need a closer look, line by line."""
     try:
-        return _entries([_decode_wire(line) for line in lines], data)
+        entries = _entries(data, _LINES)
     except _CLOSER_LOOK:
         return None
+    # Blank lines, two entries in a line, or one in two: the closer look tells where which stands.
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    return entries if entries is not None and len(entries) == lines else None
 
 
 def decode_entry(data: bytes) -> Entry:
     """The entry of one JSON text. Raises Unfit."""
-    entries = decode_lines([data], data)
-    return entries[0] if entries else decode_entry_exactly(data)
+    try:
+        entries = _single(data)
+    except _CLOSER_LOOK:
+        entries = None
+    return entries[0] if entries is not None else decode_entry_exactly(data)
 
 
-def _entries(wires: Sequence[_Wire], data: bytes) -> list[Entry] | None:
-    """What `wires`, decoded from `data`, are; None if a field may be given twice, which msgspec hides."""
-    if b"\\" in data and _ESCAPED_LETTER.search(data):
-        return None  # a field's name may be escaped
-    # msgspec has seen to it that messages are UTF-8, but leaves raw values to us.
-    raws = [str(wire.context, "utf-8") for wire in wires] if b'"context"' in data else [""] * len(wires)
-    for name, times in zip(_FIELDS, (len(wires), len(wires), len(wires) - raws.count("")), strict=True):
-        quoted = f'"{name}"'
-        found = data.count(quoted.encode())
-        # Names within contexts don't matter.
-        if found != times and found != times + sum(raw.count(quoted) for raw in raws):
-            return None
-    timestamps = parse_timestamps([wire.timestamp for wire in wires])
+def _single(data: bytes) -> Entries | None:
+    entries = _entries(b"[%b]" % data, _ARRAY)
+    return entries if entries is not None and len(entries) == 1 else None
+
+
+def _entries(data: bytes, decode: _Decode) -> Entries | None:
+    """What `data` holds; None if a field may be given twice, which msgspec hides."""
+    wires, timestamps = _decoded(data, decode)
     messages = [wire.message for wire in wires]
-    contexts = [_context(raw) if raw else None for raw in raws]
-    # msgspec fills a frozen dataclass in half the time that its constructor takes.
-    return msgspec.convert(
-        list(map(_Ready, timestamps, messages, contexts)), list[Entry], from_attributes=True
-    )
+    raw = b"\0".join([wire.context for wire in wires])
+    if len(raw) < len(wires):
+        if not _each_name_once(data, messages, raw, 0):
+            return None
+        return Entries(timestamps, messages, [None] * len(wires))
+    # msgspec has seen to it that messages are UTF-8, but leaves contexts to us.
+    contexts = raw.decode().split("\0")
+    if len(contexts) != len(wires) or not _each_name_once(
+        data, messages, raw, len(wires) - contexts.count("")
+    ):
+        return None
+    plain = [text if text[:1] == "{" and len(text) <= _SHALLOW else _context(text) for text in contexts]
+    return Entries(timestamps, messages, plain)
+
+
+def _decoded(data: bytes, decode: _Decode) -> tuple[Sequence[_Wire | _TextWire], list[datetime]]:
+    if not _FINER_THAN_MICROSECONDS.search(data):
+        try:
+            wires = decode.quickly(data)
+        except msgspec.ValidationError:
+            pass  # a leap second, or nothing that can be taken
+        else:
+            moments = [wire.timestamp for wire in wires]
+            return wires, [moment if moment.tzinfo is UTC else moment.astimezone(UTC) for moment in moments]
+    texts = decode.as_text(data)
+    return texts, parse_timestamps([wire.timestamp for wire in texts])
+
+
+def _each_name_once(data: bytes, messages: Sequence[str], raw: bytes, contexts: int) -> bool:
+    """Whether every quote of `data` is accounted for: a name that is given twice brings more of them.
+
+    Each entry has eight, around two names and two texts, a context two more and those of its own, which
+    stand in `raw`, and a message those that it holds, each behind a backslash.
+    """
+    quotes = 8 * len(messages) + 2 * contexts + raw.count(b'"')
+    if b"\\" in data:
+        if _TREACHEROUS.search(data):
+            return False
+        quotes += "".join(messages).count('"')
+    return data.count(b'"') == quotes
 
 
 def _context(raw: str) -> str | None:
+    if not raw or raw == "null":
+        return None
     if raw[0] == '"':
         return _decode_string(raw)
-    if raw == "null":
-        return None
-    if len(raw) > MAX_CONTEXT_DEPTH and raw.count("[") + raw.count("{") > MAX_CONTEXT_DEPTH:
+    if len(raw) > _SHALLOW and raw.count("[") + raw.count("{") > MAX_CONTEXT_DEPTH:
         _check_depth(JsonWalk(raw.encode()).value())
     return raw
 

@@ -96,6 +96,16 @@ def idempotency_key(request: Request) -> str | None:
     return match[1] or match[2]
 
 
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is `true` or `false`; false if it is not given."""
+    text = request.args.get(name, "false")
+    if text not in ("true", "false"):
+        raise RequestRefused(
+            400, "QUERY_PARAMETER_INVALID", f"{name} is {text[:40]!r}, but must be true or false."
+        )
+    return text == "true"
+
+
 def page_size(request: Request) -> int:
     """`pageSize`: 50 if not given or 0, at most 1000 (AIP-158: more is taken as the most)."""
     text = request.args.get("pageSize", "0")

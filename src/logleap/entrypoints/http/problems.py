@@ -9,7 +9,8 @@ from flask import Flask, Response, g, json
 from werkzeug.exceptions import HTTPException
 
 from logleap.domain import errors
-from logleap.domain.errors import EntriesRefused, EntryError, Refusal
+from logleap.domain.errors import EntriesRefused, Refusal
+from logleap.entrypoints.http.answers import entry_errors
 from logleap.entrypoints.http.body import BodyRefused
 from logleap.ports.errors import CountMismatch, Unavailable
 
@@ -65,22 +66,10 @@ def problem(
     return response
 
 
-def _entry_error(error: EntryError) -> dict[str, Any]:
-    members = {
-        "index": error.index,
-        "line": error.line,
-        "field": error.field,
-        "code": error.code,
-        "detail": error.detail,
-    }
-    return {name: value for name, value in members.items() if value is not None}
-
-
 def _refusal(refusal: Refusal) -> Response:
     status = _STATUS[type(refusal)]
     if isinstance(refusal, EntriesRefused):
-        named = [_entry_error(error) for error in refusal.errors]
-        return problem(status, refusal.code, str(refusal), errors=named, errorsTotal=refusal.total)
+        return problem(status, refusal.code, str(refusal), **entry_errors(refusal))
     return problem(status, refusal.code, str(refusal))
 
 

@@ -14,6 +14,7 @@ from logleap.entrypoints.http.parameters import (
     EmptyBody,
     TrainBody,
     check_query,
+    flag,
     idempotency_key,
     page_position,
     page_size,
@@ -43,7 +44,8 @@ def api(container: Container) -> Blueprint:
         entry_bytes=settings.entry_limit,
         json_entries=settings.json_entries_limit,
     )
-    announce, append = container.announce_dataset(), container.append_entries()
+    announce = container.announce_dataset()
+    append, check = container.append_entries(), container.check_entries()
     datasets = container.show_datasets()
     archive, delete = container.archive_dataset(), container.delete_dataset()
     start, show_training = container.start_training(), container.show_training()
@@ -83,11 +85,13 @@ def api(container: Container) -> Blueprint:
 
     @blueprint.post("/data/<data_id>")
     def append_entries(data_id: str) -> Response:
-        check_query(request)
+        check_query(request, ("partial", "dryRun"))
         key = idempotency_key(request)
-        return json_answer(
-            answers.acknowledgement(append(g.owner, data_id, entry_source(request, limits), key))
-        )
+        source = entry_source(request, limits, partial=flag(request, "partial"))
+        if flag(request, "dryRun"):
+            return json_answer(answers.checked(check(g.owner, data_id, source), source.refused))
+        acknowledged = append(g.owner, data_id, source, key)
+        return json_answer(answers.acknowledgement(acknowledged, source.refused))
 
     @blueprint.post("/data/<data_id>/archive")
     def archive_dataset(data_id: str) -> Response:

@@ -1,7 +1,7 @@
 """What `POST /data/{dataId}` may carry: JSON or NDJSON, read into entries, with every bad one named."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flask import Request
@@ -11,18 +11,15 @@ from logleap.domain.errors import EntriesRefused, EntryError
 from logleap.entrypoints.http.body import Body, BodyRefused
 from logleap.entrypoints.http.decoding import Unfit, decode_array, decode_entry, decode_lines
 from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span
-from logleap.usecases.entries import EntrySource
 
 JSON_TYPES = ("application/json",)
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
-_BLOCK = 1 << 20  # bytes of NDJSON that become one list of entries
+_BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, so many that one more piece makes 1 MiB
 _NAMED = 100  # bad entries
 _COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
-
-_Chunks = Iterator[list[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +35,56 @@ class Limits:
     json_entries: int = 50_000
 
 
-def entry_source(request: Request, limits: Limits) -> EntrySource:
-    """The entries in the body of `request`, to be iterated once.
+class Source:
+    """The entries in one request's body, to be iterated once: the use cases' EntrySource.
 
     JSON comes as one list: an entry, an array of entries, or `{"entries": […]}`. NDJSON has one entry a line,
-    with blank lines skipped, and comes in lists of about 1 MiB; once an entry is bad no more lists come, but
-    all is read to name every bad one, up to 100,000. A byte order mark at the beginning is skipped.
-    Raises BodyRefused for what is wrong with the whole, here and while iterating, EntriesRefused after that.
+    with blank lines skipped, and comes in lists of about 1 MiB. A byte order mark at the beginning is
+    skipped. While it is iterated it raises BodyRefused for what is wrong with the whole.
+
+    Once an entry is bad no more lists come, but all is read to name every bad one, up to 100,000; then it
+    raises EntriesRefused. If it is `partial`, the good ones come, and `refused` tells the others; only where
+    none is good it raises.
     """
+
+    def __init__(self, body: Body, limits: Limits, read: "_Reader", *, partial: bool = False) -> None:
+        self._body = body
+        self._limits = limits
+        self._read = read
+        self._partial = partial
+        self._bad = _BadEntries()
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]:
+        taken = 0
+        for entries in self._read(self._body, self._limits, self._bad):
+            if entries and (self._partial or not self._bad.total):
+                taken += len(entries)
+                yield entries
+        if not (self._partial and taken):
+            self._bad.refuse()
+
+    @property
+    def sha256(self) -> str:
+        """Hex, of the decoded body, after the iteration."""
+        return self._body.sha256
+
+    @property
+    def refused(self) -> EntriesRefused | None:
+        """Which entries were passed over, after the iteration."""
+        return EntriesRefused(self._bad.named, self._bad.total) if self._bad.total else None
+
+
+def entry_source(request: Request, limits: Limits, *, partial: bool = False) -> Source:
+    """The entries in the body of `request`. Raises BodyRefused if its headers tell that there can be none."""
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise BodyRefused(
             415, "UNSUPPORTED_CHARSET", f"charset {charset[:40]!r} is not supported. Send UTF-8."
         )
     if request.mimetype in JSON_TYPES:
-        return _Source(Body(request, limits.json_bytes), limits, _json)
+        return Source(Body(request, limits.json_bytes), limits, _json, partial=partial)
     if request.mimetype in NDJSON_TYPES:
-        return _Source(Body(request, limits.ndjson_bytes), limits, _ndjson)
+        return Source(Body(request, limits.ndjson_bytes), limits, _ndjson, partial=partial)
     said = (
         f"Content-Type {request.mimetype[:80]!r} is not supported" if request.mimetype else "No Content-Type"
     )
@@ -65,49 +95,37 @@ def entry_source(request: Request, limits: Limits) -> EntrySource:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    body: Body
-    limits: Limits
-    read: Callable[[Body, Limits], _Chunks]
-
-    def __iter__(self) -> _Chunks:
-        return self.read(self.body, self.limits)
-
-    @property
-    def sha256(self) -> str:
-        return self.body.sha256
-
-
 class _BadEntries:
     def __init__(self) -> None:
-        self._named: list[EntryError] = []
+        self.named: list[EntryError] = []
         self.total = 0
 
     def add(self, unfit: Unfit, index: int, line: int | None = None) -> None:
         self.total += 1
-        if len(self._named) < _NAMED:
-            self._named.append(EntryError(index, unfit.code, unfit.detail, unfit.field, line))
+        if len(self.named) < _NAMED:
+            self.named.append(EntryError(index, unfit.code, unfit.detail, unfit.field, line))
         if self.total == _COUNTED:
             self.refuse()
 
     def refuse(self) -> None:
         if self.total:
-            raise EntriesRefused(self._named, self.total)
+            raise EntriesRefused(self.named, self.total)
 
 
-def _json(body: Body, limits: Limits) -> _Chunks:
+_Reader = Callable[[Body, Limits, _BadEntries], Iterator[Sequence[Entry]]]
+
+
+def _json(body: Body, limits: Limits, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
     data = body.read().removeprefix(_BOM)
     entries = decode_array(data, limits.entry_bytes)
     if entries is None or len(entries) > limits.json_entries:
-        entries = _one_by_one(data, limits)
-    if entries:
+        yield _one_by_one(data, limits, bad)
+    else:
         yield entries
 
 
-def _one_by_one(data: bytes, limits: Limits) -> list[Entry]:
+def _one_by_one(data: bytes, limits: Limits, bad: _BadEntries) -> list[Entry]:
     entries: list[Entry] = []
-    bad = _BadEntries()
     try:
         data.decode()
         for index, span in enumerate(_spans(data)):
@@ -126,7 +144,6 @@ def _one_by_one(data: bytes, limits: Limits) -> list[Entry]:
         hint = " For one entry a line, use Content-Type application/x-ndjson." if error.trailing else ""
         detail = f"The body is not JSON: at {_place(data, error.position)}, {error}.{hint}"
         raise BodyRefused(400, "JSON_MALFORMED", detail) from None
-    bad.refuse()
     return entries
 
 
@@ -165,22 +182,20 @@ def _spans(data: bytes) -> Iterator[Span]:
     )
 
 
-def _ndjson(body: Body, limits: Limits) -> _Chunks:
-    bad = _BadEntries()
+def _ndjson(body: Body, limits: Limits, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
     index = 0
     number = 1  # of the line
+    entries: Sequence[Entry] | None
     for block in _blocks(body, limits.entry_bytes):
-        lines = block.split(b"\n")
-        _check_lines(lines, limits.entry_bytes, index, number)
-        filled = [line for line in lines if line and line.strip(_BLANKS)]
-        entries = decode_lines(filled, block)
+        if len(block) > limits.entry_bytes:
+            _check_lines(block.split(b"\n"), limits.entry_bytes, index, number)
+        known = bad.total
+        entries = decode_lines(block)
         if entries is None:
-            entries = _line_by_line(lines, index, number, bad)
-        if entries and not bad.total:
-            yield entries
-        index += len(filled)
-        number += len(lines) - 1
-    bad.refuse()
+            entries = _line_by_line(block.split(b"\n"), index, number, bad)
+        yield entries
+        index += len(entries) + bad.total - known
+        number += block.count(b"\n")
 
 
 def _line_by_line(lines: list[bytes], index: int, number: int, bad: _BadEntries) -> list[Entry]:
