@@ -13,10 +13,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+import crowd
 import decoding
 import document
 import ends
 import intake
+import many
+import upload
 import versus
 from effort import FULL, QUICK, Effort
 from results import TARGETS_HEADER, Findings, table
@@ -25,6 +28,9 @@ PARTS: Mapping[str, Callable[[Effort], Findings]] = {
     "decode": decoding.run,
     "ends": ends.run,
     "rivals": versus.run,
+    "upload": upload.run,
+    "many": many.run,
+    "crowd": crowd.run,
     "intake": intake.run,
 }
 

@@ -15,4 +15,4 @@ class Effort:
 
 
 FULL = Effort(rounds=5, seconds=1.0, many_entries=10_000_000, many_datasets=100_000, upload_bytes=1 << 30)
-QUICK = Effort(rounds=2, seconds=0.3, many_entries=200_000, many_datasets=2_000, upload_bytes=64 << 20)
+QUICK = Effort(rounds=2, seconds=0.3, many_entries=500_000, many_datasets=2_000, upload_bytes=64 << 20)

@@ -1,0 +1,58 @@
+"""A hundred thousand data sets: what the calls cost then, against a hundred."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import copytree
+
+import latency
+import load
+import payloads
+import servers
+import subject
+from effort import Effort
+from results import Findings, Table, at_most
+
+_UPLOAD = "upload of 1,000 entries"
+_LIST = "GET /data?pageSize=100"
+
+_FEW = 100
+_FLAT = 1.1
+_JSON = {"Content-Type": "application/json"}
+_MEMORY = "/dev/shm"
+
+
+def run(effort: Effort) -> Findings:
+    """Two servers with backend `local`, each with a folder that was filled before it started."""
+    body = payloads.json_array(payloads.lines(1_000))
+    with ExitStack() as stack:
+        ports = {}
+        for name, datasets in (("few", _FEW), ("many", effort.many_datasets)):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="logleap-bench-")))
+            _fill(folder / "data", datasets)
+            command = servers.logleap("local", data_dir=str(folder / "data"))
+            ports[name] = stack.enter_context(servers.running(command)).port
+        data_ids = {name: load.call(port, "POST", "/data")["dataId"] for name, port in ports.items()}
+        calls: dict[str, latency.Requests] = {
+            "POST /data": lambda place: [load.request("/data", b"", {})] * 200,
+            _UPLOAD: lambda place: [load.request(f"/data/{data_ids[place]}", body, _JSON)] * 100,
+            _LIST: lambda place: [load.request("/data?pageSize=100", b"", {}, "GET")] * 100,
+            "GET /data/{dataId}": lambda place: (
+                [load.request(f"/data/{data_ids[place]}", b"", {}, "GET")] * 300
+            ),
+        }
+        shares, rows = latency.compared(calls, ports, effort)
+    against = f"with {effort.many_datasets:,} data sets, against {_FEW}"
+    targets = [at_most(f"{call} {against}", shares[call], _FLAT, unit=" ×") for call in (_UPLOAD, _LIST)]
+    header = ("call", "many / few", f"{_FEW} data sets", f"{effort.many_datasets:,} data sets")
+    table = Table("Calls among many data sets", header, rows, "Median times of one client's calls.")
+    return Findings(targets, [table])
+
+
+def _fill(folder: Path, datasets: int) -> None:
+    memory = _MEMORY if Path(_MEMORY).is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="logleap-bench-", dir=memory) as name:
+        with subject.local_backend(Path(name) / "data") as backend:
+            for _ in range(datasets):
+                subject.announced(backend)
+        copytree(Path(name) / "data", folder)

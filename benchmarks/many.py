@@ -1,0 +1,149 @@
+"""Ten million entries in one data set: what a call costs then, and how long the count takes."""
+
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain, repeat
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import latency
+import load
+import payloads
+import rivals_environment
+import servers
+from effort import Effort
+from pairs import ratio, taking_turns
+from results import Findings, Table, Target, at_most, figure, milliseconds, skipped
+
+_ENTRIES = 1_000  # a call
+_POOL = 500  # bodies, sent again and again
+_FEW = 10  # calls
+_FLAT = 1.1  # times as long as with few
+_JSON = {"Content-Type": "application/json"}
+
+
+def run(effort: Effort) -> Findings:
+    """Both data sets are on one server with backend `local`."""
+    bodies = list(payloads.bodies(payloads.json_array, _POOL, _ENTRIES))
+    rounds = effort.many_entries // (_POOL * _ENTRIES)
+    with servers.running(servers.logleap("local")) as server:
+        few = load.call(server.port, "POST", "/data")["dataId"]
+        many = load.call(server.port, "POST", "/data")["dataId"]
+        _fill(server.port, few, bodies[:_FEW])
+        _fill(server.port, many, list(chain.from_iterable(repeat(bodies, rounds))))
+        calls = _compared(server.port, few, many, bodies, effort)
+        targets, tables = _counted(server, many, bodies, rounds, effort)
+    return Findings([calls[0], *targets], [calls[1], *tables])
+
+
+def _fill(port: int, data_id: str, bodies: Sequence[bytes]) -> None:
+    requests = {id(body): load.request(f"/data/{data_id}", body, _JSON) for body in bodies}
+    outcome = load.drive(port, [requests[id(body)] for body in bodies], clients=4, seconds=300)
+    if outcome.calls < len(bodies):
+        raise load.LoadFailed(f"only {outcome.calls} of {len(bodies)} calls were through in time")
+
+
+def _compared(
+    port: int, few: str, many: str, bodies: Sequence[bytes], effort: Effort
+) -> tuple[Target, Table]:
+    data_ids = {"few": few, "many": many}
+    upload = f"upload of {_ENTRIES:,} entries"
+    calls: dict[str, latency.Requests] = {
+        upload: lambda place: [
+            load.request(f"/data/{data_ids[place]}", body, _JSON) for body in bodies[:100]
+        ],
+        "GET /data/{dataId}": lambda place: [load.request(f"/data/{data_ids[place]}", b"", {}, "GET")] * 300,
+    }
+    shares, rows = latency.compared(calls, dict.fromkeys(data_ids, port), effort)
+    header = ("call", "many / few", f"{_FEW * _ENTRIES:,} entries", f"{effort.many_entries:,} entries")
+    table = Table("Calls on a large data set", header, rows, "Median times of one client's calls.")
+    what = f"an upload to {effort.many_entries:,} entries, against one to {_FEW * _ENTRIES:,}"
+    return at_most(what, shares[upload], _FLAT, unit=" ×"), table
+
+
+def _counted(
+    server: servers.Server, data_id: str, bodies: Sequence[bytes], rounds: int, effort: Effort
+) -> tuple[list[Target], list[Table]]:
+    def train() -> float:
+        run = load.train(server.port, data_id)
+        if run["result"]["entries"] < rounds * _POOL * _ENTRIES:
+            raise load.LoadFailed(f"the training counted {run['result']}")
+        return _moment(run["finishedAt"]) - _moment(run["startedAt"])
+
+    what = f"the count task over {effort.many_entries:,} entries, against DuckDB over Parquet"
+    if not rivals_environment.python_ready():
+        return [skipped(what, "≤ 2 ×", "DuckDB is missing: make bench-rivals")], []
+    parquet = server.folder / "entries.parquet"
+    _write_parquet(parquet, rounds)
+    with (
+        _duckdb(parquet, "SELECT count(*) FROM entries") as count,
+        _duckdb(parquet, "SELECT count(*) FROM entries WHERE strlen(content) > 0") as scan,
+    ):
+        train(), count(), scan()
+        figures = taking_turns(effort.rounds, {"LogLeap": train, "count": count, "scan": scan})
+    stored = sum(file.stat().st_size for file in (server.folder / "data").rglob("*") if file.is_file())
+    names = {
+        "LogLeap": ("LogLeap: the task, as a run", stored),
+        "count": ("DuckDB: count(*), from the file's footer", parquet.stat().st_size),
+        "scan": ("DuckDB: count(*) of those with a text, which it reads", parquet.stat().st_size),
+    }
+    rows = [
+        (
+            names[side][0],
+            figure(ratio(figures, "LogLeap", side)),
+            milliseconds(statistics.median(figures[side])),
+            figure(names[side][1] / effort.many_entries),
+        )
+        for side in names
+    ]
+    note = (
+        "The entries are the same; Parquet has them in the columns of an archive, with zstd. "
+        "LogLeap looks at every stored byte."
+    )
+    table = Table("Counting", ("", "LogLeap / it", "time", "bytes an entry on disk"), rows, note)
+    footer = at_most(what, ratio(figures, "LogLeap", "count"), 2.0, "DuckDB reads the file's footer", " ×")
+    scanned = at_most(what, ratio(figures, "LogLeap", "scan"), 2.0, "DuckDB reads the texts", " ×")
+    return [footer, scanned], [table]
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _write_parquet(path: Path, rounds: int) -> None:
+    pool = payloads.lines(_POOL * _ENTRIES)
+    columns = {
+        "batchId": pa.array([f"{number // _ENTRIES:036}" for number in range(len(pool))]),
+        "sequence": pa.array([number % _ENTRIES for number in range(len(pool))], pa.int64()),
+        "timestamp": pa.array([line.timestamp for line in pool], pa.timestamp("us", tz="UTC")),
+        "content": pa.array([line.message for line in pool]),
+        "context": pa.array([line.context for line in pool]),
+    }
+    rows = pa.Table.from_pydict(columns)
+    with pq.ParquetWriter(path, rows.schema, compression="zstd") as writer:
+        for _ in range(rounds):
+            writer.write_table(rows, row_group_size=50_000)
+
+
+@contextmanager
+def _duckdb(parquet: Path, query: str) -> Iterator[Callable[[], float]]:
+    """Its time for the query over the file, each time it is called."""
+    script = str(Path(__file__).with_name("duck.py"))
+    command = [str(rivals_environment.PYTHON), script, str(parquet), query]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def measure() -> float:
+            asked.write("\n")
+            asked.flush()
+            return float(told.readline().split()[0])
+
+        yield measure
+        asked.close()
