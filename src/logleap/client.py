@@ -135,11 +135,11 @@ class Client:
         events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events")["events"]
         return events
 
-    def datasets(self, *, state: str | None = None) -> Iterator[Json]:
-        """All data sets, newest first, page by page."""
+    def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
+        """All data sets (in this state, of exactly this name), newest first, page by page."""
         token = None
         while True:
-            given = {"state": state, "pageToken": token, "pageSize": 200}
+            given = {"state": state, "name": name, "pageToken": token, "pageSize": 200}
             query = {name: str(value) for name, value in given.items() if value is not None}
             page = self._call("GET", "/data", query=query)
             yield from page["datasets"]

@@ -43,10 +43,10 @@ def winner(outcomes: list[Any]) -> int | None:
     return won[0] if won else None
 
 
-def walk(datasets: DatasetRepository, owner: str, limit: int, state: State | None = None) -> list[Dataset]:
+def walk(datasets: DatasetRepository, owner: str, limit: int, **filters: Any) -> list[Dataset]:
     found: list[Dataset] = []
     after = None
-    while page := datasets.list(owner, state=state, limit=limit, after=after):
+    while page := datasets.list(owner, limit=limit, after=after, **filters):
         found += page
         after = Position(page[-1].created_at, page[-1].dataset_id)
     return found
@@ -208,9 +208,57 @@ def test_the_list_can_be_narrowed_to_a_state(datasets: DatasetRepository, announ
     opened = [uploading(dataset) for dataset in made[::2]]
     for dataset in opened:
         datasets.save(dataset)
-    assert walk(datasets, owner, 2, State.UPLOADING) == opened[::-1]
-    assert walk(datasets, owner, 2, State.CREATED) == made[1::2][::-1]
-    assert walk(datasets, owner, 2, State.TRAINED) == []
+    assert walk(datasets, owner, 2, state=State.UPLOADING) == opened[::-1]
+    assert walk(datasets, owner, 2, state=State.CREATED) == made[1::2][::-1]
+    assert walk(datasets, owner, 2, state=State.TRAINED) == []
+
+
+def test_the_list_can_be_narrowed_to_exactly_a_name_and_to_both(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    owner = f"owner-{uuid4()}"
+    names = ["nightly", "Nightly", "nightly", None, "nightly 2", "Nächte 😀", "nightly"]
+    made = [
+        announce(owner=owner, name=name, created_at=NOON + timedelta(seconds=number))
+        for number, name in enumerate(names)
+    ]
+    announce(name="nightly")
+    opened = uploading(made[2])
+    datasets.save(opened)
+    assert walk(datasets, owner, 2, name="nightly") == [made[6], opened, made[0]]
+    assert walk(datasets, owner, 2, name="Nächte 😀") == [made[5]]
+    assert walk(datasets, owner, 2, name="night") == []
+    assert walk(datasets, owner, 2, name="nightly", state=State.CREATED) == [made[6], made[0]]
+    assert walk(datasets, owner, 2, name="nightly", state=State.UPLOADING) == [opened]
+
+
+def test_a_removed_data_set_is_in_no_list(datasets: DatasetRepository, announce: Announce) -> None:
+    owner = f"owner-{uuid4()}"
+    made = [announce(owner=owner, created_at=NOON) for _ in range(3)]
+    gone = made[1].after(Action.DELETE, NOON)
+    datasets.save(gone)
+    datasets.remove(gone.dataset_id)
+    assert set(ids(walk(datasets, owner, 2))) == {made[0].dataset_id, made[2].dataset_id}
+
+
+def test_walks_meet_each_data_set_once_while_others_add_at_the_same_moment(
+    datasets: DatasetRepository, announce: Announce, race: Race
+) -> None:
+    owner = f"owner-{uuid4()}"
+    made = [announce(owner=owner, created_at=NOON + timedelta(seconds=number // 2)) for number in range(12)]
+
+    def add(hours: int) -> None:
+        for number in range(8):
+            announce(owner=owner, created_at=NOON + timedelta(hours=hours, seconds=number))
+
+    walks = [partial(walk, datasets, owner, limit) for limit in (1, 3, 5)]
+    for found in race(*walks, *(partial(add, hours) for hours in (-1, 0, 1)))[:3]:
+        met = ids(found)
+        assert len(set(met)) == len(met)
+        assert [each for each in met if each in set(ids(made))] == [
+            each.dataset_id
+            for each in sorted(made, key=lambda item: (item.created_at, item.dataset_id), reverse=True)
+        ]
 
 
 # ---- save --------------------------------------------------------------------------------------------------

@@ -187,3 +187,15 @@ def test_an_add_is_before_or_after_a_change_of_the_data_set(
         assert not isinstance(saved, Conflict)
         stored = ledger.find(dataset.dataset_id, "key")
         assert stored == (None if isinstance(added, Conflict) else receipt)
+
+
+def test_the_totals_of_several_data_sets_are_those_of_each(
+    ledger: ReceiptLedger, announce_uploading: Announce, receipt_for: ReceiptFor
+) -> None:
+    empty, full, other = (announce_uploading() for _ in range(3))
+    for entries in (3, 4):
+        ledger.add(receipt_for(full, entries=entries), full.version)
+    ledger.add(receipt_for(other, entries=10**11), other.version)
+    asked = [full.dataset_id, empty.dataset_id]
+    assert ledger.all_totals(asked) == {full.dataset_id: Totals(7, 2), empty.dataset_id: Totals(0, 0)}
+    assert ledger.all_totals([]) == {}

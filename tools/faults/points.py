@@ -1,6 +1,6 @@
 """The named points of the three protocols, and adapters that tell when one of them is crossed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from threading import Lock, local
@@ -91,6 +91,9 @@ class Forgetful(ReceiptLedger):
 
     def totals(self, dataset_id: str) -> Totals:
         return self._ledger.totals(dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        return self._ledger.all_totals(dataset_ids)
 
     def manifest(self, dataset_id: str) -> Manifest:
         return self._ledger.manifest(dataset_id)

@@ -38,12 +38,19 @@ class DatasetRepository(ABC):
 
     @abstractmethod
     def list(
-        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+        self,
+        owner: str,
+        *,
+        state: State | None = None,
+        name: str | None = None,
+        limit: int,
+        after: Position | None = None,
     ) -> Sequence[Dataset]:
         """At most `limit` data sets of `owner`, newest first (`created_at`, then `dataset_id`, descending).
 
-        Only those in `state`, if given; only those behind the position `after`, if given. Walking from
-        position to position meets each data set that stays in the list once, also while others are added.
+        Only those in `state` and of exactly this `name`, as far as given; only those behind the position
+        `after`, if given. Walking from position to position meets each data set that stays in the list
+        once, also while others are added.
         """
 
     @abstractmethod

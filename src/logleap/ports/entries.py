@@ -1,7 +1,7 @@
 """Where entries live (EntryStore) and what says which of them count (ReceiptLedger)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row, Totals
 
@@ -78,6 +78,10 @@ class ReceiptLedger(ABC):
     @abstractmethod
     def totals(self, dataset_id: str) -> Totals:
         """What the receipts of the data set add up to."""
+
+    @abstractmethod
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        """The totals of each of these data sets, for about the time of one; not of one moment."""
 
     @abstractmethod
     def manifest(self, dataset_id: str) -> Manifest:

@@ -48,21 +48,25 @@ class ShowDatasets:
 
     def one(self, owner: str, dataset_id: str) -> DatasetView:
         """One data set. Raises DatasetNotFound."""
-        return self._view(self.datasets.get(owner, dataset_id))
+        dataset = self.datasets.get(owner, dataset_id)
+        return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset_id))
 
     def list(
-        self, owner: str, state: State | None, limit: int, after: Position | None
+        self,
+        owner: str,
+        state: State | None,
+        limit: int,
+        after: Position | None,
+        name: str | None = None,
     ) -> tuple[Sequence[DatasetView], Position | None]:
         """A page of the owner's data sets, newest first, and where the next page begins (None: no more)."""
-        found = self.datasets.list(owner, state=state, limit=limit + 1, after=after)
+        found = self.datasets.list(owner, state=state, name=name, limit=limit + 1, after=after)
         page = found[:limit]
         more = len(found) > limit
         last = Position(page[-1].created_at, page[-1].dataset_id) if more else None
-        return [self._view(dataset) for dataset in page], last
+        totals = self.ledger.all_totals([dataset.dataset_id for dataset in page if dataset.sealed is None])
+        return [DatasetView(dataset, dataset.sealed or totals[dataset.dataset_id]) for dataset in page], last
 
     def events(self, owner: str, dataset_id: str) -> Sequence[Event]:
         """The data set's log, oldest first. Raises DatasetNotFound."""
         return self.datasets.events(self.datasets.get(owner, dataset_id).dataset_id)
-
-    def _view(self, dataset: Dataset) -> DatasetView:
-        return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset.dataset_id))

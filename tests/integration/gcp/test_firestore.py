@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
+from itertools import product
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -471,6 +473,27 @@ def test_installations_with_different_prefixes_see_nothing_of_one_another(firest
         other.datasets.get("owner", dataset.dataset_id)
 
 
+def test_the_totals_of_a_page_are_added_up_side_by_side(
+    firestore: Firestore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [firestore.open() for _ in range(3)]
+    for number, dataset in enumerate(made):
+        for key in range(number):
+            firestore.ledger.add(receipt(dataset, key=str(key)), dataset.version)
+    together = Barrier(3, timeout=20)  # none of the three goes on before the others have come
+    one_by_one = FirestoreDatabase.totals
+
+    def at_the_same_time(*asked: Any) -> Totals:
+        together.wait()
+        return one_by_one(*asked)
+
+    monkeypatch.setattr(FirestoreDatabase, "totals", at_the_same_time)
+    ids = [dataset.dataset_id for dataset in made]
+    assert firestore.ledger.all_totals(ids) == dict(
+        zip(ids, (Totals(0, 0), Totals(3, 1), Totals(6, 2)), strict=True)
+    )
+
+
 # ---- indexes -----------------------------------------------------------------------------------------------
 
 
@@ -485,8 +508,8 @@ def needs(query: Any) -> tuple[frozenset[str], list[tuple[str, str]]]:
 def test_each_query_over_several_fields_has_its_index(watched_client: Client, wire: Any) -> None:
     # The emulator answers without indexes; the service refuses.
     watched = Firestore.of(watched_client, "logleap")
-    for state in (None, State.CREATED):
-        watched.datasets.list(f"owner-{uuid4()}", state=state, limit=1, after=Position(NOON, "x"))
+    for state, name in product((None, State.CREATED), (None, "nightly")):
+        watched.datasets.list(f"owner-{uuid4()}", state=state, name=name, limit=1, after=Position(NOON, "x"))
     watched.runs.due(datetime(1, 1, 1, tzinfo=UTC), 1)
     stored = json.loads(files("logleap.adapters.gcp").joinpath("firestore.indexes.json").read_text())
     made = [
@@ -498,7 +521,7 @@ def test_each_query_over_several_fields_has_its_index(watched_client: Client, wi
         for index in stored["indexes"]
     ]
     queries = [request.structured_query for method, request in wire.requests if method == "RunQuery"]
-    assert len(queries) == 3
+    assert len(queries) == 5
     for query in queries:
         equal, orders = needs(query)
         (source,) = query.from_

@@ -50,11 +50,19 @@ class FirestoreDatasetRepository(DatasetRepository):
 
     @translated(SERVICE)
     def list(
-        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+        self,
+        owner: str,
+        *,
+        state: State | None = None,
+        name: str | None = None,
+        limit: int,
+        after: Position | None = None,
     ) -> Sequence[Dataset]:
         query = self._database.datasets().where(filter=FieldFilter("owner", "==", owner))
         if state is not None:
             query = query.where(filter=FieldFilter("state", "==", state.value))
+        if name is not None:
+            query = query.where(filter=FieldFilter("name", "==", name))
         query = query.order_by("createdAt", Query.DESCENDING).order_by("datasetId", Query.DESCENDING)
         if after is not None:
             query = query.start_after({"createdAt": after.created_at, "datasetId": after.dataset_id})

@@ -1,5 +1,8 @@
 """Receipts in Firestore."""
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 from google.api_core import exceptions
 
 from logleap.adapters.gcp import gate
@@ -12,6 +15,8 @@ from logleap.ports.entries import ReceiptLedger
 from logleap.ports.errors import Conflict
 
 _PAGE = 1000  # receipts in one request, so that each ends well within its deadline
+
+_SIDE_BY_SIDE = 16  # aggregations at once; beyond that a page's answer waits for the client's threads
 
 
 class FirestoreReceiptLedger(ReceiptLedger):
@@ -60,6 +65,11 @@ class FirestoreReceiptLedger(ReceiptLedger):
     @translated(SERVICE)
     def totals(self, dataset_id: str) -> Totals:
         return self._database.totals(dataset_id, Budget())
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        # Firestore adds up one collection a request: side by side, a page waits for a few of them in turn.
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+            return dict(zip(dataset_ids, threads.map(self.totals, dataset_ids), strict=True))
 
     @translated(SERVICE)
     def manifest(self, dataset_id: str) -> Manifest:

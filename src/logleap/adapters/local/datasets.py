@@ -46,13 +46,22 @@ class SqliteDatasetRepository(DatasetRepository):
         return dataset
 
     def list(
-        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+        self,
+        owner: str,
+        *,
+        state: State | None = None,
+        name: str | None = None,
+        limit: int,
+        after: Position | None = None,
     ) -> Sequence[Dataset]:
         query = f"SELECT {_COLUMNS} FROM datasets WHERE owner = ?"  # noqa: S608
         values: list[Any] = [owner]
         if state is not None:
             query += " AND state = ?"
             values.append(state)
+        if name is not None:
+            query += " AND name = ?"
+            values.append(lookup(name))
         if after is not None:
             query += " AND (created_at, dataset_id) < (?, ?)"
             values += [to_micros(after.created_at), lookup(after.dataset_id)]

@@ -1,6 +1,8 @@
 """Receipts in the file."""
 
+import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from logleap.adapters.local.database import Database
@@ -13,6 +15,9 @@ from logleap.ports.entries import ReceiptLedger
 _ADD_UP = """
     INSERT INTO totals VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, batches = batches + 1
+"""
+_ALL_TOTALS = """
+    SELECT dataset_id, entries, batches FROM totals WHERE dataset_id IN (SELECT value FROM json_each(?))
 """
 
 
@@ -43,6 +48,12 @@ class SqliteReceiptLedger(ReceiptLedger):
     def totals(self, dataset_id: str) -> Totals:
         with self._database.reading() as connection:
             return totals_of(connection, dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        with self._database.reading() as connection:
+            rows = connection.execute(_ALL_TOTALS, (json.dumps(dataset_ids),)).fetchall()
+        none = dict.fromkeys(dataset_ids, Totals(entries=0, batches=0))
+        return none | {dataset_id: Totals(entries, batches) for dataset_id, entries, batches in rows}
 
     def manifest(self, dataset_id: str) -> Manifest:
         query = "SELECT coalesce(batch_id, key), entries FROM receipts WHERE dataset_id = ?"

@@ -132,6 +132,10 @@ _VERSION_2 = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX datasets_by_name ON datasets (owner, name, created_at, dataset_id) WHERE name IS NOT NULL",
+    """
+    CREATE INDEX datasets_by_name_and_state ON datasets (owner, name, state, created_at, dataset_id)
+    WHERE name IS NOT NULL
+    """,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)

@@ -7,15 +7,20 @@ from threading import RLock
 from logleap.domain.dataset import Dataset, Event
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.training import Run, TrainingMessage
+from logleap.ports.datasets import Position
 from logleap.ports.errors import Conflict
 
 
 @dataclass(slots=True)
 class MemoryDatabase:
-    """The tables of the memory backend. Hold `lock` while using them."""
+    """The tables of the memory backend. Hold `lock` while using them.
+
+    `positions` are each owner's data sets in the order of their lists, oldest first.
+    """
 
     lock: RLock = field(default_factory=RLock)
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    positions: dict[str, list[Position]] = field(default_factory=lambda: defaultdict(list))
     events: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     receipts: dict[str, dict[str, Receipt]] = field(default_factory=lambda: defaultdict(dict))
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)

@@ -1,7 +1,9 @@
 """Data sets in memory."""
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.domain.dataset import Dataset, Event, State
@@ -23,6 +25,7 @@ class MemoryDatasetRepository(DatasetRepository):
                 raise Conflict(f"data set {dataset.dataset_id} exists")
             self._database.datasets[dataset.dataset_id] = dataset
             self._database.events[dataset.dataset_id].append(event)
+            insort(self._database.positions[dataset.owner], Position(dataset.created_at, dataset.dataset_id))
 
     def get(self, owner: str, dataset_id: str) -> Dataset:
         with self._database.lock:
@@ -32,16 +35,26 @@ class MemoryDatasetRepository(DatasetRepository):
         return dataset
 
     def list(
-        self, owner: str, *, state: State | None = None, limit: int, after: Position | None = None
+        self,
+        owner: str,
+        *,
+        state: State | None = None,
+        name: str | None = None,
+        limit: int,
+        after: Position | None = None,
     ) -> Sequence[Dataset]:
         with self._database.lock:
-            found = [
-                (Position(dataset.created_at, dataset.dataset_id), dataset)
-                for dataset in self._database.datasets.values()
-                if dataset.owner == owner and state in (None, dataset.state)
-            ]
-        found.sort(key=lambda pair: pair[0], reverse=True)
-        return [dataset for position, dataset in found if after is None or position < after][:limit]
+            positions = self._database.positions.get(owner, [])
+            end = len(positions) if after is None else bisect_left(positions, after)
+            newest_first = (
+                self._database.datasets[positions[index].dataset_id] for index in range(end - 1, -1, -1)
+            )
+            matching = (
+                dataset
+                for dataset in newest_first
+                if state in (None, dataset.state) and name in (None, dataset.name)
+            )
+            return list(islice(matching, limit))
 
     def save(self, dataset: Dataset, event: Event | None = None) -> None:
         with self._database.lock:
@@ -68,6 +81,8 @@ class MemoryDatasetRepository(DatasetRepository):
             for key in [key for key in database.runs if key[0] == dataset_id]:
                 database.outbox.pop(TrainingMessage.of(database.runs.pop(key)), None)
             del database.datasets[dataset_id]
+            positions = database.positions[dataset.owner]
+            del positions[bisect_left(positions, Position(dataset.created_at, dataset_id))]
 
     def events(self, dataset_id: str) -> Sequence[Event]:
         with self._database.lock:

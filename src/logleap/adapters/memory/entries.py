@@ -1,7 +1,7 @@
 """Entries and receipts in memory."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from logleap.adapters.memory.database import MemoryDatabase
@@ -71,6 +71,9 @@ class MemoryReceiptLedger(ReceiptLedger):
     def totals(self, dataset_id: str) -> Totals:
         with self._database.lock:
             return self._database.totals(dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
 
     def manifest(self, dataset_id: str) -> Manifest:
         with self._database.lock:

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import hashlib
+import json
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from flask import Request
@@ -116,35 +118,49 @@ def page_size(request: Request) -> int:
     return min(int(text), MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
 
 
-def state_filter(request: Request) -> State | None:
-    """`state`, if given."""
+class Filters(NamedTuple):
+    """Which data sets a list shows: those in this state, of exactly this name; None: any."""
+
+    state: State | None
+    name: str | None
+
+    @property
+    def mark(self) -> str:
+        """Tells a page token that was made for other filters."""
+        return hashlib.sha256(json.dumps(self).encode()).hexdigest()[:16]
+
+
+def list_filters(request: Request) -> Filters:
+    """`state` and `name`, as far as given."""
     text = request.args.get("state")
-    if text is None:
-        return None
     try:
-        return State(text)
+        return Filters(None if text is None else State(text), request.args.get("name"))
     except ValueError:
-        detail = f"state is {text[:40]!r}, but must be one of: {', '.join(State)}."
+        detail = f"state is {str(text)[:40]!r}, but must be one of: {', '.join(State)}."
         raise RequestRefused(400, "STATE_INVALID", detail) from None
 
 
-def page_token(position: Position | None) -> str | None:
-    """A position as an opaque token."""
+def page_token(position: Position | None, filters: Filters) -> str | None:
+    """A position in the list that these filters make, as an opaque token."""
     if position is None:
         return None
-    plain = f"{position.created_at.astimezone(UTC).isoformat()} {position.dataset_id}"
+    plain = f"{filters.mark} {position.created_at.astimezone(UTC).isoformat()} {position.dataset_id}"
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def page_position(request: Request) -> Position | None:
-    """`pageToken`, if given and not empty."""
+def page_position(request: Request, filters: Filters) -> Position | None:
+    """`pageToken`, if given and not empty. Refused if it was made for other filters (AIP-158)."""
     token = request.args.get("pageToken")
     if not token:
         return None
     try:
         plain = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
-        created_at, dataset_id = plain.split(" ")
-        return Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
+        mark, created_at, dataset_id = plain.split(" ")
+        position = Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
     except (binascii.Error, ValueError, OverflowError):
         detail = "pageToken is not one that this API gave out. Leave it out to begin with the first page."
         raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail) from None
+    if mark != filters.mark:
+        detail = "pageToken is from a list with another state or name. Repeat those, or leave pageToken out."
+        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail)
+    return position

@@ -16,11 +16,11 @@ from logleap.entrypoints.http.parameters import (
     check_query,
     flag,
     idempotency_key,
+    list_filters,
     page_position,
     page_size,
     page_token,
     parse_body,
-    state_filter,
 )
 from logleap.entrypoints.http.wire import Limits, entry_source
 
@@ -64,13 +64,12 @@ def api(container: Container) -> Blueprint:
 
     @blueprint.get("/data")
     def list_datasets() -> Response:
-        check_query(request, ("state", "pageSize", "pageToken"))
-        page, following = datasets.list(
-            g.owner, state_filter(request), page_size(request), page_position(request)
-        )
-        return json_answer(
-            {"datasets": [answers.dataset(view) for view in page], "nextPageToken": page_token(following)}
-        )
+        check_query(request, ("state", "name", "pageSize", "pageToken"))
+        filters = list_filters(request)
+        position = page_position(request, filters)
+        page, following = datasets.list(g.owner, filters.state, page_size(request), position, filters.name)
+        shown = [answers.dataset(view) for view in page]
+        return json_answer({"datasets": shown, "nextPageToken": page_token(following, filters)})
 
     @blueprint.get("/data/<data_id>")
     def show_dataset(data_id: str) -> Response:
