@@ -126,6 +126,21 @@ def test_a_removed_archive_is_gone(archives: ArchiveStore, archived_files: Calla
         assert_damaged(archives, archive)
 
 
+def test_all_archives_of_a_data_set_go_at_once_and_no_other(
+    archives: ArchiveStore, archived_files: Callable[[], set[str]]
+) -> None:
+    other = archives.write(manifest_of(3), some_rows("batch", 3))
+    before = archived_files()
+    manifest = manifest_of(2)
+    gone = [archives.write(manifest, some_rows("batch", 2)) for _ in range(2)]
+    for _ in range(2):
+        archives.remove_all(manifest.dataset_id)
+        assert archived_files() == before
+    for archive in gone:
+        assert_damaged(archives, archive)
+    assert archives.count(other) == 3
+
+
 DAMAGE: dict[str, Callable[[Archive], Archive]] = {
     "another digest": lambda archive: replace(archive, sha256="0" * 64),
     "nothing there": lambda archive: replace(archive, url=archive.url + "x"),

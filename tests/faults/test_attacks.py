@@ -5,15 +5,17 @@ from collections.abc import Callable
 import pytest
 
 from attacks import deterministic, race, unruly_queue
+from endings import endings
 from laboratory import Laboratory
 
 MakeLaboratory = Callable[[], Laboratory]
+ATTACKS = {**deterministic(), **endings()}
 
 
-@pytest.mark.parametrize("attack", deterministic())
+@pytest.mark.parametrize("attack", ATTACKS)
 def test_the_promise_is_kept_under(attack: str, laboratory: MakeLaboratory) -> None:
     lab = laboratory()
-    deterministic()[attack](lab)
+    ATTACKS[attack](lab)
     findings = lab.check()
     assert findings.kinds == set(), str(findings)
     assert lab.runs(), "nothing was trained: the attack proved nothing"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from history import Answer, History, Operation, RunFound, message
+from history import Answer, DatasetFound, History, Operation, RunFound, message
 
 
 def history(answer: Answer = Answer.OK, *more: Operation) -> History:
@@ -35,7 +35,7 @@ GOOD = reading(*WHOLE)
 def test_what_was_promised_passes(answer: Answer, messages: Sequence[str]) -> None:
     findings = history(answer).check([reading(*messages)])
     assert findings.kinds == set()
-    assert str(findings) == "lost 0, doubled 0, partial 0, phantom 0, foreign 0, runs 0"
+    assert str(findings) == "lost 0, doubled 0, partial 0, phantom 0, foreign 0, runs 0, left 0"
 
 
 @pytest.mark.parametrize("there", [0, 1, 2])
@@ -149,3 +149,61 @@ def test_the_tally_counts_each_batch_once() -> None:
     assert tally == {
         "batches ok": 2, "entries acknowledged": 4, "starts ok": 1, "data sets": 2,
     }  # fmt: skip
+
+
+ARCHIVED = Operation("archive", "anna", "set", "a1", answer=Answer.OK)
+DELETED = Operation("delete", "anna", "set", "d1", answer=Answer.OK)
+WHOLE_SET = DatasetFound("set", there=True, messages=WHOLE)
+GONE = DatasetFound("set", there=False)
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ([], WHOLE_SET),
+        ([ARCHIVED], replace(WHOLE_SET, archived=True)),
+        ([replace(ARCHIVED, answer=Answer.UNKNOWN)], WHOLE_SET),
+        ([DELETED], GONE),
+        ([replace(DELETED, answer=Answer.UNKNOWN)], GONE),
+        ([replace(DELETED, answer=Answer.UNKNOWN)], WHOLE_SET),
+        ([DELETED, Operation("append", "anna", "set", "b1", 3, Answer.REFUSED)], GONE),
+        ([replace(DELETED, owner="bert", answer=Answer.REFUSED)], WHOLE_SET),
+    ],
+)
+def test_a_data_set_that_is_as_its_owner_was_told_passes(
+    more: Sequence[Operation], found: DatasetFound
+) -> None:
+    findings = history(Answer.OK, *more).check([GOOD] if found.there else [], [found])
+    assert findings.kinds == set(), str(findings)
+
+
+@pytest.mark.parametrize(
+    ("more", "found", "kind", "sentence"),
+    [
+        ([], replace(WHOLE_SET, messages=WHOLE[:2]), "lost", "at the end: batch 'b1', 2 of 3 entries"),
+        ([], GONE, "lost", "is gone, and its owner did not delete it"),
+        (
+            [replace(DELETED, owner="bert", answer=Answer.UNKNOWN)],
+            GONE,
+            "lost",
+            "its owner did not delete it",
+        ),
+        ([replace(DELETED, answer=Answer.REFUSED)], GONE, "lost", "its owner did not delete it"),
+        ([ARCHIVED], WHOLE_SET, "left", "was archived, and has no archive"),
+        ([DELETED], WHOLE_SET, "left", "was deleted, and is there"),
+        ([DELETED], replace(GONE, remains=["3 rows are left"]), "left", "3 rows are left"),
+        ([replace(ARCHIVED, owner="bert")], WHOLE_SET, "foreign", "'bert' was let in"),
+        ([replace(DELETED, owner="bert")], WHOLE_SET, "foreign", "'bert' was let in"),
+    ],
+)
+def test_a_data_set_that_is_not_as_its_owner_was_told_is_told(
+    more: Sequence[Operation], found: DatasetFound, kind: str, sentence: str
+) -> None:
+    findings = history(Answer.OK, *more).check([GOOD] if found.there else [], [found])
+    assert findings.kinds == {kind}, str(findings)
+    assert sentence in str(findings)
+
+
+def test_the_archive_is_lost_that_a_run_cannot_read() -> None:
+    failed = replace(GOOD, count=None, messages=None, error="ARCHIVE_DAMAGED: there is no archive")
+    assert history().check([failed]).kinds == {"lost"}

@@ -1,20 +1,28 @@
 """Broken parts, one for each thing that the protocols rest on. The harness must find every one of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from attacks import deterministic
+from endings import endings
+from history import Findings
 from laboratory import Laboratory, memory_backend
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
 from logleap.adapters.memory.training import MemoryRunRepository
 from logleap.backends import Backend
-from logleap.domain.dataset import Dataset, Event
+from logleap.domain.dataset import Action, Dataset, Event
 from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.training import Run, TrainingMessage
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import Acknowledgement, AppendEntries, EntrySource
+from points import NotCrossed
 
 
 class ReceiptFirst(AppendEntries):
@@ -128,19 +136,63 @@ class NothingLeftBehind(MemoryRunRepository):
         return ()
 
 
+class RowsDroppedFirst(ArchiveDataset):
+    """Drops the rows before the archive is written and verified."""
+
+    def _written(self, dataset: Dataset) -> Dataset:
+        in_hand = MemoryEntryStore()
+        for row in self.store.read(self.ledger.manifest(dataset.dataset_id)):
+            batch = Batch(dataset.dataset_id, dataset.owner, row.batch_id)
+            in_hand.append(batch, [row.entry], row.sequence)
+        self.store.drop(dataset.dataset_id)
+        return ArchiveDataset(self.datasets, in_hand, self.ledger, self.archives, self.now)._written(dataset)
+
+
+class UnsealedArchive(ArchiveDataset):
+    """Archives a data set that goes on taking entries."""
+
+    def _sealed(self, owner: str, dataset_id: str) -> Dataset:
+        dataset = self.datasets.get(owner, dataset_id)
+        dataset.next_state(Action.ARCHIVE)
+        return dataset
+
+
+class DatasetRemovedFirst(DeleteDataset):
+    """Removes the data set before what belongs to it."""
+
+    def finish(self, dataset: Dataset) -> None:
+        self.datasets.remove(dataset.dataset_id)
+        super().finish(dataset)
+
+
+class KnownArchiveRemoved(DeleteDataset):
+    """Removes the archive that the data set names, and no other."""
+
+    def finish(self, dataset: Dataset) -> None:
+        self.store.drop(dataset.dataset_id)
+        if dataset.archive is not None:
+            self.archives.remove(dataset.archive)
+        self.datasets.remove(dataset.dataset_id)
+
+
 def _database(backend: Backend) -> MemoryDatabase:
     database = getattr(backend.datasets, "_database", None)
     assert isinstance(database, MemoryDatabase)
     return database
 
 
-def _with(change: Callable[[Backend], Backend], append: type[AppendEntries] = AppendEntries) -> Laboratory:
+def _with(change: Callable[[Backend], Backend]) -> Laboratory:
     backend = change(memory_backend())
-    return Laboratory(lambda: backend, append)
+    return Laboratory(lambda: backend)
+
+
+def _using(**use_cases: Any) -> Laboratory:
+    backend = memory_backend()
+    return Laboratory(lambda: backend, **use_cases)
 
 
 CONTROLS: Mapping[str, tuple[set[str], Callable[[], Laboratory]]] = {
-    "the receipt before the rows": ({"lost"}, lambda: _with(lambda parts: parts, ReceiptFirst)),
+    "the receipt before the rows": ({"lost"}, lambda: _using(append=ReceiptFirst)),
     "no fence": (
         {"runs"},
         lambda: _with(lambda parts: replace(parts, runs=NoFence(_database(parts)))),
@@ -169,5 +221,30 @@ CONTROLS: Mapping[str, tuple[set[str], Callable[[], Laboratory]]] = {
         {"runs"},
         lambda: _with(lambda parts: replace(parts, runs=NothingLeftBehind(_database(parts)))),
     ),
+    "the rows dropped before the archive is verified": (
+        {"lost"},
+        lambda: _using(archive=RowsDroppedFirst),
+    ),
+    "no seal before archiving": ({"lost"}, lambda: _using(archive=UnsealedArchive)),
+    "the data set removed before what belongs to it": (
+        {"left"},
+        lambda: _using(delete=DatasetRemovedFirst),
+    ),
+    "only the archive removed that the data set names": (
+        {"left"},
+        lambda: _using(delete=KnownArchiveRemoved),
+    ),
 }
 """By name: what must be found (at least), and a laboratory with the broken part in."""
+
+
+def first_to_find(expected: set[str], make: Callable[[], Laboratory]) -> tuple[str, Findings]:
+    """The name of the first attack under which what is broken shows as expected, and how it shows."""
+    for name, attack in {**deterministic(), **endings()}.items():
+        lab = make()
+        with suppress(NotCrossed):  # what is broken may go other ways than what is not
+            attack(lab)
+        findings = lab.check()
+        if expected <= findings.kinds:
+            return name, findings
+    raise LookupError(f"no attack showed {', '.join(expected)}")

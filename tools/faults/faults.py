@@ -37,7 +37,7 @@ from campaigns import (  # noqa: E402
     meetings,
     zombies,
 )
-from controls import CONTROLS  # noqa: E402
+from controls import CONTROLS, first_to_find  # noqa: E402
 from emulators import Emulators, available  # noqa: E402
 from history import Findings  # noqa: E402
 from laboratory import Laboratory, local_backend, memory_backend  # noqa: E402
@@ -217,15 +217,12 @@ def network(site: Installation, rounds: int, seconds: float) -> Outcome:
 def controls() -> Iterator[tuple[str, str]]:
     """For each broken part, which attack found it first and as what."""
     for name, (expected, make) in CONTROLS.items():
-        found = "**not found**"
-        for attack_name, attack in deterministic().items():
-            lab = make()
-            attack(lab)
-            kinds = lab.check().kinds
-            if kinds & expected:
-                found = f"{', '.join(sorted(kinds))}, by “{attack_name}”"
-                break
-        yield name, found
+        try:
+            attack, findings = first_to_find(expected, make)
+        except LookupError:
+            yield name, "**not found**"
+        else:
+            yield name, f"{', '.join(sorted(findings.kinds))}, by “{attack}”"
 
 
 def _main() -> int:

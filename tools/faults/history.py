@@ -24,13 +24,14 @@ class Answer(Enum):
 class Operation:
     """A call. An append's `key` names its body too: calls of one key send the same `size` entries."""
 
-    kind: Literal["announce", "append", "train"]
+    kind: Literal["announce", "append", "train", "archive", "delete"]
     owner: str
     data_id: str
     key: str
     size: int = 0
     answer: Answer = Answer.UNKNOWN
     run_id: str | None = None
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,21 @@ class RunFound:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetFound:
+    """A data set as it was found at the end.
+
+    `messages` are what the store, or the archive, holds of it for a training (None: it is gone); `remains`
+    tells what of it should no longer be there, or not any more be so: a sentence each.
+    """
+
+    data_id: str
+    there: bool
+    archived: bool = False
+    messages: Sequence[str] | None = None
+    remains: Sequence[str] = ()
+
+
 def message(key: str, index: int) -> str:
     """The message of a batch's entry number `index`."""
     return f"{key}#{index}"
@@ -68,6 +84,7 @@ class Findings:
     phantom: list[str] = field(default_factory=list)  # in it, though refused or never sent
     foreign: list[str] = field(default_factory=list)  # another owner's or another data set's
     runs: list[str] = field(default_factory=list)  # more than one run a start, or not one end a run
+    left: list[str] = field(default_factory=list)  # archiving or deleting that was not brought to its end
 
     def all(self) -> Mapping[str, list[str]]:
         """The sentences by kind."""
@@ -78,6 +95,7 @@ class Findings:
             "phantom": self.phantom,
             "foreign": self.foreign,
             "runs": self.runs,
+            "left": self.left,
         }
 
     @property
@@ -118,6 +136,8 @@ class History:
             tally["entries acknowledged"] += batch.size if batch.answer is Answer.OK else 0
         for operation in self._of("train"):
             tally[f"starts {operation.answer.value}"] += 1
+        for kind, plural in (("archive", "archivings"), ("delete", "deletions")):
+            tally.update(f"{plural} {operation.answer.value}" for operation in self._of(kind))
         tally["data sets"] = sum(one.answer is Answer.OK for one in self._of("announce"))
         return tally
 
@@ -134,77 +154,72 @@ class History:
                 merged[operation.key] = operation
         return list(merged.values())
 
-    def check(self, found: Iterable[RunFound]) -> Findings:
-        """Compare with what was found. Of data sets on which no run succeeded, only the runs are compared."""
+    def check(self, found: Iterable[RunFound], datasets: Iterable[DatasetFound] = ()) -> Findings:
+        """Compare with what was found. Without `datasets`, only what the runs have read is compared."""
         findings = Findings()
         owners = {one.data_id: one.owner for one in self._of("announce") if one.answer is Answer.OK}
         batches = {batch.key: batch for batch in self.batches()}
+        gone: set[str] = set()
+        for dataset in datasets:
+            self._check_end(findings, dataset, owners)
+            if dataset.messages is not None:
+                place = f"data set {dataset.data_id}, at the end"
+                _check_reading(findings, place, dataset.data_id, dataset.messages, batches, owners)
+            if not dataset.there:
+                gone.add(dataset.data_id)
         of_dataset: dict[str, list[RunFound]] = defaultdict(list)
         for run in found:
             of_dataset[run.data_id].append(run)
             if run.messages is not None:
-                self._check_reading(findings, run, batches, owners)
+                _check_reading(findings, _place(run), run.data_id, run.messages, batches, owners)
+                _check_number(findings, run, run.messages)
         for data_id, runs in of_dataset.items():
             _check_same(findings, data_id, runs)
         self._check_answers(findings, owners)
-        self._check_starts(findings, of_dataset)
+        self._check_starts(findings, of_dataset, gone)
         return findings
 
-    def _of(self, kind: str) -> Iterator[Operation]:
+    def _of(self, *kinds: str) -> Iterator[Operation]:
         with self._lock:
             operations = list(self.operations)
-        return (operation for operation in operations if operation.kind == kind)
+        return (operation for operation in operations if operation.kind in kinds)
 
     def _check_answers(self, findings: Findings, owners: Mapping[str, str]) -> None:
         acknowledged: set[str] = set()
-        for operation in self._of("append"):
-            place = f"batch {operation.key!r} of data set {operation.data_id}"
+        deleted = {one.data_id for one in self._of("delete") if one.answer is not Answer.REFUSED}
+        for operation in self._of("append", "archive", "delete"):
+            place = f"data set {operation.data_id}, {operation.kind} {operation.key!r}"
             if operation.answer is Answer.OK:
                 acknowledged.add(operation.key)
                 if owners.get(operation.data_id, operation.owner) != operation.owner:
                     findings.foreign.append(f"{place}: {operation.owner!r} was let in")
-            elif operation.answer is Answer.REFUSED and operation.key in acknowledged:
+            elif (
+                operation.kind == "append"
+                and operation.answer is Answer.REFUSED
+                and operation.key in acknowledged
+                and operation.data_id not in deleted
+            ):
                 findings.lost.append(f"{place}: acknowledged, and refused when it was repeated")
 
-    def _check_reading(
-        self,
-        findings: Findings,
-        run: RunFound,
-        batches: Mapping[str, Operation],
-        owners: Mapping[str, str],
-    ) -> None:
-        assert run.messages is not None
-        where = f"run {run.run_id} of data set {run.data_id}"
-        read: dict[str, set[int]] = defaultdict(set)
-        for text, times in Counter(run.messages).items():
-            key, _, index = text.rpartition("#")
-            batch = batches.get(key)
-            if batch is None or not index.isdigit() or int(index) >= batch.size:
-                findings.phantom.append(f"{where}: entry {text!r} was never sent")
-                continue
-            if batch.data_id != run.data_id or batch.owner != owners.get(run.data_id, run.owner):
-                findings.foreign.append(f"{where}: entry {text!r} is of {batch.owner!r}, {batch.data_id}")
-                continue
-            if times > 1:
-                findings.doubled.append(f"{where}: entry {text!r} is there {times} times")
-            read[key].add(int(index))
-        for key, batch in batches.items():
-            if batch.data_id != run.data_id:
-                continue
-            there = len(read.get(key, ()))
-            place = f"{where}: batch {key!r}, {there} of {batch.size} entries"
-            if batch.answer is Answer.OK and there < batch.size:
-                findings.lost.append(f"{place}, though acknowledged")
-            elif batch.answer is Answer.REFUSED and there:
-                findings.phantom.append(f"{place}, though refused")
-            elif batch.answer is Answer.UNKNOWN and 0 < there < batch.size:
-                findings.partial.append(place)
-        if not len(run.messages) == run.count == run.entries:
-            findings.runs.append(
-                f"{where}: started on {run.entries} entries, counted {run.count}, read {len(run.messages)}"
-            )
+    def _check_end(self, findings: Findings, dataset: DatasetFound, owners: Mapping[str, str]) -> None:
+        place = f"data set {dataset.data_id}"
+        findings.left += [f"{place}: {what}" for what in dataset.remains]
+        calls = [
+            one
+            for one in self._of("archive", "delete")
+            if one.data_id == dataset.data_id and one.owner == owners.get(one.data_id)
+        ]
+        answers = {kind: {one.answer for one in calls if one.kind == kind} for kind in ("archive", "delete")}
+        if not dataset.there and not answers["delete"] - {Answer.REFUSED}:
+            findings.lost.append(f"{place} is gone, and its owner did not delete it")
+        if dataset.there and Answer.OK in answers["delete"]:
+            findings.left.append(f"{place} was deleted, and is there")
+        if dataset.there and Answer.OK in answers["archive"] and not dataset.archived:
+            findings.left.append(f"{place} was archived, and has no archive")
 
-    def _check_starts(self, findings: Findings, of_dataset: Mapping[str, Sequence[RunFound]]) -> None:
+    def _check_starts(
+        self, findings: Findings, of_dataset: Mapping[str, Sequence[RunFound]], gone: set[str]
+    ) -> None:
         sent: dict[str, set[str]] = defaultdict(set)
         answered: dict[tuple[str, str], set[str]] = defaultdict(set)
         for start in self._of("train"):
@@ -217,7 +232,8 @@ class History:
                 findings.runs.append(
                     f"data set {data_id}: start {key!r} was answered by runs {sorted(run_ids)}"
                 )
-            for missing in run_ids - {run.run_id for run in of_dataset.get(data_id, ())}:
+            there = {run.run_id for run in of_dataset.get(data_id, ())}
+            for missing in run_ids - there if data_id not in gone else ():
                 findings.runs.append(f"data set {data_id}: run {missing} of start {key!r} is not there")
         for data_id, runs in of_dataset.items():
             if len(runs) > len(sent[data_id]):
@@ -226,8 +242,53 @@ class History:
                 _check_run(findings, run)
 
 
+def _check_reading(  # noqa: PLR0917
+    findings: Findings,
+    where: str,
+    data_id: str,
+    messages: Sequence[str],
+    batches: Mapping[str, Operation],
+    owners: Mapping[str, str],
+) -> None:
+    read: dict[str, set[int]] = defaultdict(set)
+    for text, times in Counter(messages).items():
+        key, _, index = text.rpartition("#")
+        batch = batches.get(key)
+        if batch is None or not index.isdigit() or int(index) >= batch.size:
+            findings.phantom.append(f"{where}: entry {text!r} was never sent")
+            continue
+        if batch.data_id != data_id or batch.owner != owners.get(data_id, batch.owner):
+            findings.foreign.append(f"{where}: entry {text!r} is of {batch.owner!r}, {batch.data_id}")
+            continue
+        if times > 1:
+            findings.doubled.append(f"{where}: entry {text!r} is there {times} times")
+        read[key].add(int(index))
+    for key, batch in batches.items():
+        if batch.data_id != data_id:
+            continue
+        there = len(read.get(key, ()))
+        place = f"{where}: batch {key!r}, {there} of {batch.size} entries"
+        if batch.answer is Answer.OK and there < batch.size:
+            findings.lost.append(f"{place}, though acknowledged")
+        elif batch.answer is Answer.REFUSED and there:
+            findings.phantom.append(f"{place}, though refused")
+        elif batch.answer is Answer.UNKNOWN and 0 < there < batch.size:
+            findings.partial.append(place)
+
+
+def _check_number(findings: Findings, run: RunFound, messages: Sequence[str]) -> None:
+    if not len(messages) == run.count == run.entries:
+        findings.runs.append(
+            f"{_place(run)}: started on {run.entries} entries, counted {run.count}, read {len(messages)}"
+        )
+
+
+def _place(run: RunFound) -> str:
+    return f"run {run.run_id} of data set {run.data_id}"
+
+
 def _check_run(findings: Findings, run: RunFound) -> None:
-    where = f"run {run.run_id} of data set {run.data_id}"
+    where = _place(run)
     if run.starts != 1:
         findings.runs.append(f"{where}: started {run.starts} times")
     if not run.finished:
@@ -237,6 +298,8 @@ def _check_run(findings: Findings, run: RunFound) -> None:
     if run.error is not None and run.error.startswith("COUNT_MISMATCH"):
         kind = findings.doubled if "too many" in run.error else findings.lost
         kind.append(f"{where}: {run.error}")
+    if run.error is not None and run.error.startswith("ARCHIVE_DAMAGED"):
+        findings.lost.append(f"{where}: {run.error}")
 
 
 def _check_same(findings: Findings, data_id: str, runs: Sequence[RunFound]) -> None:

@@ -10,19 +10,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dependency_injector import providers
 
-from history import Answer, Findings, History, Operation, RunFound, message
+from history import Answer, DatasetFound, Findings, History, Operation, RunFound, message
+from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.backends import Backend
 from logleap.container import Container, new_id
 from logleap.domain.dataset import EventKind
-from logleap.domain.entries import Entry
-from logleap.domain.errors import Refusal
+from logleap.domain.entries import Entry, Manifest
+from logleap.domain.errors import DatasetNotFound, Refusal
 from logleap.domain.training import JsonObject, Run
-from logleap.ports.errors import Unavailable
+from logleap.ports.archive import ArchiveStore
+from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries
 from logleap.usecases.running import Outcome, Verdict
 from points import Hook, watched
@@ -64,7 +70,6 @@ class Body:
 
 def memory_backend() -> Backend:
     """All in this process."""
-    from logleap.adapters.memory.archive import MemoryArchiveStore
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
     from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
@@ -91,7 +96,6 @@ def local_backend(folder: Path) -> Backend:
     from logleap.adapters.local.ledger import SqliteReceiptLedger
     from logleap.adapters.local.queue import SqliteTrainingQueue
     from logleap.adapters.local.runs import SqliteRunRepository
-    from logleap.adapters.memory.archive import MemoryArchiveStore
     from logleap.adapters.memory.keys import MemoryKeyRepository
 
     database = Database(folder)
@@ -101,7 +105,7 @@ def local_backend(folder: Path) -> Backend:
         store=SqliteEntryStore(database),
         runs=SqliteRunRepository(database),
         queue=SqliteTrainingQueue(database, hold=0.01, max_deliveries=10_000),
-        archives=MemoryArchiveStore(),  # nothing here archives
+        archives=ParquetArchiveStore((folder / "archive").as_uri()),
         keys=MemoryKeyRepository(),  # or asks for keys
         check=database.check,
         close=database.close,
@@ -110,10 +114,12 @@ def local_backend(folder: Path) -> Backend:
 
 @dataclass
 class Laboratory:
-    """One installation. `reopen` gives the backend as the next process finds it; `append` may be broken."""
+    """One installation. `reopen` gives the backend as the next process finds it. Use cases may be broken."""
 
     reopen: Callable[[], Backend]
     append: type[AppendEntries] = AppendEntries
+    archive: type[ArchiveDataset] = ArchiveDataset
+    delete: type[DeleteDataset] = DeleteDataset
     history: History = field(default_factory=History)
     at_work: Callable[[TrainingContext], None] = lambda context: None  # called by the task before it reads
 
@@ -146,6 +152,8 @@ class Laboratory:
         container.backend.override(providers.Object(backend))
         container.tasks.override(providers.Object({"collect": self._collect}))
         container._now.override(providers.Object(self.now))
+        container.archive_dataset.set_provides(self.archive)
+        container.delete_dataset.set_provides(self.delete)
         self._container = container
 
     def now(self) -> datetime:
@@ -174,8 +182,9 @@ class Laboratory:
         backend = self.backend
         use_case = self.append(backend.datasets, backend.store, backend.ledger, self.now, new_id)
         with _answering(operation):
-            assert use_case(owner, data_id, Body(key, size), key).receipt.entries == size
-            operation.answer = Answer.OK
+            receipt = use_case(owner, data_id, Body(key, size), key).receipt
+            assert receipt.entries == size
+            operation.answer, operation.batch_id = Answer.OK, receipt.batch_id
         return operation
 
     def start(self, owner: str, data_id: str, key: str | None = None) -> Operation:
@@ -184,6 +193,22 @@ class Laboratory:
         operation = self.history.begin(Operation("train", owner, data_id, key))
         with _answering(operation):
             operation.run_id = self._container.start_training()(owner, data_id, key=key).run_id
+            operation.answer = Answer.OK
+        return operation
+
+    def put_away(self, owner: str, data_id: str) -> Operation:
+        """Archive a data set, or bring its archiving to its end."""
+        operation = self.history.begin(Operation("archive", owner, data_id, f"a{next(self._numbers)}"))
+        with _answering(operation):
+            self._container.archive_dataset()(owner, data_id)
+            operation.answer = Answer.OK
+        return operation
+
+    def remove(self, owner: str, data_id: str) -> Operation:
+        """Delete a data set, or bring its deletion to its end."""
+        operation = self.history.begin(Operation("delete", owner, data_id, f"d{next(self._numbers)}"))
+        with _answering(operation):
+            self._container.delete_dataset()(owner, data_id)
             operation.answer = Answer.OK
         return operation
 
@@ -222,12 +247,13 @@ class Laboratory:
             letter.ack()
 
     def settle(self) -> None:
-        """Without further faults: until no run is unfinished, or none will ever end."""
+        """Without further faults: until nothing is unfinished, or never will be."""
         for _ in range(20):
             self.sweep()
             for _ in range(20):
                 self.deliver()
-            if all(run.finished for run in self.runs()):
+            unfinished = self.plain.datasets.unfinished(self.time, 1)
+            if not unfinished and all(run.finished for run in self.runs()):
                 return
             self.wait(LEASE)
 
@@ -251,7 +277,8 @@ class Laboratory:
         for run in self.runs():
             starts, ends = self._log(run.dataset_id)
             found.append(run_found(run, starts.count(run.run_id), ends.count(run.run_id)))
-        return self.history.check(found)
+        datasets = [dataset_found(self.plain, one) for one in self._announced()]
+        return self.history.check(found, datasets)
 
     def _announced(self) -> list[Operation]:
         return [one for one in self.history.operations if one.kind == "announce"]
@@ -260,6 +287,45 @@ class Laboratory:
         return runs_in_log(
             [(event.kind, event.detail) for event in self.plain.datasets.events(data_id)],
         )
+
+
+def dataset_found(backend: Backend, announced: Operation) -> DatasetFound:
+    """The data set as the checker wants it."""
+    data_id = announced.data_id
+    try:
+        dataset = backend.datasets.get(announced.owner, data_id)
+    except DatasetNotFound:
+        left = {
+            "rows": backend.store.remove_orphans(Manifest(data_id, {})),
+            "lines of its log": len(backend.datasets.events(data_id)),
+            "receipts": len(backend.ledger.manifest(data_id).batches),
+            "archive files": _archive_files(backend.archives, data_id),
+        }
+        remains = [f"it is gone, but {number} {what} are left" for what, number in left.items() if number]
+        return DatasetFound(data_id, there=False, remains=remains)
+    remains = []
+    if dataset.unfinished:
+        remains.append(f"its {'deletion' if dataset.state == 'deleting' else 'archiving'} has not ended")
+    manifest = backend.ledger.manifest(data_id)
+    if dataset.dropped and (stored := backend.store.count(manifest)):
+        remains.append(f"it is archived, and {stored} entries are still in the store")
+    if dataset.archive is not None:
+        rows = backend.archives.read(dataset.archive)
+    else:
+        rows = backend.store.read(manifest)
+    messages = [row.entry.message for row in rows]
+    return DatasetFound(
+        data_id, there=True, archived=dataset.archive is not None, messages=messages, remains=remains
+    )
+
+
+def _archive_files(archives: ArchiveStore, data_id: str) -> int:
+    """How many files of a data set there are, whether anybody knows of them or not."""
+    if isinstance(archives, MemoryArchiveStore):
+        return sum(data_id in url for url in archives._files)
+    assert isinstance(archives, ParquetArchiveStore)
+    folder = Path(urlsplit(archives._url).path)
+    return sum(data_id in str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def runs_in_log(events: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
@@ -300,4 +366,4 @@ class _answering:  # noqa: N801 -- used like a function
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, Refusal):
             self._operation.answer = Answer.REFUSED
-        return isinstance(error, Refusal | Unavailable | Crash)
+        return isinstance(error, Refusal | Unavailable | CountMismatch | Crash)

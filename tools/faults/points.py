@@ -1,4 +1,4 @@
-"""The named points of the three protocols, and adapters that tell when one of them is crossed."""
+"""The named points of the protocols, and adapters that tell when one of them is crossed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +40,39 @@ RUN: Mapping[str, Point] = {
 }
 POINTS: Mapping[str, Point] = {**UPLOAD, **START, **RUN}
 
+
+class Step(NamedTuple):
+    """A point of archiving or deleting, crossed for the `call`-th time within one of them."""
+
+    point: Point
+    call: int = 1
+
+
+ARCHIVE: Mapping[str, Step] = {
+    "archive: before the seal": Step(Point("datasets.save", "before")),
+    "archive: sealed": Step(Point("datasets.save", "after")),
+    "archive: before the file": Step(Point("archives.write", "before")),
+    "archive: file written, nobody knows of it": Step(Point("archives.write", "after")),
+    "archive: file noted, before the drop": Step(Point("store.drop", "before")),
+    "archive: rows dropped": Step(Point("store.drop", "after")),
+    "archive: before the drop is noted": Step(Point("datasets.save", "before"), 3),
+    "archive: done, before the answer": Step(Point("datasets.save", "after"), 3),
+}
+DELETE: Mapping[str, Step] = {
+    "delete: before the mark": Step(Point("datasets.save", "before")),
+    "delete: marked": Step(Point("datasets.save", "after")),
+    "delete: before the drop": Step(Point("store.drop", "before")),
+    "delete: rows dropped": Step(Point("store.drop", "after")),
+    "delete: archive removed": Step(Point("archives.remove_all", "after")),
+    "delete: before the end": Step(Point("datasets.remove", "before")),
+    "delete: gone, before the answer": Step(Point("datasets.remove", "after")),
+}
+
 Hook = Callable[[Point], None]
+
+
+class NotCrossed(Exception):
+    """The attack proved nothing: what was attacked did not come where it was to break off."""
 
 
 class AtPoint:
@@ -61,10 +93,10 @@ class AtPoint:
         if now:
             self._action()
 
-    @property
-    def crossed(self) -> bool:
-        """Whether it was done."""
-        return self._left <= 0
+    def check(self) -> None:
+        """Raises NotCrossed unless it was done."""
+        if self._left > 0:
+            raise NotCrossed(f"{self._point} was crossed {self._left} times too few")
 
 
 def watched(backend: Backend, hook: Hook) -> Backend:
@@ -72,7 +104,7 @@ def watched(backend: Backend, hook: Hook) -> Backend:
     inside = local()
     ports: dict[str, Any] = {
         name: _Watched(name, getattr(backend, name), hook, inside)
-        for name in ("datasets", "ledger", "store", "runs", "queue")
+        for name in ("datasets", "ledger", "store", "runs", "queue", "archives")
     }
     return replace(backend, **ports)
 

@@ -24,7 +24,7 @@ class ArchiveStore(ABC):
 
         The archive gets a place of its own: one written earlier, even of the same data set, stays as it is.
         Raises CountMismatch, and leaves no archive behind, if the rows written and read back are not exactly
-        as many as `manifest.entries`.
+        as many as `manifest.entries`. Raises ArchiveDamaged if what was written cannot be read back.
         """
 
     @abstractmethod
@@ -38,3 +38,10 @@ class ArchiveStore(ABC):
     @abstractmethod
     def remove(self, archive: Archive) -> None:
         """Remove the archive; if it is not there, nothing happens."""
+
+    @abstractmethod
+    def remove_all(self, dataset_id: str) -> None:
+        """Remove all archives of a data set, also those that nobody knows of: of writers that were killed.
+
+        One that is being written meanwhile is not to be relied on: its `write` may raise.
+        """

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from logleap.domain.dataset import Action, Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
-from logleap.ports.archive import ArchiveStore
+from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
-from logleap.ports.errors import Conflict
+from logleap.ports.errors import Conflict, CountMismatch
 from logleap.usecases.datasets import Clock, DatasetView
 
 
@@ -64,7 +64,15 @@ class ArchiveDataset:
 
     def _written(self, dataset: Dataset) -> Dataset:
         manifest = self.ledger.manifest(dataset.dataset_id)
-        archive = self.archives.write(manifest, self.store.read(manifest))
+        try:
+            archive = self.archives.write(manifest, self.store.read(manifest))
+        except (CountMismatch, ArchiveDamaged):
+            stored = self.datasets.get(dataset.owner, dataset.dataset_id)
+            if stored.version == dataset.version:
+                raise
+            # Somebody else was quicker: archived it and dropped the rows, or deleted it, file and all.
+            stored.next_state(Action.ARCHIVE)
+            return stored
         now = self.now()
         event = Event(now, EventKind.ARCHIVED, f"Archived {archive.entries} entries.")
         totals = Totals(manifest.entries, len(manifest.batches))

@@ -35,6 +35,5 @@ class DeleteDataset:
     def finish(self, dataset: Dataset) -> None:
         """Bring a deletion that has begun to its end. The data set itself goes last."""
         self.store.drop(dataset.dataset_id)
-        if dataset.archive is not None:
-            self.archives.remove(dataset.archive)
+        self.archives.remove_all(dataset.dataset_id)
         self.datasets.remove(dataset.dataset_id)

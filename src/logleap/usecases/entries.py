@@ -6,7 +6,7 @@ from typing import Protocol
 
 from logleap.domain.dataset import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
-from logleap.domain.errors import BatchEmpty, KeyReused
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, KeyReused, Refusal
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore, ReceiptLedger
 from logleap.ports.errors import Conflict
@@ -64,15 +64,29 @@ class AppendEntries:
         dataset.next_state(Action.UPLOAD)
         batch = Batch(dataset_id, owner, self.new_id())
         entries = 0
-        for chunk in source:
-            self.store.append(batch, chunk, first_sequence=entries)
-            entries += len(chunk)
-        if entries == 0:
-            raise BatchEmpty
-        receipt = Receipt(
-            dataset_id, batch.batch_id, key or batch.batch_id, entries, source.sha256, self.now()
-        )
-        return self._commit(dataset, receipt)
+        try:
+            for chunk in source:
+                self.store.append(batch, chunk, first_sequence=entries)
+                entries += len(chunk)
+            if entries == 0:
+                raise BatchEmpty
+            receipt = Receipt(
+                dataset_id, batch.batch_id, key or batch.batch_id, entries, source.sha256, self.now()
+            )
+            return self._commit(dataset, receipt)
+        except Refusal:
+            if entries:
+                self._leave_nothing_of_a_deleted(owner, dataset_id)
+            raise
+
+    def _leave_nothing_of_a_deleted(self, owner: str, dataset_id: str) -> None:
+        """Rows that came after a deletion had dropped the others would stay for ever."""
+        try:
+            deleted = self.datasets.get(owner, dataset_id).state is State.DELETING
+        except DatasetNotFound:
+            deleted = True
+        if deleted:
+            self.store.drop(dataset_id)
 
     def _commit(self, dataset: Dataset, receipt: Receipt) -> Acknowledgement:
         # Each conflict is a change of the data set's state, so a few rounds decide it.

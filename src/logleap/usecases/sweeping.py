@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from logleap.domain.dataset import Event, EventKind, State
-from logleap.domain.errors import DatasetNotFound
+from logleap.domain.errors import ActionRefused, DatasetNotFound
 from logleap.domain.training import Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch
@@ -76,8 +76,8 @@ class Sweep:
                     self.delete.finish(dataset)
                 else:
                     self.archive.finish(dataset)
-            except (Conflict, DatasetNotFound):
-                continue
+            except (Conflict, DatasetNotFound, ActionRefused):
+                continue  # somebody else ends it, or has deleted it
             except CountMismatch as error:
                 # It stays as it is, rows and all, for a person to look into.
                 log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)

@@ -110,8 +110,29 @@ def test_no_id_leads_out_of_the_folder(archives: ParquetArchiveStore, folder: Pa
     archive = archives.write(Manifest(dataset_id, MANIFEST.batches), some_rows())
     assert path_of(archive).parent == folder
     assert archives.count(archive) == 3
-    archives.remove(archive)
+    archives.remove_all(dataset_id)
     assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_behind_goes_with_all_archives(
+    archives: ParquetArchiveStore, folder: Path
+) -> None:
+    """SIGKILL in the middle of writing leaves a folder with rows in it."""
+    program = (
+        "import os, signal\n"
+        "from logleap.adapters.parquet.archive import ParquetArchiveStore\n"
+        "from logleap.domain.entries import Manifest\n"
+        "def rows():\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    yield\n"
+        f"ParquetArchiveStore({folder.as_uri()!r}).write(Manifest('data', {{}}), rows())\n"
+    )
+    archives.write(Manifest("another", MANIFEST.batches), some_rows())
+    before = set(folder.iterdir())
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == -9
+    assert set(folder.iterdir()) > before
+    archives.remove_all("data")
+    assert set(folder.iterdir()) == before
 
 
 def test_archives_of_another_folder_stay_readable(archives: ParquetArchiveStore, tmp_path: Path) -> None:
@@ -231,6 +252,16 @@ def test_a_bucket_holds_no_archive_with_another_number_of_rows(bucket: Client) -
     with pytest.raises(CountMismatch):
         archives.write(Manifest("data", {"batch": 4}), some_rows())
     assert names(bucket) == set()
+
+
+def test_all_archives_of_a_data_set_go_from_the_bucket_at_once(bucket: Client) -> None:
+    archives = ParquetArchiveStore("gs://logs/year", ArchiveBucket(lambda: storage_client("project")))
+    for _ in range(2):
+        archives.write(MANIFEST, some_rows())
+    other = archives.write(Manifest("another", MANIFEST.batches), some_rows())
+    archives.remove_all(MANIFEST.dataset_id)
+    assert len(names(bucket)) == 2
+    assert archives.count(other) == 3
 
 
 def test_a_damaged_object_is_noticed(bucket: Client) -> None:

@@ -14,6 +14,7 @@ from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Manifest, Row, Totals
 from logleap.domain.errors import ActionRefused, DatasetNotFound
 from logleap.domain.training import Run, RunState, TrainingMessage
+from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
@@ -343,6 +344,30 @@ def test_of_two_archivings_at_the_same_moment_one_counts_and_the_other_leaves_no
         archives.count(slow.written)
     assert in_archive() == "abcde"
     assert in_store() == 0
+
+
+@pytest.mark.parametrize("moment", ["before the reading", "before the verification"])
+def test_an_archiving_that_finds_the_rows_dropped_by_another_goes_on_with_the_others_archive(
+    *,
+    archive_dataset: ArchiveDataset,
+    dataset_id: str,
+    archives: MemoryArchiveStore,
+    show: ShowDatasets,
+    in_archive: InArchive,
+    moment: str,
+) -> None:
+    class Slow(MemoryArchiveStore):
+        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+            if moment == "before the reading":
+                archive_dataset("alice", dataset_id)
+                return archives.write(manifest, rows)
+            archives.write(manifest, rows)
+            archive_dataset("alice", dataset_id)
+            raise ArchiveDamaged("memory:… is not what was written")
+
+    view = replace(archive_dataset, archives=Slow())("alice", dataset_id)
+    assert view == show.one("alice", dataset_id)
+    assert in_archive() == "abcde"
 
 
 def test_entries_acknowledged_while_the_archiving_begins_are_in_the_archive(

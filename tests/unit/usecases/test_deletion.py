@@ -1,7 +1,9 @@
 """Deleting, and the sweeper's ending of archivings and deletions that broke off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,8 @@ from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.domain.dataset import Dataset, Event, State
+from logleap.domain.dataset import Action, Archive, Dataset, Event, State
+from logleap.domain.entries import Batch, Entry, Manifest
 from logleap.domain.errors import ActionRefused, DatasetNotFound
 from logleap.domain.training import Run, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
@@ -256,6 +259,91 @@ def test_an_archive_written_while_the_data_set_was_deleted_is_removed_again(
     with pytest.raises(DatasetNotFound):
         archive_dataset("alice", dataset_id)
     assert is_gone(database, archives, dataset_id)
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_of_an_upload_that_its_deletion_overtook_nothing_is_left(
+    *,
+    append: AppendEntries,
+    delete_dataset: DeleteDataset,
+    uploaded: Uploaded,
+    source: Callable[..., EntrySource],
+    database: MemoryDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    broken_off: bool,
+) -> None:
+    """Also if the deletion has dropped the rows, but not come to its end."""
+
+    class Late(MemoryEntryStore):
+        def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
+            if first_sequence == 0:
+                with suppress(Crash):
+                    delete("alice", dataset_id)
+            super().append(batch, entries, first_sequence)
+
+    dataset_id = uploaded().dataset_id
+    late = Late()
+    delete = replace(delete_dataset, store=late)
+    if broken_off:
+        monkeypatch.setattr(MemoryDatasetRepository, "remove", crashing)
+    with pytest.raises(ActionRefused if broken_off else DatasetNotFound):
+        replace(append, store=late)("alice", dataset_id, source("a", "b", chunk=1))
+    assert dataset_id not in late._datasets
+
+
+def test_archives_that_nobody_knows_of_go_with_the_data_set(
+    *,
+    archive_dataset: ArchiveDataset,
+    delete_dataset: DeleteDataset,
+    uploaded: Uploaded,
+    database: MemoryDatabase,
+    archives: MemoryArchiveStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset_id = uploaded().dataset_id
+    write = MemoryArchiveStore.write
+
+    def crash_after_writing(self: MemoryArchiveStore, *args: Any) -> None:
+        write(self, *args)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryArchiveStore, "write", crash_after_writing)
+        with pytest.raises(Crash):
+            archive_dataset("alice", dataset_id)
+    archive_dataset("alice", dataset_id)
+    assert len(archives._files) == 2
+    delete_dataset("alice", dataset_id)
+    assert is_gone(database, archives, dataset_id)
+
+
+def test_the_sweeper_goes_on_after_an_archiving_that_a_deletion_overtook(
+    *,
+    archive_dataset: ArchiveDataset,
+    uploaded: Uploaded,
+    sweep: Sweep,
+    advance: Advance,
+    database: MemoryDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset_ids = [uploaded().dataset_id for _ in range(2)]
+    write = MemoryArchiveStore.write
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryArchiveStore, "write", crashing)
+        for dataset_id in dataset_ids:
+            with pytest.raises(Crash):
+                archive_dataset("alice", dataset_id)
+    advance(300)
+
+    def mark_deleted_meanwhile(self: MemoryArchiveStore, manifest: Manifest, *args: Any) -> Archive:
+        if manifest.dataset_id == dataset_ids[0]:
+            dataset = database.datasets[dataset_ids[0]]
+            database.datasets[dataset_ids[0]] = dataset.after(Action.DELETE, dataset.updated_at)
+        return write(self, manifest, *args)
+
+    monkeypatch.setattr(MemoryArchiveStore, "write", mark_deleted_meanwhile)
+    assert sweep() == Swept(0, 0, 1)
+    assert database.datasets[dataset_ids[1]].dropped
 
 
 def test_noting_that_the_rows_are_dropped_is_tried_again_after_another_change(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import BinaryIO, TypedDict
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from google.api_core import exceptions
 from google.api_core.retry import Retry
@@ -41,8 +41,8 @@ class ArchiveBucket(ArchivePlace):
         self._client = Lazy(client, Client.close)
 
     @contextmanager
-    def workshop(self) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="logleap-archive-") as workshop:
+    def workshop(self, name: str) -> Iterator[Path]:
+        with TemporaryDirectory(prefix=f"logleap-archive-{name}") as workshop:
             yield Path(workshop)
 
     @translated(SERVICE)
@@ -66,6 +66,12 @@ class ArchiveBucket(ArchivePlace):
             self._blob(url).delete(**_REQUEST)
         except exceptions.NotFound:
             return
+
+    @translated(SERVICE)
+    def remove_all(self, url: str) -> None:
+        blob = self._blob(url)
+        for found in self._client().list_blobs(blob.bucket, prefix=blob.name, **_REQUEST):
+            self.remove(f"gs://{blob.bucket.name}/{quote(found.name)}")
 
     def _blob(self, url: str) -> Blob:
         parts = urlsplit(url)

@@ -48,6 +48,10 @@ class MemoryArchiveStore(ArchiveStore):
     def remove(self, archive: Archive) -> None:
         self._files.pop(archive.url, None)
 
+    def remove_all(self, dataset_id: str) -> None:
+        for url in [url for url in self._files if url.startswith(f"memory:{dataset_id}/")]:
+            del self._files[url]
+
 
 def _line(row: Row) -> bytes:
     entry = row.entry

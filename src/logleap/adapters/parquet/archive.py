@@ -38,15 +38,15 @@ class ParquetArchiveStore(ArchiveStore):
     def check(self) -> None:
         if find_spec("pyarrow") is None:
             raise Unavailable("Archives need pyarrow, which is not installed: pip install 'logleap[archive]'")
-        with _usable(), self._place.workshop():
+        with _usable(), self._place.workshop("check-"):
             pass
 
     def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
         from logleap.adapters.parquet.files import SCHEMA, count_rows, write_rows
 
-        name = _NO_NAME.sub("_", manifest.dataset_id)[:64]
-        url = f"{self._url}/{name}-{uuid4()}.parquet"
-        with _usable(), self._place.workshop() as workshop:
+        name = _name(manifest.dataset_id)
+        url = f"{self._url}/{name}{uuid4()}.parquet"
+        with _usable(), self._place.workshop(name) as workshop:
             file, notes = workshop / "rows", workshop / "notes"
             write_rows(file, rows)
             with file.open("rb") as written:
@@ -81,6 +81,10 @@ class ParquetArchiveStore(ArchiveStore):
             self._place.remove(archive.url)
             self._place.remove(_notes_url(archive.url))
 
+    def remove_all(self, dataset_id: str) -> None:
+        with _usable():
+            self._place.remove_all(f"{self._url}/{_name(dataset_id)}")
+
     @contextmanager
     def _opened(self, archive: Archive) -> Iterator[BinaryIO]:
         """The archive's Parquet file, found to be what was written. Raises ArchiveDamaged."""
@@ -94,6 +98,11 @@ class ParquetArchiveStore(ArchiveStore):
                     yield file
             except FileNotFoundError as error:
                 raise ArchiveDamaged(f"there is no archive {archive.url}") from error
+
+
+def _name(dataset_id: str) -> str:
+    """What the names of a data set's files begin with. Ids are UUIDs, so none begins like another."""
+    return f"{_NO_NAME.sub('_', dataset_id)[:64]}-"
 
 
 def _place(url: str, bucket: ArchivePlace | None) -> ArchivePlace:

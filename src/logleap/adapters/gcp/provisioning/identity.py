@@ -109,7 +109,7 @@ def _check_role(access: Access, resources: Resources, role: str, missing: Sequen
             role,
             False,
             f"Not permitted in the project, nor seen to be in {resources.dataset}: {', '.join(missing)} "
-            "(the API needs it; for a worker roles/bigquery.dataViewer is enough).",
+            "(API and worker need it: a worker ends archivings and deletions that broke off).",
             _grant_on_dataset(access, resources.dataset),
         )
 
