@@ -17,26 +17,23 @@ Json = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """The API refused. `status` and `code` are those of its problem+json; the text is its detail."""
+    """The API refused. `status` and `code` are those of its problem+json; the text is its detail.
 
-    def __init__(self, status: int, code: str, detail: str, problem: Json) -> None:
+    `retry_after`: the seconds after which to try again; None if that would not help.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, problem: Json, retry_after: float | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.problem = problem
+        self.retry_after = retry_after
 
 
 class Unreachable(Exception):
     """No answer from the API, after all tries."""
-
-
-class _TryLater(Exception):
-    """An answer that asks for another try: 429, 502, 503, 504."""
-
-    def __init__(self, error: ApiError, after: float) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.after = after
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,10 @@ class Pushed:
 
 
 class Client:
-    """Talks to the API at `url`. Tries again what is safe to repeat, for about `patience` seconds a call."""
+    """Talks to the API at `url`. Tries again what is safe to repeat, for about `patience` seconds a call.
+
+    `timeout`: seconds for one try. With no patience each call is one try.
+    """
 
     def __init__(
         self, url: str, *, api_key: str | None = None, timeout: float = 60, patience: float = 60
@@ -73,7 +73,11 @@ class Client:
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
         """Post one batch. It is repeated under one Idempotency-Key until it is acknowledged, once."""
-        return self._append(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+        return self.append_body(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+
+    def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
+        """Post one batch that is JSON already, an array of entries."""
+        return self._call("POST", f"/data/{_segment(data_id)}", content=body, key=key or str(uuid.uuid4()))
 
     def push(
         self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
@@ -86,7 +90,7 @@ class Client:
         prefix = keys or str(uuid.uuid4())
         done = Pushed(0, 0)
         for batch in _batches(entries, batch_size):
-            answer = self._append(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
+            answer = self.append_body(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
             done = Pushed(done.entries + answer["accepted"], done.batches + 1)
             yield done
 
@@ -147,9 +151,6 @@ class Client:
             if token is None:
                 return
 
-    def _append(self, data_id: str, content: bytes, key: str | None) -> Json:
-        return self._call("POST", f"/data/{_segment(data_id)}", content=content, key=key or str(uuid.uuid4()))
-
     def _call(
         self,
         method: str,
@@ -164,11 +165,9 @@ class Client:
             headers["Idempotency-Key"] = key
         request = self._http.build_request(method, path, content=content, headers=headers, params=query)
         again = stamina.retry_context(
-            on=lambda error: (
-                error.after if isinstance(error, _TryLater) else isinstance(error, httpx2.TransportError)
-            ),
-            attempts=None,
-            timeout=self._patience,
+            on=_again,
+            attempts=None if self._patience else 1,
+            timeout=self._patience or None,
             wait_initial=0.1,
             wait_max=5,
         )
@@ -178,9 +177,14 @@ class Client:
                     return _answer(self._http.send(request))
         except httpx2.TransportError as error:
             raise Unreachable(f"No answer from {self._url}: {error}") from error
-        except _TryLater as error:
-            raise error.error from None
         raise AssertionError("stamina ends with an answer or an exception")
+
+
+def _again(error: Exception) -> bool | float:
+    """Whether to try again, or after how many seconds."""
+    if isinstance(error, ApiError):
+        return error.retry_after is not None and (error.retry_after or True)
+    return isinstance(error, httpx2.TransportError)
 
 
 def _answer(response: httpx2.Response) -> Json:
@@ -196,11 +200,11 @@ def _answer(response: httpx2.Response) -> Json:
     detail = (
         problem.get("detail") or f"HTTP {response.status_code}, not an answer of LogLeap's: is the URL right?"
     )
-    error = ApiError(response.status_code, str(problem.get("code", "")), str(detail), problem)
+    after = None
     if response.status_code in (429, 502, 503, 504):
-        after = response.headers.get("Retry-After", "")
-        raise _TryLater(error, float(after) if after.isdigit() else 1.0)
-    raise error
+        said = response.headers.get("Retry-After", "")
+        after = float(said) if said.isdigit() else 1.0
+    raise ApiError(response.status_code, str(problem.get("code", "")), str(detail), problem, after)
 
 
 def _batches(entries: Iterable[Json], size: int) -> Iterator[list[bytes]]:

@@ -1,0 +1,65 @@
+"""A log record as the JSON of an entry, such as the API takes in any case."""
+
+import logging
+from datetime import UTC, datetime
+
+import msgspec
+
+LARGEST = 1 << 20  # bytes of an entry's JSON: the API's limit
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_NESTED = 90  # arrays and objects in one another; the API takes 100, some of which are around the value
+
+
+class NotAnEntry(Exception):
+    """A record that no data set takes. The text is the reason, in a few words."""
+
+
+def encode(record: logging.LogRecord, message: str) -> bytes:
+    """The entry: `message`, and in its context the rest that there is to tell. Raises NotAnEntry.
+
+    The context has logger, level, file, line, function, process and thread; `exception`, the class of the one
+    that is being told about; and `extra`, what the program itself added to the record.
+    """
+    if not message:
+        raise NotAnEntry("empty message")
+    context = {
+        "logger": record.name,
+        "level": record.levelname,
+        "file": record.pathname,
+        "line": record.lineno,
+        "function": record.funcName,
+        "process": record.process,
+        "thread": record.threadName,
+    }
+    if record.exc_info and record.exc_info[0] is not None:
+        context["exception"] = record.exc_info[0].__qualname__
+    extra = {_clean(name): _value(value) for name, value in vars(record).items() if name not in _STANDARD}
+    entry = msgspec.json.encode(
+        {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "message": _clean(message),
+            "context": {name: _value(value) for name, value in context.items()}
+            | ({"extra": extra} if extra else {}),
+        }
+    )
+    if len(entry) > LARGEST:
+        raise NotAnEntry("larger than 1 MiB")
+    return entry
+
+
+def _value(value: object) -> msgspec.Raw | str:
+    """As JSON where it can be, else as text."""
+    try:
+        encoded = msgspec.json.encode(value, enc_hook=str)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError):
+        # Keys that are no text, half a character, a huge number, something that holds itself.
+        return _clean(repr(value))
+    if len(encoded) > _NESTED and encoded.count(b"[") + encoded.count(b"{") > _NESTED:
+        return encoded.decode()
+    return msgspec.Raw(encoded)
+
+
+def _clean(text: str) -> str:
+    """Half a character (a lone surrogate, as in names of files that are not UTF-8) as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,158 @@
+"""A real `logleap serve` that is killed and started again where it was, and a proxy that loses answers."""
+
+import contextlib
+import http.server
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+import pytest
+
+from logleap.client import Client
+
+HERE = Path(__file__).parent
+
+
+class Row(NamedTuple):
+    timestamp: str
+    message: str
+    context: Any  # decoded, if there is one
+
+
+@dataclass
+class Server:
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
+        self.folder.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "logleap.entrypoints.cli", "serve"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={
+                **kept,
+                "PYTHONPATH": str(HERE),
+                "LOGLEAP_DATA_DIR": str(self.folder),
+                "LOGLEAP_PORT": str(self.port),
+                "LOGLEAP_TRAINING_TASK": "collecting:rows",
+            },
+        )
+        assert self.process.stdout is not None
+        assert b" listens on " in self.process.stdout.readline()
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None:
+            assert self.process.stdout is not None
+            self.process.send_signal(by)
+            self.process.wait(timeout=30)
+            self.process.stdout.close()
+            self.process = None
+
+    def announce(self) -> str:
+        with Client(self.url) as client:
+            data_id: str = client.announce()["dataId"]
+            return data_id
+
+    def entries(self, data_id: str) -> int:
+        with Client(self.url) as client:
+            entries: int = client.dataset(data_id)["entries"]
+            return entries
+
+    def trained(self, data_id: str) -> list[Row]:
+        """Train, and tell what the training was given, in order of time."""
+        with Client(self.url) as client:
+            started = client.train(data_id, task="collecting:rows")
+            run = client.wait(data_id, timeout=30)
+        assert run["state"] == "succeeded", run
+        rows = json.loads((self.folder / run["result"]["file"]).read_text(encoding="utf-8"))
+        assert len(rows) == started["entries"]
+        return [Row(time, text, context and json.loads(context)) for time, text, context in sorted(rows)]
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server(folder, port)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Shared: tests announce data sets of their own, and leave it running."""
+    with _server(tmp_path_factory.mktemp("clients")) as running:
+        yield running
+
+
+@pytest.fixture
+def server_of_my_own(tmp_path: Path) -> Iterator[Server]:
+    """One that a test may kill."""
+    with _server(tmp_path / "data") as running:
+        yield running
+
+
+@dataclass
+class Proxy:
+    """Passes requests on. The answers to the next `losing` ones get lost, after they took effect."""
+
+    url: str
+    losing: int = 0
+    seen: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """Between a client and the shared server."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            proxied.seen.append((self.path, dict(self.headers), body))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = httpx2.post(server.url + self.path, content=body, headers=headers, trust_env=False)
+            if proxied.losing:
+                proxied.losing -= 1
+                self.close_connection = True
+                return
+            self.send_response(answer.status_code)
+            for name in ("Content-Type", "Retry-After"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        proxied = Proxy(f"http://127.0.0.1:{listening.server_port}")
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield proxied
+        finally:
+            listening.shutdown()
+            thread.join()
