@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from logleap.domain.dataset import Archive
 from logleap.domain.entries import Manifest, Row
+from logleap.domain.report import Report
 
 
 class ArchiveDamaged(ValueError):
@@ -34,6 +35,10 @@ class ArchiveStore(ABC):
     @abstractmethod
     def read(self, archive: Archive) -> Iterator[Row]:
         """The archived rows, in bounded memory. Raises ArchiveDamaged, at the latest at the end."""
+
+    @abstractmethod
+    def report(self, archive: Archive) -> Report:
+        """What the archived rows add up to, as `EntryStore.report` tells it. Raises ArchiveDamaged."""
 
     @abstractmethod
     def remove(self, archive: Archive) -> None:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
 from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row, Totals
+from logleap.domain.report import Report
 
 
 class EntryStore(ABC):
@@ -40,6 +41,13 @@ class EntryStore(ABC):
         """Each row of the manifest's batches once, however often it is stored, in bounded memory.
 
         The rows of one batch come in ascending sequence; the batches come in any order.
+        """
+
+    @abstractmethod
+    def report(self, manifest: Manifest) -> Report:
+        """What the rows that `read` yields add up to, in bounded memory, in one pass over them.
+
+        Every backend answers the same for the same rows, but for a figure that says it is not complete.
         """
 
     @abstractmethod

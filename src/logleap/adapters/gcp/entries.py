@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -13,9 +14,11 @@ from logleap.adapters.gcp.clients import REQUEST, Lazy
 from logleap.adapters.gcp.errors import translated
 from logleap.adapters.gcp.layouts import Layout
 from logleap.adapters.gcp.queries import Queries, Values
+from logleap.adapters.gcp.report import report_on
 from logleap.adapters.gcp.schema import entries_table
 from logleap.adapters.gcp.writers import Writer
 from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Unavailable
 
@@ -90,6 +93,10 @@ class BigQueryEntryStore(EntryStore):
                 yield from self._read(manifest, batches)
 
     @translated(SERVICE)
+    def report(self, manifest: Manifest) -> Report:
+        return report_on(partial(self._select, manifest, batches) for batches in self._parts(manifest))
+
+    @translated(SERVICE)
     def remove_orphans(self, manifest: Manifest) -> int:
         parts = list(self._parts(manifest)) or [[]]
         removed = 0
@@ -135,13 +142,18 @@ class BigQueryEntryStore(EntryStore):
         return int(next(self._rows(sql, manifest, batches), (0,))[0])
 
     def _read(self, manifest: Manifest, batches: Sequence[str]) -> Iterator[Row]:
-        sql = (
+        sql = "SELECT batchId, sequence, timestamp, content, context FROM mine ORDER BY batchId, sequence"
+        for batch_id, sequence, timestamp, message, context in self._select(manifest, batches, sql):
+            yield Row(batch_id, sequence, Entry(timestamp, message, context))
+
+    def _select(self, manifest: Manifest, batches: Sequence[str], sql: str) -> Iterator[Sequence[Any]]:
+        """What `sql` finds in `mine`: the rows of these batches, each once, however often it is stored."""
+        mine = (
             "SELECT batchId, sequence, timestamp, content, context "  # noqa: S608 -- the table is ours
             f"FROM {self._sql_name(manifest.dataset_id)} WHERE {_MINE} AND sequence IS NOT NULL "
-            "QUALIFY ROW_NUMBER() OVER (PARTITION BY batchId, sequence) = 1 ORDER BY batchId, sequence"
+            "QUALIFY ROW_NUMBER() OVER (PARTITION BY batchId, sequence) = 1"
         )
-        for batch_id, sequence, timestamp, message, context in self._rows(sql, manifest, batches):
-            yield Row(batch_id, sequence, Entry(timestamp, message, context))
+        return self._rows(f"WITH mine AS ({mine}) {sql}", manifest, batches)
 
     def _rows(self, sql: str, manifest: Manifest, batches: Sequence[str]) -> Iterator[Sequence[Any]]:
         values = {

@@ -8,7 +8,9 @@ from contextlib import closing
 
 from logleap.adapters.local.chunks import Chunk, pack
 from logleap.adapters.local.database import Database
+from logleap.adapters.reporting.reporter import Block, report_on
 from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,9 @@ class SqliteEntryStore(EntryStore):
             for sequence, entry in enumerate(entries, start=fresh):
                 yield Row(chunk.batch_id, sequence, entry)
 
+    def report(self, manifest: Manifest) -> Report:
+        return report_on(self._blocks(manifest), manifest.entries)
+
     def remove_orphans(self, manifest: Manifest) -> int:
         query = f"SELECT {_PLACE} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         removed, last = 0, _START
@@ -99,6 +104,11 @@ class SqliteEntryStore(EntryStore):
                 entries += int(connection.execute(total, (doomed,)).fetchone()[0])
                 connection.execute(f"DELETE FROM chunks WHERE {where}", (doomed,))  # noqa: S608
         return entries
+
+    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+        for chunk, fresh in self._stored(manifest):
+            entries = chunk.unpack()[fresh - chunk.first :]
+            yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
         """The chunks of the manifest's batches, each with its first entry that none before it had."""

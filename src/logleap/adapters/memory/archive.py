@@ -7,8 +7,10 @@ from datetime import datetime
 from io import BytesIO
 from uuid import uuid4
 
+from logleap.adapters.reporting.reporter import blocks_of, report_on
 from logleap.domain.dataset import Archive
 from logleap.domain.entries import Entry, Manifest, Row
+from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
 
@@ -44,6 +46,9 @@ class MemoryArchiveStore(ArchiveStore):
         if hashlib.sha256(content).hexdigest() != archive.sha256:
             raise ArchiveDamaged(f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}")
         return _rows(content)
+
+    def report(self, archive: Archive) -> Report:
+        return report_on(blocks_of(self.read(archive)), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         self._files.pop(archive.url, None)

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from logleap.adapters.memory.database import MemoryDatabase
-from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row, Totals
+from logleap.adapters.reporting.reporter import BLOCK, Block, report_on
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Receipt, Row, Totals
+from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore, ReceiptLedger
 
 
@@ -32,11 +34,12 @@ class MemoryEntryStore(EntryStore):
             return sum(len(batches[batch_id]) for batch_id in manifest.batches if batch_id in batches)
 
     def read(self, manifest: Manifest) -> Iterator[Row]:
-        for batch_id in manifest.batches:
-            with self._lock:
-                rows = sorted(self._datasets.get(manifest.dataset_id, {}).get(batch_id, {}).items())
-            for sequence, entry in rows:
+        for batch_id, rows in self._batches(manifest):
+            for sequence, entry in rows.items():
                 yield Row(batch_id, sequence, entry)
+
+    def report(self, manifest: Manifest) -> Report:
+        return report_on(self._blocks(manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         with self._lock:
@@ -47,6 +50,20 @@ class MemoryEntryStore(EntryStore):
     def drop(self, dataset_id: str) -> None:
         with self._lock:
             self._datasets.pop(dataset_id, None)
+
+    def _batches(self, manifest: Manifest) -> Iterator[tuple[str, dict[int, Entry]]]:
+        """The manifest's batches, each with its entries in ascending sequence."""
+        for batch_id in manifest.batches:
+            with self._lock:
+                rows = sorted(self._datasets.get(manifest.dataset_id, {}).get(batch_id, {}).items())
+            yield batch_id, dict(rows)
+
+    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+        for batch_id, rows in self._batches(manifest):
+            sequences, entries = list(rows), list(rows.values())
+            for start in range(0, len(rows), BLOCK):
+                block = slice(start, start + BLOCK)
+                yield Block(batch_id, sequences[block], Entries.of(entries[block]))
 
 
 class MemoryReceiptLedger(ReceiptLedger):

@@ -11,8 +11,10 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from logleap.adapters.parquet.places import ArchiveFolder, ArchivePlace
+from logleap.adapters.reporting.reporter import report_on
 from logleap.domain.dataset import Archive
 from logleap.domain.entries import Manifest, Row
+from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 
@@ -75,6 +77,12 @@ class ParquetArchiveStore(ArchiveStore):
 
         with self._opened(archive) as file:
             yield from read_rows(file)
+
+    def report(self, archive: Archive) -> Report:
+        from logleap.adapters.parquet.files import read_blocks
+
+        with self._opened(archive) as file:
+            return report_on(read_blocks(file), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         with _usable():

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logleap.domain.entries import Entry, Row
+from logleap.adapters.reporting.reporter import Block
+from logleap.domain.entries import Entries, Entry, Row
 
 _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("batchId", pa.string(), nullable=False),
@@ -36,23 +38,39 @@ def write_rows(path: Path, rows: Iterator[Row]) -> None:
 
 def read_rows(file: BinaryIO) -> Iterator[Row]:
     """All rows, in the order of writing."""
-    for batch in pq.ParquetFile(file).iter_batches(_READ_ROWS):
-        ids, sequences, timestamps, messages, contexts = batch.columns
-        columns: list[list[Any]] = [
-            ids.to_pylist(),
-            sequences.to_pylist(),
-            timestamps.cast(pa.int64()).to_pylist(),
-            messages.to_pylist(),
-            contexts.to_pylist(),
-        ]
-        for batch_id, sequence, microseconds, message, context in zip(*columns, strict=True):
-            timestamp = _EPOCH + timedelta(microseconds=microseconds)
+    for columns in _read_columns(file):
+        for batch_id, sequence, timestamp, message, context in zip(*columns, strict=True):
             yield Row(batch_id, sequence, Entry(timestamp, message, context))
+
+
+def read_blocks(file: BinaryIO) -> Iterator[Block]:
+    """All rows as blocks, in the order of writing."""
+    for ids, *columns in _read_columns(file):
+        start = 0
+        for batch_id, batch in groupby(ids):
+            end = start + sum(1 for _ in batch)
+            sequences, timestamps, messages, contexts = (column[start:end] for column in columns)
+            yield Block(batch_id, sequences, Entries(timestamps, messages, contexts))
+            start = end
 
 
 def count_rows(file: BinaryIO) -> int:
     """The number of rows, by reading all of them."""
     return sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches(_GROUP_ROWS))
+
+
+def _read_columns(file: BinaryIO) -> Iterator[list[list[Any]]]:
+    """The columns of some rows at a time, as in `SCHEMA`."""
+    for batch in pq.ParquetFile(file).iter_batches(_READ_ROWS):
+        ids, sequences, timestamps, messages, contexts = batch.columns
+        micros: list[Any] = timestamps.cast(pa.int64()).to_pylist()
+        yield [
+            ids.to_pylist(),
+            sequences.to_pylist(),
+            [_EPOCH + timedelta(microseconds=micro) for micro in micros],
+            messages.to_pylist(),
+            contexts.to_pylist(),
+        ]
 
 
 def _groups(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:

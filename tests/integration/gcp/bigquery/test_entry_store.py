@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -115,6 +116,36 @@ def test_a_manifest_too_large_for_a_query_is_read_in_parts(
     assert store.remove_orphans(manifest) == 0
     assert store.count(Manifest(dataset_id, orphans)) == 0
     assert sorted(read(), key=lambda row: row[:2]) == expected
+
+
+def test_a_report_in_parts_says_which_figures_are_not_complete(
+    open_store: OpenStore, dataset_id: str, append: Append
+) -> None:
+    store = open_store("storage-write", "shared-table", batches_per_query=2)
+    store.prepare(dataset_id)
+    batches = {f"b{number}": 3 + number for number in range(5)}
+    for batch_id, number in batches.items():
+        append(store, batch_id, some_entries(number))
+    manifest = Manifest(dataset_id, batches)
+    in_parts = store.report(manifest)
+    whole = open_store("storage-write", "shared-table").report(manifest)
+    assert whole.duplicates_complete
+    assert not in_parts.duplicates_complete
+    assert 3 + 5 == in_parts.duplicates < whole.duplicates == manifest.entries - 7
+    assert replace(in_parts, duplicates=whole.duplicates, duplicates_complete=True) == whole
+
+
+def test_a_report_in_parts_says_how_many_of_a_message_it_may_have_missed(
+    open_store: OpenStore, dataset_id: str, append: Append
+) -> None:
+    store = open_store("storage-write", "shared-table", batches_per_query=1)
+    store.prepare(dataset_id)
+    for batch_id in ("a", "b"):
+        append(store, batch_id, 2 * some_entries(1_001))
+    report = store.report(Manifest(dataset_id, {"a": 2_002, "b": 2_002}))
+    assert report.entries == 4_004
+    assert report.frequent_missed == 4
+    assert {message.entries for message in report.frequent} == {4}
 
 
 def test_a_query_carries_thousands_of_batches(

@@ -1,0 +1,60 @@
+"""Look at a data set's entries before paying for their training."""
+
+from dataclasses import dataclass
+
+from logleap.domain.dataset import Dataset, State
+from logleap.domain.entries import Totals
+from logleap.domain.errors import ActionRefused
+from logleap.domain.report import Report
+from logleap.ports.archive import ArchiveDamaged, ArchiveStore
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.errors import CountMismatch
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """A data set, what its receipts added up to when its entries were read, and what these tell."""
+
+    dataset: Dataset
+    totals: Totals
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOnDataset:
+    """Reads all entries that were acknowledged so far, wherever they are, and tells what they are like."""
+
+    datasets: DatasetRepository
+    store: EntryStore
+    ledger: ReceiptLedger
+    archives: ArchiveStore
+
+    def __call__(self, owner: str, dataset_id: str) -> DatasetReport:
+        """The report; on a data set without entries, one of zeros.
+
+        Raises DatasetNotFound, ActionRefused (while it is being deleted), and CountMismatch or ArchiveDamaged
+        if what is stored is not what was acknowledged.
+        """
+        dataset = self.datasets.get(owner, dataset_id)
+        while True:
+            if dataset.state is State.DELETING:
+                raise ActionRefused(f"Data set {dataset_id!r} refuses a report: it is being deleted.")
+            try:
+                return self._read(dataset)
+            except (CountMismatch, ArchiveDamaged):
+                # The entries may have been archived or deleted under our hands. If not, they are damaged.
+                before, dataset = dataset, self.datasets.get(owner, dataset_id)
+                if dataset.version == before.version:
+                    raise
+
+    def _read(self, dataset: Dataset) -> DatasetReport:
+        if dataset.archive is not None and dataset.sealed is not None:
+            totals, report = dataset.sealed, self.archives.report(dataset.archive)
+        else:
+            manifest = self.ledger.manifest(dataset.dataset_id)
+            totals = Totals(manifest.entries, len(manifest.batches))
+            report = self.store.report(manifest)
+        if report.entries != totals.entries:
+            raise CountMismatch(totals.entries, report.entries)
+        return DatasetReport(dataset, totals, report)
