@@ -9,8 +9,8 @@ from flask import Blueprint, Flask, Response, request
 
 from logleap.container import Container
 from logleap.entrypoints.envelope import Envelope, NotAnEnvelope, read_envelope
-from logleap.entrypoints.http import routes
 from logleap.entrypoints.http.app import bare_app
+from logleap.entrypoints.http.health import health
 from logleap.entrypoints.http.problems import RETRY_AFTER, RequestRefused
 from logleap.entrypoints.tokens import TokenRefused, TokenVerifier
 from logleap.entrypoints.worker import make_worker
@@ -44,7 +44,7 @@ def create_push_app(
     RunTraining.
     """
     app = bare_app()
-    app.register_blueprint(routes.health(container.backend().check))
+    app.register_api(health(container.backend().check))
     app.register_blueprint(_pushed(container, verifier, stopping))
     return app
 

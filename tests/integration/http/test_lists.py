@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logleap.client import Client
 from logleap.domain.dataset import State
-from logleap.entrypoints.http.parameters import Filters
+from logleap.entrypoints.http.paging import Filters
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 

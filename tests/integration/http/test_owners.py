@@ -18,7 +18,7 @@ from logleap.entrypoints.http.app import create_app
 from logleap.settings import Settings
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
-BODIES = {"/data/<data_id>": ENTRY}
+BODIES = {"/data/<dataId>": ENTRY}
 """What is posted where an empty body would be refused before the data set is looked for."""
 
 PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi", "/docs", "/static/")
@@ -53,7 +53,7 @@ def guarded(start_server: Any) -> Iterator[Any]:
 
 def ask(guarded: Any, method: str, rule: str, data_id: str, **sent: str) -> tuple[int, dict[str, str], str]:
     """Status, headers and body of the answer, but for the id and what differs from request to request."""
-    path = rule.replace("<data_id>", quote(data_id, safe=""))
+    path = rule.replace("<dataId>", quote(data_id, safe=""))
     assert "<" not in path, f"this test knows no value for {rule}"
     body = BODIES.get(rule) if method == "POST" else None
     answer = guarded.http.request(method, path, json=body, headers={"X-Request-Id": "same", **sent})

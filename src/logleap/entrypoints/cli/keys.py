@@ -116,5 +116,5 @@ def _shown(key: "ApiKey") -> dict[str, Any]:
         "owner": key.owner,
         "note": key.note,
         "createdAt": time(key.created_at),
-        "revokedAt": time(key.revoked_at),
+        "revokedAt": time(key.revoked_at) if key.revoked_at is not None else None,
     }

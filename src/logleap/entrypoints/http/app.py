@@ -6,9 +6,11 @@ import uuid
 
 import structlog
 from flask import Flask, Response, g, request
+from flask_openapi import OpenAPI
 
 from logleap.container import Container
-from logleap.entrypoints.http import problems, routes
+from logleap.entrypoints.http import document, problems, routes
+from logleap.entrypoints.http.health import health
 from logleap.entrypoints.tracing import trace_of
 
 log = structlog.get_logger(__name__)
@@ -19,14 +21,13 @@ _QUIET = {"/healthz", "/readyz"}
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app()
-    app.register_blueprint(routes.health(container.backend().check))
-    app.register_blueprint(routes.api(container))
+    document.add(app, [routes.api(container), health(container.backend().check)])
     return app
 
 
-def bare_app() -> Flask:
+def bare_app() -> OpenAPI:
     """An app with everything but routes: request ids, traces, the log, problems."""
-    app = Flask("logleap")
+    app = OpenAPI("logleap", doc_ui=False)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
 

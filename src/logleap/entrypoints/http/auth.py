@@ -1,6 +1,9 @@
 """Who calls: the owner behind the key."""
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from flask import Request
 
@@ -14,6 +17,23 @@ log = logging.getLogger(__name__)
 
 ANONYMOUS = "anonymous"
 """The owner of what is announced without a key. A key for this owner opens it later."""
+
+SCHEMES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "`<keyId>.<secret>`, as the operator gave it to you.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The same key, as `Authorization: Bearer <keyId>.<secret>`.",
+        },
+    }
+)
+"""The ways to show a key, as OpenAPI names them."""
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="logleap"'}
 

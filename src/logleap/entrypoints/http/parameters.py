@@ -1,22 +1,17 @@
-"""What requests may say besides entries: query parameters, keys of repetition, small JSON bodies."""
+"""What requests may say besides entries: path, query parameters, headers, small JSON bodies."""
 
-import base64
-import binascii
-import hashlib
-import json
 import re
-from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain.dataset import State
+from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.entrypoints.http.problems import RequestRefused
-from logleap.ports.datasets import Position
 
 SMALL_BODY_LIMIT = 64 * 1024
 
@@ -26,32 +21,161 @@ DEFAULT_PAGE_SIZE = 50
 Label = Annotated[str, Field(max_length=256)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel)
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True)
 
 
-Body = TypeVar("Body", bound=_Body)
+class DataPath(_Model):
+    """The path of a call on one data set."""
+
+    data_id: Annotated[str, Field(examples=["7d8b0631-2c9e-419a-b895-103261ea9665"])]
+    """As `POST /data` answered it."""
 
 
-class AnnounceBody(_Body):
-    """`POST /data`."""
+# ---- query parameters --------------------------------------------------------------------------------------
+
+
+class NoQuery(_Model):
+    """A call without query parameters. Those with some are its subclasses.
+
+    A wrong value of the field `page_size` is refused as PAGE_SIZE_INVALID, and so on, where there is such a
+    code; others are QUERY_PARAMETER_INVALID.
+    """
+
+
+Query = TypeVar("Query", bound=NoQuery)
+
+
+def _state(text: str) -> State:
+    try:
+        return State(text)
+    except ValueError:
+        raise ValueError(f"must be one of: {', '.join(State)}") from None
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
+def _page_size(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError("must be a whole number, 0 or more")
+    return min(int(text), MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
+
+
+class ListQuery(NoQuery):
+    """`GET /data`."""
+
+    state: Annotated[
+        Annotated[State, BeforeValidator(_state)] | SkipJsonSchema[None], Field(examples=["uploading"])
+    ] = None
+    """Only data sets in this state."""
+    name: str | SkipJsonSchema[None] = None
+    """Only data sets of exactly this name."""
+    page_size: Annotated[
+        int,
+        BeforeValidator(_page_size),
+        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
+    ] = DEFAULT_PAGE_SIZE
+    """The most to answer at once. 0 stands for the default, more than 1000 for 1000 (AIP-158)."""
+    page_token: str = ""
+    """`nextPageToken` of the page before, of a list with the same `state` and `name`. Without it: the first
+    page."""
+
+
+class AppendQuery(NoQuery):
+    """`POST /data/{dataId}`."""
+
+    partial: Flag = False
+    """Take the good entries and name the bad ones, instead of refusing all of them for one bad one."""
+    dry_run: Flag = False
+    """Only tell what would be taken; store nothing."""
+
+
+def parse_query(model: type[Query], request: Request) -> Query:
+    """The query parameters as `model`. Raises RequestRefused (400).
+
+    Unknown ones are refused: ignoring them would do what nobody asked for.
+    """
+    if not request.query_string:
+        return model()
+    try:
+        return model.model_validate(request.args.to_dict())
+    except ValidationError as error:
+        raise _bad_query(model, error) from None
+
+
+def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
+    names = {field.alias: name for name, field in model.model_fields.items()}
+    # An unknown one goes first: it may be a known one, misspelt.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+    alias = str(first["loc"][0])
+    if alias not in names:
+        known = f"It knows {', '.join(sorted(map(str, names)))}." if names else "It takes none."
+        said = f"This call has no query parameter {alias[:64]!r}. {known}"
+        return RequestRefused(400, "QUERY_PARAMETER_UNKNOWN", said)
+    why = first["msg"].removeprefix("Value error, ")
+    own = f"{names[alias].upper()}_INVALID"
+    code = cast("Code", own) if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
+    return RequestRefused(400, code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
+
+
+# ---- headers -----------------------------------------------------------------------------------------------
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key: 1 to 255 visible ASCII characters, bare or in double quotes."""
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return None
+    match = re.fullmatch(r'"([!#-~]{1,255})"|([!#-~]{1,255})', header.strip())
+    if match is None:
+        raise RequestRefused(
+            400,
+            "IDEMPOTENCY_KEY_INVALID",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters (a UUID, say), bare or in quotes.",
+        )
+    return match[1] or match[2]
+
+
+# ---- small bodies ------------------------------------------------------------------------------------------
+
+
+class EmptyBody(_Model):
+    """A call that is told nothing more: `{}`, or no body at all."""
+
+    model_config = ConfigDict(strict=True)
+
+
+Body = TypeVar("Body", bound=EmptyBody)
+
+
+class AnnounceBody(EmptyBody):
+    """What a data set can be given along. No body at all is fine."""
 
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """For people; it need not be unique."""
     labels: Annotated[
-        dict[Annotated[str, Field(min_length=1, max_length=64)], Label], Field(max_length=64)
+        dict[Annotated[str, Field(min_length=1, max_length=64)], Label],
+        Field(max_length=64),
     ] = {}
+    """At most 64: names of 1 to 64 characters, values of at most 256."""
 
 
-class EmptyBody(_Body):
-    """A call that is told nothing more."""
-
-
-class TrainBody(_Body):
-    """`POST /train/{dataId}`."""
+class TrainBody(EmptyBody):
+    """How to train. No body at all is fine."""
 
     task: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """One that the operator offers; without it the operator's first."""
     parameters: dict[str, Any] = {}
+    """For the task, as it wants them."""
     expected_entries: Annotated[int, Field(ge=0)] | None = None
+    """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
 
 
 def parse_body(model: type[Body], body: bytes) -> Body:
@@ -71,96 +195,3 @@ def parse_body(model: type[Body], body: bytes) -> Body:
         said = "is no field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
         detail = f"Field {place!r} {said}. The fields are: {allowed}."
         raise RequestRefused(422, "BODY_INVALID", detail) from error
-
-
-def check_query(request: Request, allowed: Collection[str] = ()) -> None:
-    """Refuse query parameters that this call doesn't know: ignoring them would do what nobody asked for."""
-    for name in request.args:
-        if name not in allowed:
-            known = f"It knows {', '.join(sorted(allowed))}." if allowed else "It takes none."
-            raise RequestRefused(
-                400, "QUERY_PARAMETER_UNKNOWN", f"This call has no query parameter {name[:64]!r}. {known}"
-            )
-
-
-def idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key: 1 to 255 visible ASCII characters, bare or in double quotes."""
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
-        return None
-    match = re.fullmatch(r'"([!#-~]{1,255})"|([!-~]{1,255})', header.strip())
-    if match is None or (match[1] is None and '"' in match[2]):
-        raise RequestRefused(
-            400,
-            "IDEMPOTENCY_KEY_INVALID",
-            "Idempotency-Key must be 1 to 255 visible ASCII characters (a UUID, say), bare or in quotes.",
-        )
-    return match[1] or match[2]
-
-
-def flag(request: Request, name: str) -> bool:
-    """A query parameter that is `true` or `false`; false if it is not given."""
-    text = request.args.get(name, "false")
-    if text not in ("true", "false"):
-        raise RequestRefused(
-            400, "QUERY_PARAMETER_INVALID", f"{name} is {text[:40]!r}, but must be true or false."
-        )
-    return text == "true"
-
-
-def page_size(request: Request) -> int:
-    """`pageSize`: 50 if not given or 0, at most 1000 (AIP-158: more is taken as the most)."""
-    text = request.args.get("pageSize", "0")
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise RequestRefused(
-            400, "PAGE_SIZE_INVALID", f"pageSize is {text[:40]!r}, but must be a whole number, 0 or more."
-        )
-    return min(int(text), MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
-
-
-class Filters(NamedTuple):
-    """Which data sets a list shows: those in this state, of exactly this name; None: any."""
-
-    state: State | None
-    name: str | None
-
-    @property
-    def mark(self) -> str:
-        """Tells a page token that was made for other filters."""
-        return hashlib.sha256(json.dumps(self).encode()).hexdigest()[:16]
-
-
-def list_filters(request: Request) -> Filters:
-    """`state` and `name`, as far as given."""
-    text = request.args.get("state")
-    try:
-        return Filters(None if text is None else State(text), request.args.get("name"))
-    except ValueError:
-        detail = f"state is {str(text)[:40]!r}, but must be one of: {', '.join(State)}."
-        raise RequestRefused(400, "STATE_INVALID", detail) from None
-
-
-def page_token(position: Position | None, filters: Filters) -> str | None:
-    """A position in the list that these filters make, as an opaque token."""
-    if position is None:
-        return None
-    plain = f"{filters.mark} {position.created_at.astimezone(UTC).isoformat()} {position.dataset_id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-
-def page_position(request: Request, filters: Filters) -> Position | None:
-    """`pageToken`, if given and not empty. Refused if it was made for other filters (AIP-158)."""
-    token = request.args.get("pageToken")
-    if not token:
-        return None
-    try:
-        plain = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
-        mark, created_at, dataset_id = plain.split(" ")
-        position = Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
-    except (binascii.Error, ValueError, OverflowError):
-        detail = "pageToken is not one that this API gave out. Leave it out to begin with the first page."
-        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail) from None
-    if mark != filters.mark:
-        detail = "pageToken is from a list with another state or name. Repeat those, or leave pageToken out."
-        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail)
-    return position

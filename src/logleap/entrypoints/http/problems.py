@@ -3,33 +3,58 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, Literal, cast
 
 from flask import Flask, Response, g, json
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from werkzeug.exceptions import HTTPException
 
-from logleap.domain import errors
 from logleap.domain.errors import EntriesRefused, Refusal
-from logleap.entrypoints.http.answers import entry_errors
+from logleap.entrypoints.http.answers import Answer, EntryProblem
 from logleap.entrypoints.http.body import BodyRefused
+from logleap.entrypoints.http.codes import PROBLEMS, Code
+from logleap.entrypoints.http.examples import BAD_ENTRY
 from logleap.ports.errors import CountMismatch, Unavailable
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER = 2  # seconds, told with every 503
 
-_STATUS: Mapping[type[Refusal], int] = {
-    errors.DatasetNotFound: 404,
-    errors.RunNotFound: 404,
-    errors.ActionRefused: 409,
-    errors.DatasetEmpty: 409,
-    errors.RunInProgress: 409,
-    errors.EntryCountDiffers: 412,
-    errors.TaskUnknown: 422,
-    errors.KeyReused: 422,
-    errors.BatchEmpty: 422,
-    errors.EntriesRefused: 422,
-}
+
+class Problem(Answer):
+    """Why a request was refused or failed: problem details as of RFC 9457, and more."""
+
+    type: Literal["about:blank"]
+    title: str
+    """The phrase of the HTTP status."""
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: Code
+    """Stable: programs may switch on it."""
+    detail: str
+    """What is wrong, where, and what to do about it."""
+    request_id: str
+    """As in `X-Request-Id`, and in the service's log."""
+    errors: Annotated[list[EntryProblem], Field(max_length=100)] | SkipJsonSchema[None] = None
+    """The first bad entries; with `ENTRIES_INVALID`."""
+    errors_total: Annotated[int, Field(ge=1)] | SkipJsonSchema[None] = None
+    """How many there are; of NDJSON at most 100,000, where reading stops."""
+
+
+def example_of(code: Code) -> Mapping[str, Any]:
+    """What a problem with `code` looks like."""
+    told = PROBLEMS[code]
+    example = {
+        "type": "about:blank",
+        "title": HTTPStatus(told.status).phrase,
+        "status": told.status,
+        "code": code,
+        "detail": f"{told.meaning} {told.remedy}",
+        "requestId": "deploy-4711",
+    }
+    if code != EntriesRefused.code:
+        return example
+    return {**example, "errors": [BAD_ENTRY], "errorsTotal": 1}
 
 
 class RequestRefused(Exception):
@@ -66,10 +91,15 @@ def problem(
     return response
 
 
+def _entry_problems(refused: EntriesRefused) -> dict[str, Any]:
+    errors = [EntryProblem.of(error).model_dump() for error in refused.errors]
+    return {"errors": errors, "errorsTotal": refused.total}
+
+
 def _refusal(refusal: Refusal) -> Response:
-    status = _STATUS[type(refusal)]
+    status = PROBLEMS[cast("Code", refusal.code)].status
     if isinstance(refusal, EntriesRefused):
-        return problem(status, refusal.code, str(refusal), **entry_errors(refusal))
+        return problem(status, refusal.code, str(refusal), **_entry_problems(refusal))
     return problem(status, refusal.code, str(refusal))
 
 

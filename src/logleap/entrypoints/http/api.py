@@ -1,0 +1,162 @@
+"""A blueprint whose calls say what they take and answer: the OpenAPI document is made of that."""
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
+
+from flask import Response
+from flask_openapi import APIBlueprint
+from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Parameter
+from flask_openapi.utils import parse_rule
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from logleap.entrypoints.http.answers import Answer
+from logleap.entrypoints.http.auth import SCHEMES
+from logleap.entrypoints.http.codes import PROBLEMS, Code
+from logleap.entrypoints.http.headers import ANSWER_HEADERS, RequestHeaders
+from logleap.entrypoints.http.parameters import EmptyBody, NoQuery
+from logleap.entrypoints.http.problems import Problem, example_of
+
+Json = Mapping[str, Any]
+View = TypeVar("View", bound=Callable[..., Response])
+
+ALWAYS: Sequence[Code] = ("REQUEST_MALFORMED", "HEADERS_TOO_LARGE", "INTERNAL_ERROR")
+WITH_OWNER: Sequence[Code] = ("QUERY_PARAMETER_UNKNOWN", "API_KEY_MISSING", "API_KEY_INVALID", "UNAVAILABLE")
+WITH_BODY: Sequence[Code] = (
+    "BODY_BROKEN_OFF",
+    "BODY_TOO_SHORT",
+    "CONTENT_LENGTH_INVALID",
+    "GZIP_MALFORMED",
+    "ZSTD_MALFORMED",
+    "JSON_MALFORMED",
+    "LENGTH_REQUIRED",
+    "BODY_TOO_LARGE",
+    "UNSUPPORTED_CONTENT_CODING",
+)
+_HEADERS_BY_STATUS: Mapping[int, Sequence[str]] = {401: ["WWW-Authenticate"], 503: ["Retry-After"]}
+
+
+class Schemas(GenerateJsonSchema):
+    """Without titles: they would only repeat the names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        return False
+
+
+class Api(APIBlueprint):
+    """A group of calls. `owned`: each belongs to an owner, who shows a key (None: if there are any keys).
+
+    `models` are those of its calls.
+    """
+
+    def __init__(self, name: str, *, owned: bool = False, keys: bool | None = False) -> None:
+        shown: list[dict[str, list[str]]] = [] if keys is False else [{scheme: []} for scheme in SCHEMES]
+        super().__init__(name, __name__, abp_security=[*shown, {}] if keys is None else shown)
+        self.models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+        self._common = (*ALWAYS, *WITH_OWNER) if owned else ALWAYS
+
+    def call(
+        self,
+        method: Literal["GET", "POST", "DELETE"],
+        rule: str,
+        *,
+        tag: str,
+        answer: type[Answer] | Json | None,
+        status: int = 200,
+        example: Json | None = None,
+        answer_headers: Sequence[str] = (),
+        query: type[NoQuery] = NoQuery,
+        headers: type[RequestHeaders] = RequestHeaders,
+        body: type[EmptyBody] | Json | None = None,
+        body_example: Json | None = None,
+        problems: Sequence[Code] = (),
+    ) -> Callable[[View], View]:
+        """Register a view for `rule`; its docstring is the call's summary and description.
+
+        `answer` comes with `status`: a model, the content by media type, or None for no body. `problems` are
+        the codes of what this call answers else, besides those of many calls. `query`, `headers` and `body`
+        are what the view reads by hand; `body` is a model (then none is needed) or the content by media type.
+        A model needs an example.
+        """
+        codes = [*self._common, *(WITH_BODY if body is not None else ()), *problems]
+        content = self._content(answer, example, "serialization")
+        responses = {status: _response(content, status, answer_headers), **_problems(codes)}
+        options: dict[str, Any] = {}
+        if body is not None:
+            taken = self._content(body, body_example, "validation")
+            options["request_body"] = {"content": taken, "required": not isinstance(body, type)}
+        parameters = [*self._parameters(query, "query"), *self._parameters(headers, "header")]
+
+        def registered(view: View) -> View:
+            summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
+            register: Callable[[View], View] = getattr(self, method.lower())(
+                rule,
+                tags=[{"name": tag}],
+                summary=summary.rstrip("."),
+                description=description.replace("\n", " ") or " ",
+                operation_id=to_camel(view.__name__),
+                responses=responses,
+                **options,
+            )
+            register(view)
+            # Told only now: else flask-openapi would read and check them at each request, too slowly.
+            operation = getattr(self.paths[parse_rule(rule)], method.lower())
+            operation.parameters = [*(operation.parameters or ()), *parameters]
+            return view
+
+        return registered
+
+    def _content(
+        self, body: type[BaseModel] | Json | None, example: Json | None, mode: JsonSchemaMode
+    ) -> Json | None:
+        if not isinstance(body, type):
+            return body
+        self.models.append((body, mode))
+        return {"application/json": {"schema": ref(body), "example": example}}
+
+    def _parameters(self, model: type[BaseModel], place: str) -> list[Parameter]:
+        self.models.append((model, "validation"))
+        schema = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, schema_generator=Schemas)
+        return [
+            Parameter.model_validate(
+                {
+                    "name": name,
+                    "in": place,
+                    "description": field.pop("description", None),
+                    "example": field.pop("examples", [None])[0],
+                    "schema": field,
+                }
+            )
+            for name, field in schema.get("properties", {}).items()
+        ]
+
+
+def ref(model: type[BaseModel]) -> Json:
+    """Where the document keeps the schema of `model`."""
+    return {"$ref": OPENAPI3_REF_TEMPLATE.format(model=model.__name__)}
+
+
+def _response(content: Json | None, status: int, headers: Sequence[str], description: str = "") -> Json:
+    told = {name: ANSWER_HEADERS[name] for name in ("X-Request-Id", *headers)}
+    response = {"description": description or HTTPStatus(status).phrase, "headers": told}
+    return {**response, "content": content} if content is not None else response
+
+
+def _problems(codes: Sequence[Code]) -> dict[int, Json]:
+    by_status = defaultdict(list)
+    for code in sorted(set(codes)):
+        by_status[PROBLEMS[code].status].append(code)
+    return {status: _problem(status, by_status[status]) for status in sorted(by_status)}
+
+
+def _problem(status: int, codes: Sequence[Code]) -> Json:
+    schema = {"allOf": [ref(Problem), {"properties": {"code": {"enum": codes}}}]}
+    examples = {code: {"summary": PROBLEMS[code].meaning, "value": example_of(code)} for code in codes}
+    content = {"application/problem+json": {"schema": schema, "examples": examples}}
+    description = " · ".join(f"`{code}`" for code in codes)
+    return _response(content, status, _HEADERS_BY_STATUS.get(status, ()), description)

@@ -1,0 +1,131 @@
+"""The calls on data sets."""
+
+from flask import Response, g, request
+
+from logleap.container import Container
+from logleap.entrypoints.http import answers, examples
+from logleap.entrypoints.http.api import Api
+from logleap.entrypoints.http.body import read_body
+from logleap.entrypoints.http.paging import Filters, page_position, page_token
+from logleap.entrypoints.http.parameters import (
+    SMALL_BODY_LIMIT,
+    AnnounceBody,
+    DataPath,
+    EmptyBody,
+    ListQuery,
+    NoQuery,
+    parse_body,
+    parse_query,
+)
+
+TAG = "Data sets"
+
+
+def add(api: Api, container: Container) -> None:
+    """Announce, list, show, archive and delete data sets."""
+    announce, datasets = container.announce_dataset(), container.show_datasets()
+    archive, delete = container.archive_dataset(), container.delete_dataset()
+
+    @api.call(
+        "POST",
+        "/data",
+        tag=TAG,
+        body=AnnounceBody,
+        body_example=examples.ANNOUNCEMENT,
+        answer=answers.Dataset,
+        example=examples.ANNOUNCED,
+        status=201,
+        answer_headers=["Location"],
+        problems=["BODY_INVALID"],
+    )
+    def announce_dataset() -> Response:
+        """Announce a data set.
+
+        Then post entries to it, under the `dataId` that is answered.
+        """
+        parse_query(NoQuery, request)
+        body = parse_body(AnnounceBody, read_body(request, SMALL_BODY_LIMIT))
+        dataset = announce(g.owner, body.name, body.labels)
+        view = datasets.one(g.owner, dataset.dataset_id)
+        return answers.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
+
+    @api.call(
+        "GET",
+        "/data",
+        tag=TAG,
+        query=ListQuery,
+        answer=answers.DatasetPage,
+        example=examples.PAGE,
+        problems=["STATE_INVALID", "PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID"],
+    )
+    def list_datasets() -> Response:
+        """List your data sets, newest first.
+
+        Walking from page to page meets each data set once, also while others are added.
+        """
+        query = parse_query(ListQuery, request)
+        filters = Filters(query.state, query.name)
+        position = page_position(query.page_token, filters)
+        page, following = datasets.list(g.owner, query.state, query.page_size, position, query.name)
+        shown = [answers.Dataset.of(view) for view in page]
+        return answers.DatasetPage(datasets=shown, next_page_token=page_token(following, filters)).response()
+
+    @api.call(
+        "GET",
+        "/data/<dataId>",
+        tag=TAG,
+        answer=answers.Dataset,
+        example=examples.TRAINED,
+        problems=["DATASET_NOT_FOUND"],
+    )
+    def show_dataset(path: DataPath) -> Response:
+        """Show a data set: its state, and what was acknowledged."""
+        parse_query(NoQuery, request)
+        return answers.Dataset.of(datasets.one(g.owner, path.data_id)).response()
+
+    @api.call(
+        "GET",
+        "/data/<dataId>/events",
+        tag=TAG,
+        answer=answers.Events,
+        example=examples.EVENTS,
+        problems=["DATASET_NOT_FOUND"],
+    )
+    def show_events(path: DataPath) -> Response:
+        """Show a data set's log, oldest first."""
+        parse_query(NoQuery, request)
+        return answers.Events.of(path.data_id, datasets.events(g.owner, path.data_id)).response()
+
+    @api.call(
+        "POST",
+        "/data/<dataId>/archive",
+        tag=TAG,
+        body=EmptyBody,
+        body_example={},
+        answer=answers.Dataset,
+        example=examples.ARCHIVED,
+        problems=["BODY_INVALID", "DATASET_NOT_FOUND", "STATE_CONFLICT", "COUNT_MISMATCH"],
+    )
+    def archive_dataset(path: DataPath) -> Response:
+        """Archive a data set.
+
+        Its entries are written to a Parquet file, counted against the receipts, and then dropped from the
+        store. It can be trained on again. Repeating the call changes nothing.
+        """
+        parse_query(NoQuery, request)
+        parse_body(EmptyBody, read_body(request, SMALL_BODY_LIMIT))
+        return answers.Dataset.of(archive(g.owner, path.data_id)).response()
+
+    @api.call(
+        "DELETE",
+        "/data/<dataId>",
+        tag=TAG,
+        answer=None,
+        status=204,
+        problems=["DATASET_NOT_FOUND", "STATE_CONFLICT"],
+    )
+    def delete_dataset(path: DataPath) -> Response:
+        """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""
+        parse_query(NoQuery, request)
+        delete(g.owner, path.data_id)
+        return Response(status=204)

@@ -1,0 +1,126 @@
+"""The call that takes entries in."""
+
+from typing import Annotated, Any
+
+from flask import Response, g, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from logleap.container import Container
+from logleap.entrypoints.http import answers, examples
+from logleap.entrypoints.http.api import Api, ref
+from logleap.entrypoints.http.headers import RepeatableHeaders
+from logleap.entrypoints.http.parameters import AppendQuery, DataPath, idempotency_key, parse_query
+from logleap.entrypoints.http.wire import Limits, entry_source
+
+
+class Entry(BaseModel):
+    """One line of a log. There are no other fields: what else there is to tell belongs into `context`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    timestamp: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """RFC 3339 with an offset, of the years 1 to 9999; digits behind the microseconds are cut off."""
+    message: Annotated[str, Field(min_length=1)]
+    context: Any = None
+    """A string, or any JSON, which is kept as its text."""
+
+
+class Entries(BaseModel):
+    """Several entries in an object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entries: Annotated[list[Entry], Field(min_length=1)]
+
+
+_LINES = [examples.FIRST_ENTRY, examples.SECOND_ENTRY]
+_MANY = {"type": "array", "items": ref(Entry), "minItems": 1}
+
+BODY = {
+    "application/json": {
+        "schema": {"oneOf": [ref(Entry), _MANY, ref(Entries)]},
+        "examples": {
+            "one": {"summary": "One entry", "value": examples.SECOND_ENTRY},
+            "array": {"summary": "An array", "value": _LINES},
+            "object": {"summary": "An object", "value": {"entries": _LINES}},
+        },
+    },
+    "application/x-ndjson": {
+        "schema": {**_MANY, "description": "One entry a line, without brackets and commas."},
+        "examples": {"lines": {"summary": "An entry a line", "value": _LINES}},
+    },
+}
+
+ANSWER = {
+    "application/json": {
+        "schema": {"anyOf": [ref(answers.Acknowledgement), ref(answers.Checked)]},
+        "examples": {
+            "taken": {"summary": "All were taken", "value": examples.ACKNOWLEDGED},
+            "partial": {
+                "summary": "With partial=true, and a bad entry",
+                "value": examples.PARTLY_ACKNOWLEDGED,
+            },
+            "dryRun": {"summary": "With dryRun=true", "value": examples.CHECKED},
+        },
+    }
+}
+
+
+def add(api: Api, container: Container) -> None:
+    """Post entries."""
+    append, check = container.append_entries(), container.check_entries()
+    settings = container.settings()
+    limits = Limits(
+        json_bytes=settings.json_body_limit,
+        ndjson_bytes=settings.ndjson_body_limit,
+        entry_bytes=settings.entry_limit,
+        json_entries=settings.json_entries_limit,
+    )
+    api.models += [
+        (Entry, "validation"),
+        (Entries, "validation"),
+        (answers.Acknowledgement, "serialization"),
+        (answers.Checked, "serialization"),
+    ]
+
+    @api.call(
+        "POST",
+        "/data/<dataId>",
+        tag="Entries",
+        query=AppendQuery,
+        headers=RepeatableHeaders,
+        body=BODY,
+        answer=ANSWER,
+        problems=[
+            "BATCH_EMPTY",
+            "BODY_EMPTY",
+            "BODY_NOT_ENTRIES",
+            "BODY_NOT_UTF8",
+            "DATASET_NOT_FOUND",
+            "ENTRIES_INVALID",
+            "ENTRY_TOO_LARGE",
+            "IDEMPOTENCY_KEY_INVALID",
+            "IDEMPOTENCY_KEY_REUSED",
+            "QUERY_PARAMETER_INVALID",
+            "STATE_CONFLICT",
+            "TOO_MANY_ENTRIES",
+            "UNSUPPORTED_CHARSET",
+            "UNSUPPORTED_MEDIA_TYPE",
+        ],
+    )
+    def append_entries(path: DataPath) -> Response:
+        """Post entries.
+
+        Once this answers 200 they are durable, and every training that is started later counts each of them
+        once. All are taken or none: if one is bad, each bad one is named, and nothing is stored.
+
+        The body is JSON or NDJSON, plain or with `Content-Encoding: gzip` or `zstd`.
+        """
+        query = parse_query(AppendQuery, request)
+        key = idempotency_key(request)
+        source = entry_source(request, limits, partial=query.partial)
+        if query.dry_run:
+            checked = check(g.owner, path.data_id, source)
+            return answers.Checked.of(checked, source.refused).response()
+        acknowledged = append(g.owner, path.data_id, source, key)
+        return answers.Acknowledgement.of(acknowledged, source.refused).response()

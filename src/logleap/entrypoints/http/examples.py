@@ -1,0 +1,106 @@
+"""One story, told in the examples of the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_DATA_ID = "7d8b0631-2c9e-419a-b895-103261ea9665"
+_RUN_ID = "ef86759a-8246-428d-a73f-c781b3f6f927"
+
+ANNOUNCEMENT: Json = {"name": "line 3, maintenance", "labels": {"site": "Cologne"}}
+
+ANNOUNCED: Json = {
+    "dataId": _DATA_ID,
+    **ANNOUNCEMENT,
+    "state": "created",
+    "entries": 0,
+    "batches": 0,
+    "runId": None,
+    "archive": None,
+    "createdAt": "2026-03-02T06:00:00.011580Z",
+    "updatedAt": "2026-03-02T06:00:00.011580Z",
+}
+
+FIRST_ENTRY: Json = {"timestamp": "2026-03-02T06:00:00.123+01:00", "message": "conveyor started"}
+SECOND_ENTRY: Json = {
+    "timestamp": "2026-03-02T06:00:04+01:00",
+    "message": "jam at gate 4",
+    "context": {"gate": 4},
+}
+
+ACKNOWLEDGED: Json = {
+    "dataId": _DATA_ID,
+    "batchId": "a236259b-e630-4343-a1df-2a6547a9a7a9",
+    "accepted": 2,
+    "replayed": False,
+    "state": "uploading",
+}
+
+BAD_ENTRY: Json = {
+    "index": 1,
+    "field": "timestamp",
+    "code": "TIMESTAMP_NO_OFFSET",
+    "detail": "timestamp '2026-03-02T06:00:00' names no offset: end it with Z for UTC, or +01:00. "
+    "A right one: '2026-03-02T06:00:00.123456Z'.",
+}
+PARTLY_ACKNOWLEDGED: Json = {**ACKNOWLEDGED, "rejected": 1, "errors": [BAD_ENTRY], "errorsTotal": 1}
+CHECKED: Json = {"dataId": _DATA_ID, "accepted": 2, "dryRun": True, "state": "created"}
+
+START: Json = {"task": "count-entries", "parameters": {}, "expectedEntries": 2}
+
+STARTED: Json = {
+    "dataId": _DATA_ID,
+    "runId": _RUN_ID,
+    "task": "count-entries",
+    "state": "training",
+    "entries": 2,
+}
+
+SUCCEEDED: Json = {
+    "dataId": _DATA_ID,
+    "runId": _RUN_ID,
+    "task": "count-entries",
+    "parameters": {},
+    "state": "succeeded",
+    "entries": 2,
+    "attempts": 1,
+    "createdAt": "2026-03-02T06:01:00.121099Z",
+    "startedAt": "2026-03-02T06:01:00.121769Z",
+    "finishedAt": "2026-03-02T06:01:00.122043Z",
+    "result": {"entries": 2},
+}
+
+TRAINED: Json = {
+    **ANNOUNCED,
+    "state": "trained",
+    "entries": 2,
+    "batches": 1,
+    "runId": _RUN_ID,
+    "updatedAt": "2026-03-02T06:01:00.122043Z",
+}
+
+PAGE: Json = {"datasets": [TRAINED], "nextPageToken": None}
+
+EVENTS: Json = {
+    "dataId": _DATA_ID,
+    "events": [
+        {"at": ANNOUNCED["createdAt"], "kind": "announced", "detail": "Announced."},
+        {
+            "at": "2026-03-02T06:00:10.402911Z",
+            "kind": "first-entries",
+            "detail": "First entries came in.",
+        },
+    ],
+}
+
+ARCHIVED: Json = {
+    **TRAINED,
+    "state": "archived",
+    "archive": {
+        "url": f"file:///srv/logleap/archive/{_DATA_ID}.parquet",
+        "entries": 2,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+    "updatedAt": "2026-03-02T07:30:00.544210Z",
+}

@@ -1,0 +1,79 @@
+"""The calls on trainings."""
+
+from flask import Response, g, request
+
+from logleap.container import Container
+from logleap.entrypoints.http import answers, examples
+from logleap.entrypoints.http.api import Api
+from logleap.entrypoints.http.body import read_body
+from logleap.entrypoints.http.headers import RepeatableHeaders
+from logleap.entrypoints.http.parameters import (
+    SMALL_BODY_LIMIT,
+    DataPath,
+    NoQuery,
+    TrainBody,
+    idempotency_key,
+    parse_body,
+    parse_query,
+)
+
+TAG = "Training"
+
+
+def add(api: Api, container: Container) -> None:
+    """Start a training, look at it."""
+    start, show_training = container.start_training(), container.show_training()
+
+    @api.call(
+        "POST",
+        "/train/<dataId>",
+        tag=TAG,
+        headers=RepeatableHeaders,
+        body=TrainBody,
+        body_example=examples.START,
+        answer=answers.StartedRun,
+        example=examples.STARTED,
+        status=202,
+        answer_headers=["Location"],
+        problems=[
+            "BODY_INVALID",
+            "DATASET_EMPTY",
+            "DATASET_NOT_FOUND",
+            "ENTRY_COUNT_DIFFERS",
+            "IDEMPOTENCY_KEY_INVALID",
+            "RUN_IN_PROGRESS",
+            "STATE_CONFLICT",
+            "TASK_UNKNOWN",
+        ],
+    )
+    def start_training(path: DataPath) -> Response:
+        """Start the training on a data set's entries.
+
+        No entries are taken from then on. While the run is under way a repeated call answers the same run;
+        with an Idempotency-Key it does so for as long as the data set lives.
+        """
+        parse_query(NoQuery, request)
+        key = idempotency_key(request)
+        body = parse_body(TrainBody, read_body(request, SMALL_BODY_LIMIT))
+        run = start(
+            g.owner,
+            path.data_id,
+            task=body.task,
+            parameters=body.parameters,
+            expected_entries=body.expected_entries,
+            key=key,
+        )
+        return answers.StartedRun.of(run).response(202, f"/train/{path.data_id}")
+
+    @api.call(
+        "GET",
+        "/train/<dataId>",
+        tag=TAG,
+        answer=answers.Run,
+        example=examples.SUCCEEDED,
+        problems=["DATASET_NOT_FOUND", "RUN_NOT_FOUND"],
+    )
+    def show_run(path: DataPath) -> Response:
+        """Show the latest training run, with its result once it has ended."""
+        parse_query(NoQuery, request)
+        return answers.Run.of(show_training(g.owner, path.data_id)).response()
