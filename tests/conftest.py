@@ -1,20 +1,23 @@
 """Fixtures that every folder of tests may use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from emulators import Emulators, available
+from emulators import EmulatorError, Emulators, available
 
 # How long an example takes depends on what else the machine does: no test fails for that.
 settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("logleap")
 
 
+RUNNING = pytest.StashKey[Emulators]()
+
+
 @pytest.fixture(scope="session")
-def emulators() -> Iterator[Emulators]:
+def emulators(pytestconfig: pytest.Config) -> Iterator[Emulators]:
     """The Firestore, Pub/Sub and BigQuery emulators, started once for all tests that need them.
 
     Where one can't be had the tests skip and say why; in CI a missing one is a failure.
@@ -25,4 +28,20 @@ def emulators() -> Iterator[Emulators]:
             pytest.fail("CI needs the emulators: " + " ".join(missing))
         pytest.skip(" ".join(missing))
     with Emulators() as running:
+        pytestconfig.stash[RUNNING] = running
         yield running
+        del pytestconfig.stash[RUNNING]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the run where a failed test leaves an emulator that does not answer: all others would wait."""
+    failed = item.session.testsfailed
+    result = yield
+    running = item.config.stash.get(RUNNING, None)
+    if running is not None and item.session.testsfailed > failed:
+        try:
+            running.check_answers()
+        except EmulatorError as error:
+            item.session.shouldfail = f"{item.nodeid} left an emulator of no more use. {error}"
+    return result

@@ -33,6 +33,7 @@ NAMES = ("firestore", "pubsub", "bigquery")
 PROJECT = "logleap-dev"
 
 _KEEPER = Path(__file__).with_name("keeper.py")
+_BIGQUERY_SERVER = Path(__file__).with_name("bigquery_server.py")
 # The quick compiler alone saves a fifth of the start; no shared-memory file in the system's temp folder.
 _JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Duser.language=en")
 _JARS = {
@@ -113,6 +114,12 @@ class Emulators:
         for emulator in self._running.values():
             emulator.check()
 
+    def check_answers(self) -> None:
+        """Raise EmulatorError when one of them has ended or does not answer within 5 seconds."""
+        for emulator in self._running.values():
+            emulator.check()
+            emulator.check_answers()
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -155,6 +162,10 @@ class _Emulator:
         if code is not None:
             raise EmulatorError(f"The {self._name} emulator ended by itself with code {code}. {self._log()}")
 
+    def check_answers(self) -> None:
+        if not self._answers():
+            raise EmulatorError(f"The {self._name} emulator runs but does not answer. {self._log()}")
+
     def pid(self) -> int:
         return int((self._folder / "pid").read_text())
 
@@ -187,8 +198,8 @@ class _Emulator:
         if self._name == "pubsub":
             return [*java, "-jar", str(_jar("pubsub")), *address, f"--data-dir={self._folder}"]
         ports = ["--rest-port", str(self._port), "--grpc-port", str(self._grpc_port)]
-        python = [str(bigquery_environment.PYTHON), "-I"]
-        return [*python, "-m", "bqemulator", "start", *ports, "--project", PROJECT, "--log-level", "warning"]
+        server = [str(bigquery_environment.PYTHON), "-I", str(_BIGQUERY_SERVER)]
+        return [*server, "start", *ports, "--project", PROJECT, "--log-level", "warning"]
 
     def _environment(self) -> dict[str, str]:
         variables = dict(os.environ)

@@ -96,9 +96,6 @@ def wait_for(done: Callable[[], bool], seconds: float = 60) -> None:
 def test_two_apis_and_two_workers_train_on_every_entry_once_though_one_worker_is_killed(
     site: Site, tmp_path: Path
 ) -> None:
-    # The BigQuery emulator can stop for good when appends over gRPC meet calls over REST: the other tests use
-    # that writer one call at a time.
-    site["LOGLEAP_BIGQUERY_WRITER"] = "streaming-insert"
     (tmp_path / "slow_task.py").write_text(SLOW_TASK)
     mark = tmp_path / "mark"
     site |= {"LOGLEAP_TRAINING_TASK": "slow_task:task", "PYTHONPATH": str(tmp_path), "MARK": str(mark)}
