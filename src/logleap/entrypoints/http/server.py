@@ -98,6 +98,7 @@ def serve(
         clear_untrusted_proxy_headers=True,
         max_request_body_size=options.body_limit,
         connection_limit=1000,
+        recv_bytes=1 << 18,
     )
     server.channel_class = _Channel
     try:
