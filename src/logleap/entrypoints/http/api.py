@@ -98,7 +98,7 @@ class Api(APIBlueprint):
                 rule,
                 tags=[{"name": tag}],
                 summary=summary.rstrip("."),
-                description=description.replace("\n", " ") or " ",
+                description=description or " ",
                 operation_id=to_camel(view.__name__),
                 responses=responses,
                 **options,

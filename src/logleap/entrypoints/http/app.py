@@ -10,6 +10,7 @@ from flask_openapi import OpenAPI
 
 from logleap.container import Container
 from logleap.entrypoints.http import document, problems, routes
+from logleap.entrypoints.http.docs import docs
 from logleap.entrypoints.http.health import health
 from logleap.entrypoints.tracing import trace_of
 
@@ -22,12 +23,13 @@ def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app()
     document.add(app, [routes.api(container), health(container.backend().check)])
+    app.register_blueprint(docs())
     return app
 
 
 def bare_app() -> OpenAPI:
     """An app with everything but routes: request ids, traces, the log, problems."""
-    app = OpenAPI("logleap", doc_ui=False)
+    app = OpenAPI("logleap", doc_ui=False, static_folder=None)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
