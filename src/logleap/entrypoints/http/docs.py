@@ -1,4 +1,4 @@
-"""The OpenAPI document as pages to read and to try, at /docs: Stoplight Elements, all of it from this server."""
+"""The OpenAPI document as pages to read and to try, at /docs: Stoplight Elements, from this server alone."""
 
 from importlib.resources import files
 
