@@ -139,6 +139,10 @@ class Client:
         events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events")["events"]
         return events
 
+    def report(self, data_id: str) -> Json:
+        """What a data set's entries are like. It is read anew each time: give it a long `timeout`."""
+        return self._call("GET", f"/data/{_segment(data_id)}/report")
+
     def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
         """All data sets (in this state, of exactly this name), newest first, page by page."""
         token = None

@@ -13,6 +13,7 @@ from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import AppendEntries, CheckEntries
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
+from logleap.usecases.report import ReportOnDataset
 from logleap.usecases.running import RunTraining
 from logleap.usecases.sweeping import FailDeadLetter, Sweep
 from logleap.usecases.training import ShowTraining, StartTraining
@@ -70,6 +71,13 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         archives=backend.provided.archives,
         now=_now,
+    )
+    report_on_dataset = providers.ThreadSafeSingleton(
+        ReportOnDataset,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
     )
     start_training = providers.ThreadSafeSingleton(
         StartTraining,

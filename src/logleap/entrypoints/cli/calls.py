@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+def server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command that calls a server can be told."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
@@ -71,7 +72,7 @@ def _wait_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--timestamp-format", metavar="STRPTIME", help="For times in none of the known forms.")
 @click.option("--batch-size", type=click.IntRange(1, 50_000), default=1000, show_default=True)
 @click.option("--key", metavar="PREFIX", help="Makes a repeated push of the same file add nothing.")
-@_server_options
+@server_options
 def push(
     file: str,
     dataset: str | None,
@@ -144,7 +145,7 @@ def push(
 @click.option("--task", help="The training task (default: the server's).")
 @click.option("--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries are in.")
 @_wait_options
-@_server_options
+@server_options
 def train(
     dataset: str,
     task: str | None,
@@ -166,7 +167,7 @@ def train(
 
 @click.command()
 @click.argument("dataset")
-@_server_options
+@server_options
 def archive(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Archive a data set's entries to disk or bucket, verify them, and drop its table."""
     from logleap.client import Client
@@ -181,7 +182,7 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
 
 @click.command()
 @click.argument("dataset", required=False)
-@_server_options
+@server_options
 def status(dataset: str | None, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Show one data set with its log and latest run, or list all."""
     from logleap.client import Client

@@ -8,6 +8,7 @@ from typing import Literal
 Code = Literal[
     "API_KEY_INVALID",
     "API_KEY_MISSING",
+    "ARCHIVE_DAMAGED",
     "BATCH_EMPTY",
     "BODY_BROKEN_OFF",
     "BODY_EMPTY",
@@ -71,6 +72,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             401,
             "Keys are on, and the request shows none.",
             "Send `X-API-Key: <keyId>.<secret>`, or the same as `Authorization: Bearer`.",
+        ),
+        "ARCHIVE_DAMAGED": Meaning(
+            500,
+            "The data set's archive is missing, or is not what was written.",
+            "Tell the operator, with the `requestId`.",
         ),
         "BATCH_EMPTY": Meaning(422, "The body holds no entries.", "Send at least one entry."),
         "BODY_BROKEN_OFF": Meaning(

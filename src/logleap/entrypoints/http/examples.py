@@ -104,3 +104,28 @@ ARCHIVED: Json = {
     },
     "updatedAt": "2026-03-02T07:30:00.544210Z",
 }
+
+REPORT: Json = {
+    "dataId": _DATA_ID,
+    "state": "uploading",
+    "entries": 2,
+    "batches": 1,
+    "first": "2026-03-02T05:00:00.123000Z",
+    "last": "2026-03-02T05:00:04.000000Z",
+    "gaps": [
+        {"start": "2026-03-02T05:00:00.123000Z", "end": "2026-03-02T05:00:04.000000Z", "seconds": 3.877}
+    ],
+    "gapsFromSeconds": 1.0,
+    "outOfOrder": 0,
+    "outOfOrderShare": 0.0,
+    "duplicates": 0,
+    "duplicatesComplete": True,
+    "frequent": [{"text": "conveyor started", "entries": 1}, {"text": "jam at gate 4", "entries": 1}],
+    "frequentMissed": 0,
+    "largest": [
+        {"bytes": 23, "batchId": ACKNOWLEDGED["batchId"], "sequence": 1, "text": "jam at gate 4"},
+        {"bytes": 16, "batchId": ACKNOWLEDGED["batchId"], "sequence": 0, "text": "conveyor started"},
+    ],
+    "spanSeconds": 3600.0,
+    "histogram": [{"start": "2026-03-02T05:00:00.000000Z", "entries": 2}],
+}

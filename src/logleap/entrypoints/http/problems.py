@@ -15,6 +15,7 @@ from logleap.entrypoints.http.answers import Answer, EntryProblem
 from logleap.entrypoints.http.body import BodyRefused
 from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.entrypoints.http.examples import BAD_ENTRY
+from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,12 @@ def _count_mismatch(error: CountMismatch) -> Response:
     return problem(500, "COUNT_MISMATCH", f"{error} Nothing was changed; the operator has to look into it.")
 
 
+def _archive_damaged(error: ArchiveDamaged) -> Response:
+    log.error("request %s: %s", g.request_id, error)
+    detail = f"The archive cannot be read: {error}. The operator has to look into it."
+    return problem(500, "ARCHIVE_DAMAGED", detail)
+
+
 def _http_exception(error: HTTPException) -> Response:
     response = error.get_response()
     status = response.status_code
@@ -155,5 +162,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(BodyRefused, _body_refused)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(CountMismatch, _count_mismatch)
+    app.register_error_handler(ArchiveDamaged, _archive_damaged)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)

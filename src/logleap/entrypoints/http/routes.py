@@ -3,7 +3,7 @@
 from flask import g, request
 
 from logleap.container import Container
-from logleap.entrypoints.http import datasets, entries, training
+from logleap.entrypoints.http import datasets, entries, report, training
 from logleap.entrypoints.http.api import Api
 from logleap.entrypoints.http.auth import Authenticator
 
@@ -20,5 +20,6 @@ def api(container: Container) -> Api:
 
     datasets.add(calls, container)
     entries.add(calls, container)
+    report.add(calls, container)
     training.add(calls, container)
     return calls
