@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     ndjson_body_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
     entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = MIB
     json_entries_limit: Annotated[int, Field(ge=1)] = 50_000
+    mappings: Path | None = None
 
     training_task: str = "count-entries"
     run_lease: Annotated[float, Field(ge=0.1, le=600)] = 30.0

@@ -31,6 +31,7 @@ Code = Literal[
     "INTERNAL_ERROR",
     "JSON_MALFORMED",
     "LENGTH_REQUIRED",
+    "MAPPING_UNKNOWN",
     "METHOD_NOT_ALLOWED",
     "NOT_FOUND",
     "PAGE_SIZE_INVALID",
@@ -159,6 +160,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "LENGTH_REQUIRED": Meaning(
             411, "Nobody knows where the body ends.", "Send `Content-Length`, or a chunked body."
+        ),
+        "MAPPING_UNKNOWN": Meaning(
+            400,
+            "There is no `mapping` of this name.",
+            "Use one that `detail` names, or have the operator add yours (`LOGLEAP_MAPPINGS`).",
         ),
         "METHOD_NOT_ALLOWED": Meaning(
             405, "The path does not answer this method.", "Use one of those that the header `Allow` names."

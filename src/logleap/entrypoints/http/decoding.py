@@ -58,7 +58,7 @@ _ARRAY = _Decode(msgspec.json.Decoder(list[_Wire]).decode, msgspec.json.Decoder(
 _LINES = _Decode(msgspec.json.Decoder(_Wire).decode_lines, msgspec.json.Decoder(_TextWire).decode_lines)
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
-_decode_string = msgspec.json.Decoder(str).decode
+decode_string = msgspec.json.Decoder(str).decode
 
 _CLOSER_LOOK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, BadTimestamp, Unfit)
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.[0-9]{7}")
@@ -104,6 +104,17 @@ def decode_entry(data: bytes) -> Entry:
     except _CLOSER_LOOK:
         entries = None
     return entries[0] if entries is not None else decode_entry_exactly(data)
+
+
+class Form(NamedTuple):
+    """How entries are written. The first two give None where `entry` has to look at each of them."""
+
+    array: Callable[[bytes, int], Entries | None]
+    lines: Callable[[bytes], Entries | None]
+    entry: Callable[[bytes], Entry]
+
+
+STRICT = Form(decode_array, decode_lines, decode_entry)
 
 
 def _single(data: bytes) -> Entries | None:
@@ -161,7 +172,7 @@ def _context(raw: str) -> str | None:
     if not raw or raw == "null":
         return None
     if raw[0] == '"':
-        return _decode_string(raw)
+        return decode_string(raw)
     if len(raw) > _SHALLOW and raw.count("[") + raw.count("{") > MAX_CONTEXT_DEPTH:
         _check_depth(JsonWalk(raw.encode()).value())
     return raw
@@ -180,29 +191,23 @@ def decode_entry_exactly(data: bytes) -> Entry:
     if "context" not in fields:
         return Entry(timestamp, message)
     _check_depth(fields["context"])
-    return Entry(timestamp, message, _context(_well_formed(data, fields["context"], "context").decode()))
+    return Entry(timestamp, message, _context(well_formed(data, fields["context"], "context").decode()))
 
 
-def _fields(data: bytes) -> dict[str, Span]:
-    """Where the values of an entry stand in its JSON text. Raises Unfit unless it is an object of ours."""
-    fields: dict[str, Span] = {}
-    unknown: list[str] = []
-    repeated = None
+def members(data: bytes) -> list[tuple[bytes, Span]]:
+    """The names (JSON strings, as sent) and values of an entry, repeated ones too.
+
+    Raises Unfit unless it is an object.
+    """
+    found: list[tuple[bytes, Span]] = []
     try:
         data.decode()
         walk = JsonWalk(data)
         is_object = walk.upcoming() == b"{"
-        if not is_object:
-            walk.value()
+        if is_object:
+            found = list(walk.members())
         else:
-            for raw, span in walk.members():
-                name = _name(raw)
-                if name in fields:
-                    repeated = name
-                elif name in _FIELDS:
-                    fields[name] = span
-                elif len(unknown) <= _SHOWN_NAMES:
-                    unknown.append(name)
+            walk.value()
         walk.finish()
     except UnicodeDecodeError as error:
         detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
@@ -212,12 +217,26 @@ def _fields(data: bytes) -> dict[str, Span]:
         raise Unfit("JSON_MALFORMED", detail) from None
     if not is_object:
         example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
-        detail = f"An entry is a JSON object such as {example}, but this is {_shown(data.decode().strip())}."
+        detail = f"An entry is a JSON object such as {example}, but this is {shown(data.decode().strip())}."
         raise Unfit("ENTRY_NOT_AN_OBJECT", detail)
+    return found
+
+
+def _fields(data: bytes) -> dict[str, Span]:
+    """Where the values of an entry stand in its JSON text. Raises Unfit unless it is an object of ours."""
+    fields: dict[str, Span] = {}
+    unknown: list[str] = []
+    repeated = None
+    for raw, span in members(data):
+        name = _name(raw)
+        if name in fields:
+            repeated = name
+        elif name in _FIELDS:
+            fields[name] = span
+        elif len(unknown) <= _SHOWN_NAMES:
+            unknown.append(name)
     if unknown:
-        names = ", ".join(map(_shown, unknown[:_SHOWN_NAMES])) + (
-            ", …" if len(unknown) > _SHOWN_NAMES else ""
-        )
+        names = ", ".join(map(shown, unknown[:_SHOWN_NAMES])) + (", …" if len(unknown) > _SHOWN_NAMES else "")
         raise Unfit(
             "FIELD_UNKNOWN",
             f"An entry has no field {names}. It has timestamp, message and context: "
@@ -230,24 +249,25 @@ def _fields(data: bytes) -> dict[str, Span]:
 
 
 def _name(raw: bytes) -> str:
-    return raw[1:-1].decode() if has_lone_surrogate(raw) else _decode_string(raw)
+    return raw[1:-1].decode() if has_lone_surrogate(raw) else decode_string(raw)
 
 
 def _string(data: bytes, fields: dict[str, Span], field: str) -> str:
     example = f" A right one: {EXAMPLE!r}." if field == "timestamp" else ""
     if field not in fields:
         raise Unfit(f"{field.upper()}_MISSING", f"The entry has no {field}. Add it.{example}", field)
-    raw = _well_formed(data, fields[field], field)
+    raw = well_formed(data, fields[field], field)
     if raw[:1] != b'"':
         raise Unfit(
             f"{field.upper()}_NOT_A_STRING",
-            f"{field} is {_shown(raw.decode())}, but must be a JSON string.{example}",
+            f"{field} is {shown(raw.decode())}, but must be a JSON string.{example}",
             field,
         )
-    return _decode_string(raw)
+    return decode_string(raw)
 
 
-def _well_formed(data: bytes, span: Span, field: str) -> bytes:
+def well_formed(data: bytes, span: Span, field: str) -> bytes:
+    """The JSON text of the value at `span`. Raises Unfit if it holds half of a character."""
     raw = data[span.start : span.end]
     if has_lone_surrogate(raw):
         raise Unfit(
@@ -268,5 +288,6 @@ def _check_depth(context: Span) -> None:
         )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """What an error quotes of `text`."""
     return repr(text if len(text) <= 40 else text[:40] + "…")

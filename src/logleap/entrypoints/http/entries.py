@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from logleap.container import Container
 from logleap.entrypoints.http import answers, examples
 from logleap.entrypoints.http.api import Api, ref
+from logleap.entrypoints.http.decoding import STRICT
 from logleap.entrypoints.http.headers import RepeatableHeaders
+from logleap.entrypoints.http.mapping import load_mappings, mapped
 from logleap.entrypoints.http.parameters import AppendQuery, DataPath, idempotency_key, parse_query
 from logleap.entrypoints.http.wire import Limits, entry_source
 
@@ -67,9 +69,10 @@ ANSWER = {
 
 
 def add(api: Api, container: Container) -> None:
-    """Post entries."""
+    """Post entries. Raises SettingsError."""
     append, check = container.append_entries(), container.check_entries()
     settings = container.settings()
+    mappings = load_mappings(settings.mappings)
     limits = Limits(
         json_bytes=settings.json_body_limit,
         ndjson_bytes=settings.ndjson_body_limit,
@@ -101,6 +104,7 @@ def add(api: Api, container: Container) -> None:
             "ENTRY_TOO_LARGE",
             "IDEMPOTENCY_KEY_INVALID",
             "IDEMPOTENCY_KEY_REUSED",
+            "MAPPING_UNKNOWN",
             "QUERY_PARAMETER_INVALID",
             "STATE_CONFLICT",
             "TOO_MANY_ENTRIES",
@@ -118,7 +122,8 @@ def add(api: Api, container: Container) -> None:
         """
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
-        source = entry_source(request, limits, partial=query.partial)
+        form = STRICT if query.mapping is None else mapped(mappings, query.mapping)
+        source = entry_source(request, limits, form=form, partial=query.partial)
         if query.dry_run:
             checked = check(g.owner, path.data_id, source)
             return answers.Checked.of(checked, source.refused).response()

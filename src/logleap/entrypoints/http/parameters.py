@@ -95,6 +95,9 @@ class AppendQuery(NoQuery):
     """Take the good entries and name the bad ones, instead of refusing all of them for one bad one."""
     dry_run: Flag = False
     """Only tell what would be taken; store nothing."""
+    mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
+    """The name of a mapping: which fields of yours are the timestamp and the message. All others become the
+    context. Without it an entry has the fields of this API, and no others."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:

@@ -9,7 +9,7 @@ from flask import Request
 from logleap.domain.entries import Entry
 from logleap.domain.errors import EntriesRefused, EntryError
 from logleap.entrypoints.http.body import Body, BodyRefused
-from logleap.entrypoints.http.decoding import Unfit, decode_array, decode_entry, decode_lines
+from logleap.entrypoints.http.decoding import STRICT, Form, Unfit
 from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span
 
 JSON_TYPES = ("application/json",)
@@ -47,16 +47,19 @@ class Source:
     none is good it raises.
     """
 
-    def __init__(self, body: Body, limits: Limits, read: "_Reader", *, partial: bool = False) -> None:
+    def __init__(
+        self, body: Body, limits: Limits, read: "_Reader", *, form: Form = STRICT, partial: bool = False
+    ) -> None:
         self._body = body
         self._limits = limits
         self._read = read
+        self._form = form
         self._partial = partial
         self._bad = _BadEntries()
 
     def __iter__(self) -> Iterator[Sequence[Entry]]:
         taken = 0
-        for entries in self._read(self._body, self._limits, self._bad):
+        for entries in self._read(self._body, self._limits, self._form, self._bad):
             if entries and (self._partial or not self._bad.total):
                 taken += len(entries)
                 yield entries
@@ -74,17 +77,20 @@ class Source:
         return EntriesRefused(self._bad.named, self._bad.total) if self._bad.total else None
 
 
-def entry_source(request: Request, limits: Limits, *, partial: bool = False) -> Source:
-    """The entries in the body of `request`. Raises BodyRefused if its headers tell that there can be none."""
+def entry_source(request: Request, limits: Limits, *, form: Form = STRICT, partial: bool = False) -> Source:
+    """The entries in the body of `request`, each in `form`.
+
+    Raises BodyRefused if its headers tell that there can be none.
+    """
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise BodyRefused(
             415, "UNSUPPORTED_CHARSET", f"charset {charset[:40]!r} is not supported. Send UTF-8."
         )
     if request.mimetype in JSON_TYPES:
-        return Source(Body(request, limits.json_bytes), limits, _json, partial=partial)
+        return Source(Body(request, limits.json_bytes), limits, _json, form=form, partial=partial)
     if request.mimetype in NDJSON_TYPES:
-        return Source(Body(request, limits.ndjson_bytes), limits, _ndjson, partial=partial)
+        return Source(Body(request, limits.ndjson_bytes), limits, _ndjson, form=form, partial=partial)
     said = (
         f"Content-Type {request.mimetype[:80]!r} is not supported" if request.mimetype else "No Content-Type"
     )
@@ -112,19 +118,19 @@ class _BadEntries:
             raise EntriesRefused(self.named, self.total)
 
 
-_Reader = Callable[[Body, Limits, _BadEntries], Iterator[Sequence[Entry]]]
+_Reader = Callable[[Body, Limits, Form, _BadEntries], Iterator[Sequence[Entry]]]
 
 
-def _json(body: Body, limits: Limits, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
+def _json(body: Body, limits: Limits, form: Form, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
     data = body.read().removeprefix(_BOM)
-    entries = decode_array(data, limits.entry_bytes)
+    entries = form.array(data, limits.entry_bytes)
     if entries is None or len(entries) > limits.json_entries:
-        yield _one_by_one(data, limits, bad)
+        yield _one_by_one(data, limits, form, bad)
     else:
         yield entries
 
 
-def _one_by_one(data: bytes, limits: Limits, bad: _BadEntries) -> list[Entry]:
+def _one_by_one(data: bytes, limits: Limits, form: Form, bad: _BadEntries) -> list[Entry]:
     entries: list[Entry] = []
     try:
         data.decode()
@@ -134,7 +140,7 @@ def _one_by_one(data: bytes, limits: Limits, bad: _BadEntries) -> list[Entry]:
             if span.end - span.start > limits.entry_bytes:
                 raise _entry_too_large(limits.entry_bytes, f"The entry with index {index}")
             try:
-                entries.append(decode_entry(data[span.start : span.end]))
+                entries.append(form.entry(data[span.start : span.end]))
             except Unfit as unfit:
                 bad.add(unfit, index)
     except UnicodeDecodeError as error:
@@ -182,7 +188,7 @@ def _spans(data: bytes) -> Iterator[Span]:
     )
 
 
-def _ndjson(body: Body, limits: Limits, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
+def _ndjson(body: Body, limits: Limits, form: Form, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
     index = 0
     number = 1  # of the line
     entries: Sequence[Entry] | None
@@ -190,21 +196,21 @@ def _ndjson(body: Body, limits: Limits, bad: _BadEntries) -> Iterator[Sequence[E
         if len(block) > limits.entry_bytes:
             _check_lines(block.split(b"\n"), limits.entry_bytes, index, number)
         known = bad.total
-        entries = decode_lines(block)
+        entries = form.lines(block)
         if entries is None:
-            entries = _line_by_line(block.split(b"\n"), index, number, bad)
+            entries = _line_by_line(block.split(b"\n"), index, number, form, bad)
         yield entries
         index += len(entries) + bad.total - known
         number += block.count(b"\n")
 
 
-def _line_by_line(lines: list[bytes], index: int, number: int, bad: _BadEntries) -> list[Entry]:
+def _line_by_line(lines: list[bytes], index: int, number: int, form: Form, bad: _BadEntries) -> list[Entry]:
     entries = []
     for at, line in enumerate(lines, number):
         if not line.strip(_BLANKS):
             continue
         try:
-            entries.append(decode_entry(line))
+            entries.append(form.entry(line))
         except Unfit as unfit:
             bad.add(unfit, index, at)
         index += 1

@@ -1,0 +1,50 @@
+"""`?mapping=NAME` over HTTP."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+PINO = {"level": 30, "time": 1772431200123, "msg": "jam at gate 4"}
+STRICT = {"timestamp": "2026-03-02T06:00:00Z", "message": "jam at gate 4"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def test_a_mapping_takes_what_the_strict_form_refuses(server: Any) -> None:
+    data_id = server.announce()
+    strict = server.http.post(f"/data/{data_id}", json=[PINO])
+    assert (strict.status_code, strict.json()["errors"][0]["code"]) == (422, "FIELD_UNKNOWN")
+    for body in (PINO, [PINO, PINO], {"entries": [PINO]}):
+        assert server.http.post(f"/data/{data_id}?mapping=pino", json=body).status_code == 200
+    lines = f"{json.dumps(PINO)}\n" * 3
+    answer = server.http.post(f"/data/{data_id}?mapping=pino", content=lines, headers=NDJSON)
+    assert answer.json()["accepted"] == 3
+    assert server.dataset(data_id)["entries"] == 7
+
+
+def test_with_a_mapping_every_bad_entry_is_named_too(server: Any) -> None:
+    data_id = server.announce()
+    bad = {**PINO, "time": "yesterday"}
+    answer = server.http.post(f"/data/{data_id}?mapping=pino", json=[PINO, bad])
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["index"], error["field"], error["code"]) == (1, "time", "TIMESTAMP_INVALID")
+    answer = server.http.post(f"/data/{data_id}?mapping=pino&partial=true", json=[PINO, bad])
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
+
+
+def test_an_unknown_mapping_is_refused_with_those_that_there_are(server: Any) -> None:
+    for name in ("bunyan", "", "PINO"):
+        answer = server.http.post(f"/data/{server.announce()}?mapping={name}", json=[PINO])
+        assert (answer.status_code, answer.json()["code"]) == (400, "MAPPING_UNKNOWN")
+        assert "pino, syslog-ng, winston" in answer.json()["detail"]
+
+
+def test_a_mapping_of_the_operators_own_is_taken(start_server: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mappings.toml"
+    file.write_text('[gates]\ntimestamp = ["at"]\nmessage = ["text"]\nepoch = "s"\n')
+    with start_server(mappings=file) as server:
+        data_id = server.announce()
+        sent = [{"at": 1772431200, "text": "jam", "gate": 4}]
+        assert server.http.post(f"/data/{data_id}?mapping=gates", json=sent).status_code == 200
+        assert server.http.post(f"/data/{data_id}", json=[STRICT]).status_code == 200
+        assert server.dataset(data_id)["entries"] == 2
