@@ -1,7 +1,8 @@
-"""Ten million entries in one data set: what a call costs then, and how long the count takes."""
+"""Ten million entries in one data set: what a call costs then, how long the count and the report take."""
 
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,12 +19,18 @@ import rivals_environment
 import servers
 from effort import Effort
 from pairs import ratio, taking_turns
-from results import Findings, Table, Target, at_most, figure, milliseconds, skipped
+from results import Findings, Table, Target, at_most, figure, mebibytes, milliseconds, skipped
 
 _ENTRIES = 1_000  # a call
 _POOL = 500  # bodies, sent again and again
 _FEW = 10  # calls
 _FLAT = 1.1  # times as long as with few
+_REPORT_GROWTH = 64  # MiB, whatever the number of entries
+_REPORT = """SELECT
+    (SELECT count(DISTINCT (timestamp, content, context)) FROM entries),
+    (SELECT max(n) FROM (SELECT count(*) AS n FROM entries GROUP BY content ORDER BY n DESC LIMIT 10)),
+    (SELECT count(*) FROM (SELECT count(*) FROM entries GROUP BY date_trunc('hour', timestamp)))
+"""
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -108,7 +115,29 @@ def _counted(
     table = Table("Counting", ("", "LogLeap / it", "time", "bytes an entry on disk"), rows, note)
     footer = at_most(what, ratio(figures, "LogLeap", "count"), 2.0, "DuckDB reads the file's footer", " ×")
     scanned = at_most(what, ratio(figures, "LogLeap", "scan"), 2.0, "DuckDB reads the texts", " ×")
-    return [footer, scanned], [table]
+    reported = _reported(server, data_id, parquet, effort)
+    return [footer, scanned, reported[0]], [table, reported[1]]
+
+
+def _reported(server: servers.Server, data_id: str, parquet: Path, effort: Effort) -> tuple[Target, Table]:
+    server.forget_peak()
+    before, cpu, start = server.memory(), server.cpu(), time.monotonic()
+    load.call(server.port, "GET", f"/data/{data_id}/report")
+    seconds, cpu, growth = time.monotonic() - start, server.cpu() - cpu, server.peak() - before
+    with _duckdb(parquet, _REPORT) as query:
+        theirs = query()
+    rows = [
+        ("LogLeap: the report", figure(seconds), figure(cpu), mebibytes(growth)),
+        ("DuckDB: duplicates, most frequent messages, entries per hour", figure(theirs), "", ""),
+    ]
+    header = ("", "seconds", "CPU seconds", "memory grows by")
+    note = (
+        "LogLeap tells more: also gaps, order and the largest entries. It reads once and in bounded memory; "
+        "DuckDB uses all cores, and as much memory as it needs."
+    )
+    what = f"growth of the server by a report on {effort.many_entries:,} entries"
+    target = at_most(what, growth / (1 << 20), _REPORT_GROWTH, unit=" MiB")
+    return target, Table("The report", header, rows, note)
 
 
 def _moment(text: str) -> float:
