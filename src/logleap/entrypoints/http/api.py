@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
-from flask import Response
+from flask import Response, request
 from flask_openapi import APIBlueprint
 from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Parameter
 from flask_openapi.utils import parse_rule
@@ -17,8 +17,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from logleap.entrypoints.http.answers import Answer
 from logleap.entrypoints.http.auth import SCHEMES
 from logleap.entrypoints.http.codes import PROBLEMS, Code
-from logleap.entrypoints.http.headers import ANSWER_HEADERS, RequestHeaders
-from logleap.entrypoints.http.parameters import EmptyBody, NoQuery
+from logleap.entrypoints.http.headers import ANSWER_HEADERS, ConditionalHeaders, RequestHeaders
+from logleap.entrypoints.http.negotiation import check_accept, tagged
+from logleap.entrypoints.http.parameters import DataPath, EmptyBody, NoQuery
 from logleap.entrypoints.http.problems import Problem, example_of
 
 Json = Mapping[str, Any]
@@ -36,8 +37,15 @@ WITH_BODY: Sequence[Code] = (
     "LENGTH_REQUIRED",
     "BODY_TOO_LARGE",
     "UNSUPPORTED_CONTENT_CODING",
+    "UNSUPPORTED_MEDIA_TYPE",
 )
-_HEADERS_BY_STATUS: Mapping[int, Sequence[str]] = {401: ["WWW-Authenticate"], 503: ["Retry-After"]}
+_HEADERS_BY_STATUS: Mapping[int, Sequence[str]] = {
+    401: ["WWW-Authenticate"],
+    415: ["Accept", "Accept-Encoding"],
+    503: ["Retry-After"],
+}
+_TAGS = ["ETag", "Cache-Control"]
+_UNCHANGED = "Nothing has changed: the client has this answer already."
 
 
 class Schemas(GenerateJsonSchema):
@@ -51,7 +59,7 @@ class Schemas(GenerateJsonSchema):
 class Api(APIBlueprint):
     """A group of calls. `owned`: each belongs to an owner, who shows a key (None: if there are any keys).
 
-    `models` are those of its calls.
+    An owner's GETs carry an ETag. `models` are those of its calls.
     """
 
     def __init__(self, name: str, *, owned: bool = False, keys: bool | None = False) -> None:
@@ -59,6 +67,11 @@ class Api(APIBlueprint):
         super().__init__(name, __name__, abp_security=[*shown, {}] if keys is None else shown)
         self.models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
         self._common = (*ALWAYS, *WITH_OWNER) if owned else ALWAYS
+        self._owned = owned
+        self._offered: dict[str, Sequence[str]] = {}  # media types, by endpoint
+        self.before_request(self._check_accept)
+        if owned:
+            self.after_request(lambda response: tagged(request, response))
 
     def call(
         self,
@@ -71,7 +84,7 @@ class Api(APIBlueprint):
         example: Json | None = None,
         answer_headers: Sequence[str] = (),
         query: type[NoQuery] = NoQuery,
-        headers: type[RequestHeaders] = RequestHeaders,
+        headers: type[RequestHeaders] | None = None,
         body: type[EmptyBody] | Json | None = None,
         body_example: Json | None = None,
         problems: Sequence[Code] = (),
@@ -85,12 +98,21 @@ class Api(APIBlueprint):
         """
         codes = [*self._common, *(WITH_BODY if body is not None else ()), *problems]
         content = self._content(answer, example, "serialization")
-        responses = {status: _response(content, status, answer_headers), **_problems(codes)}
+        if content is not None:
+            codes.append("NOT_ACCEPTABLE")
+        conditional = self._owned and method == "GET"
+        told = [*answer_headers, *(_TAGS if conditional else ())]
+        responses = {status: _response(content, status, told), **_problems(codes)}
+        if conditional:
+            responses[304] = _response(None, 304, _TAGS, _UNCHANGED)
         options: dict[str, Any] = {}
         if body is not None:
             taken = self._content(body, body_example, "validation")
             options["request_body"] = {"content": taken, "required": not isinstance(body, type)}
+        headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
         parameters = [*self._parameters(query, "query"), *self._parameters(headers, "header")]
+        if "<" in rule:
+            parameters = [*self._parameters(DataPath, "path"), *parameters]
 
         def registered(view: View) -> View:
             summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
@@ -106,10 +128,16 @@ class Api(APIBlueprint):
             register(view)
             # Told only now: else flask-openapi would read and check them at each request, too slowly.
             operation = getattr(self.paths[parse_rule(rule)], method.lower())
-            operation.parameters = [*(operation.parameters or ()), *parameters]
+            operation.parameters = parameters
+            self._offered[f"{self.name}.{view.__name__}"] = list(content or ())
             return view
 
         return registered
+
+    def _check_accept(self) -> None:
+        offered = self._offered.get(request.endpoint or "")
+        if offered and request.method != "OPTIONS":
+            check_accept(request, offered)
 
     def _content(
         self, body: type[BaseModel] | Json | None, example: Json | None, mode: JsonSchemaMode
@@ -127,6 +155,7 @@ class Api(APIBlueprint):
                 {
                     "name": name,
                     "in": place,
+                    "required": place == "path",
                     "description": field.pop("description", None),
                     "example": field.pop("examples", [None])[0],
                     "schema": field,

@@ -31,6 +31,7 @@ def bare_app() -> OpenAPI:
     """An app with everything but routes: request ids, traces, the log, problems."""
     app = OpenAPI("logleap", doc_ui=False, static_folder=None)
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a path of ours has none to merge: 404, not a redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
     @app.before_request

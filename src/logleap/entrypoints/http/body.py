@@ -23,14 +23,15 @@ _PIECE = 1 << 16  # bytes: what is read, or inflated, at a time
 class BodyRefused(Exception):
     """The request cannot be taken as a whole. The text says what is wrong, where, and what to do about it.
 
-    `status` is the HTTP status to answer with; `code` is stable and UPPER_SNAKE.
+    `status` is the HTTP status to answer with, `headers` go with it; `code` is stable and UPPER_SNAKE.
     """
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
 
 
 class Body:
@@ -138,6 +139,7 @@ def _coding(environ: Mapping[str, Any]) -> Callable[[Iterable[bytes]], Iterator[
             415,
             "UNSUPPORTED_CONTENT_CODING",
             f"Content-Encoding {coding[:40]!r} is not supported. Use gzip or zstd, or send the body plain.",
+            headers={"Accept-Encoding": "gzip, zstd"},
         )
     return _CODINGS[coding]
 

@@ -33,6 +33,7 @@ Code = Literal[
     "LENGTH_REQUIRED",
     "MAPPING_UNKNOWN",
     "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
     "NOT_FOUND",
     "PAGE_SIZE_INVALID",
     "PAGE_TOKEN_INVALID",
@@ -169,6 +170,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "METHOD_NOT_ALLOWED": Meaning(
             405, "The path does not answer this method.", "Use one of those that the header `Allow` names."
         ),
+        "NOT_ACCEPTABLE": Meaning(
+            406,
+            "The request's `Accept` leaves out what the call answers.",
+            "Accept `application/json`, or send no `Accept`.",
+        ),
         "NOT_FOUND": Meaning(404, "There is no such path.", "See `/docs` for those that there are."),
         "PAGE_SIZE_INVALID": Meaning(
             400, "`pageSize` is not a whole number of 0 or more.", "Leave it out, or send 1 to 1000."
@@ -222,7 +228,7 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "UNSUPPORTED_MEDIA_TYPE": Meaning(
             415,
-            "The body's `Content-Type` is missing, or not one of entries.",
+            "The body's `Content-Type` is missing, or not one that this call takes.",
             "Use one that the answer's `Accept` names.",
         ),
         "ZSTD_MALFORMED": Meaning(

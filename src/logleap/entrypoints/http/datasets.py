@@ -5,10 +5,8 @@ from flask import Response, g, request
 from logleap.container import Container
 from logleap.entrypoints.http import answers, examples
 from logleap.entrypoints.http.api import Api
-from logleap.entrypoints.http.body import read_body
 from logleap.entrypoints.http.paging import Filters, page_position, page_token
 from logleap.entrypoints.http.parameters import (
-    SMALL_BODY_LIMIT,
     AnnounceBody,
     DataPath,
     EmptyBody,
@@ -44,7 +42,7 @@ def add(api: Api, container: Container) -> None:
         Then post entries to it, under the `dataId` that is answered.
         """
         parse_query(NoQuery, request)
-        body = parse_body(AnnounceBody, read_body(request, SMALL_BODY_LIMIT))
+        body = parse_body(AnnounceBody, request)
         dataset = announce(g.owner, body.name, body.labels)
         view = datasets.one(g.owner, dataset.dataset_id)
         return answers.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
@@ -113,7 +111,7 @@ def add(api: Api, container: Container) -> None:
         store. It can be trained on again. Repeating the call changes nothing.
         """
         parse_query(NoQuery, request)
-        parse_body(EmptyBody, read_body(request, SMALL_BODY_LIMIT))
+        parse_body(EmptyBody, request)
         return answers.Dataset.of(archive(g.owner, path.data_id)).response()
 
     @api.call(

@@ -109,7 +109,6 @@ def add(api: Api, container: Container) -> None:
             "STATE_CONFLICT",
             "TOO_MANY_ENTRIES",
             "UNSUPPORTED_CHARSET",
-            "UNSUPPORTED_MEDIA_TYPE",
         ],
     )
     def append_entries(path: DataPath) -> Response:

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain.dataset import State
+from logleap.entrypoints.http.body import read_body
 from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.entrypoints.http.problems import RequestRefused
 
@@ -181,8 +182,12 @@ class TrainBody(EmptyBody):
     """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
 
 
-def parse_body(model: type[Body], body: bytes) -> Body:
-    """The body as `model`; an empty body is an empty object. Raises RequestRefused."""
+def parse_body(model: type[Body], request: Request) -> Body:
+    """The body as `model`; an empty body is an empty object. Raises RequestRefused, BodyRefused."""
+    body = read_body(request, SMALL_BODY_LIMIT)
+    if body and request.mimetype != "application/json":
+        detail = f"Content-Type is {request.mimetype[:80]!r}. Send this body as application/json."
+        raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", detail, headers={"Accept": "application/json"})
     try:
         fields = msgspec.json.decode(body.decode()) if body.strip() else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

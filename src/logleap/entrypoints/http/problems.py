@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any, Literal, cast
 
 from flask import Flask, Response, g, json
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.domain.errors import EntriesRefused, Refusal
 from logleap.entrypoints.http.answers import Answer, EntryProblem
@@ -47,7 +47,7 @@ def example_of(code: Code) -> Mapping[str, Any]:
     told = PROBLEMS[code]
     example = {
         "type": "about:blank",
-        "title": HTTPStatus(told.status).phrase,
+        "title": HTTP_STATUS_CODES[told.status],
         "status": told.status,
         "code": code,
         "detail": f"{told.meaning} {told.remedy}",
@@ -80,7 +80,7 @@ def problem(
     g.problem_code = code
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": HTTP_STATUS_CODES[status],
         "status": status,
         "code": code,
         "detail": detail,
@@ -109,7 +109,7 @@ def _request_refused(refused: RequestRefused) -> Response:
 
 
 def _body_refused(refused: BodyRefused) -> Response:
-    return problem(refused.status, refused.code, str(refused))
+    return problem(refused.status, refused.code, str(refused), headers=refused.headers)
 
 
 def _unavailable(error: Unavailable) -> Response:
@@ -137,8 +137,8 @@ def _archive_damaged(error: ArchiveDamaged) -> Response:
 def _http_exception(error: HTTPException) -> Response:
     response = error.get_response()
     status = response.status_code
-    code = HTTPStatus(status).name
-    detail = error.description or HTTPStatus(status).phrase
+    code = HTTP_STATUS_CODES[status].upper().replace(" ", "_")
+    detail = error.description or HTTP_STATUS_CODES[status]
     headers = {}
     if "Allow" in response.headers:
         headers["Allow"] = response.headers["Allow"]

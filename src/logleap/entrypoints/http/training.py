@@ -5,10 +5,8 @@ from flask import Response, g, request
 from logleap.container import Container
 from logleap.entrypoints.http import answers, examples
 from logleap.entrypoints.http.api import Api
-from logleap.entrypoints.http.body import read_body
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.parameters import (
-    SMALL_BODY_LIMIT,
     DataPath,
     NoQuery,
     TrainBody,
@@ -54,7 +52,7 @@ def add(api: Api, container: Container) -> None:
         """
         parse_query(NoQuery, request)
         key = idempotency_key(request)
-        body = parse_body(TrainBody, read_body(request, SMALL_BODY_LIMIT))
+        body = parse_body(TrainBody, request)
         run = start(
             g.owner,
             path.data_id,

@@ -98,6 +98,7 @@ def entry_source(request: Request, limits: Limits, *, form: Form = STRICT, parti
         415,
         "UNSUPPORTED_MEDIA_TYPE",
         f"{said}. Use application/json, or application/x-ndjson for one entry a line.",
+        headers={"Accept": ", ".join((*JSON_TYPES, *NDJSON_TYPES))},
     )
 
 
