@@ -1,7 +1,7 @@
 """Entries and receipts in memory."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from threading import Lock
 
 from logleap.adapters.memory.database import MemoryDatabase
@@ -10,32 +10,33 @@ from logleap.domain.entries import Batch, Entries, Entry, Manifest, Receipt, Row
 from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore, ReceiptLedger
 
+_Chunks = dict[int, Entries]  # by the sequence number of the first
+
 
 class MemoryEntryStore(EntryStore):
-    """Rows in dictionaries: data set, then batch, then sequence number."""
+    """Chunks of entries in dictionaries: data set, then batch, then sequence number."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._datasets: dict[str, dict[str, dict[int, Entry]]] = {}
+        self._datasets: dict[str, dict[str, _Chunks]] = {}
 
     def prepare(self, dataset_id: str) -> None:
         with self._lock:
-            self._datasets.setdefault(dataset_id, defaultdict(dict))
+            self._datasets.setdefault(dataset_id, {})
 
     def append(self, batch: Batch, entries: Sequence[Entry], first_sequence: int) -> None:
-        rows = dict(enumerate(entries, start=first_sequence))
+        chunk = Entries.of(entries)
         with self._lock:
-            batches = self._datasets.setdefault(batch.dataset_id, defaultdict(dict))
-            batches[batch.batch_id].update(rows)
+            chunks = self._datasets.setdefault(batch.dataset_id, {}).setdefault(batch.batch_id, {})
+            if len(chunk) > len(chunks.get(first_sequence, ())):
+                chunks[first_sequence] = chunk
 
     def count(self, manifest: Manifest) -> int:
-        with self._lock:
-            batches = self._datasets.get(manifest.dataset_id, {})
-            return sum(len(batches[batch_id]) for batch_id in manifest.batches if batch_id in batches)
+        return sum(len(entries) for _, _, entries in self._stored(manifest))
 
     def read(self, manifest: Manifest) -> Iterator[Row]:
-        for batch_id, rows in self._batches(manifest):
-            for sequence, entry in rows.items():
+        for batch_id, first, entries in self._stored(manifest):
+            for sequence, entry in enumerate(entries, start=first):
                 yield Row(batch_id, sequence, entry)
 
     def report(self, manifest: Manifest) -> Report:
@@ -44,26 +45,36 @@ class MemoryEntryStore(EntryStore):
     def remove_orphans(self, manifest: Manifest) -> int:
         with self._lock:
             batches = self._datasets.get(manifest.dataset_id, {})
-            orphans = [batch_id for batch_id in batches if batch_id not in manifest.batches]
-            return sum(len(batches.pop(batch_id)) for batch_id in orphans)
+            orphans = [batches.pop(batch_id) for batch_id in batches.keys() - manifest.batches.keys()]
+        return sum(len(entries) for chunks in orphans for _, entries in _fresh(chunks))
 
     def drop(self, dataset_id: str) -> None:
         with self._lock:
             self._datasets.pop(dataset_id, None)
 
-    def _batches(self, manifest: Manifest) -> Iterator[tuple[str, dict[int, Entry]]]:
-        """The manifest's batches, each with its entries in ascending sequence."""
+    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+        for batch_id, first, entries in self._stored(manifest):
+            for start in range(0, len(entries), BLOCK):
+                block = entries[start : start + BLOCK]
+                yield Block(batch_id, range(first + start, first + start + len(block)), block)
+
+    def _stored(self, manifest: Manifest) -> Iterator[tuple[str, int, Entries]]:
+        """The entries of the manifest's batches: batch, the first one's sequence number, and they."""
         for batch_id in manifest.batches:
             with self._lock:
-                rows = sorted(self._datasets.get(manifest.dataset_id, {}).get(batch_id, {}).items())
-            yield batch_id, dict(rows)
+                chunks = dict(self._datasets.get(manifest.dataset_id, {}).get(batch_id, {}))
+            for first, entries in _fresh(chunks):
+                yield batch_id, first, entries
 
-    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
-        for batch_id, rows in self._batches(manifest):
-            sequences, entries = list(rows), list(rows.values())
-            for start in range(0, len(rows), BLOCK):
-                block = slice(start, start + BLOCK)
-                yield Block(batch_id, sequences[block], Entries.of(entries[block]))
+
+def _fresh(chunks: _Chunks) -> Iterator[tuple[int, Entries]]:
+    """A batch's entries in their order, each once although chunks may overlap."""
+    end = 0
+    for first, entries in sorted(chunks.items(), key=itemgetter(0)):
+        fresh = max(first, end)
+        if fresh < first + len(entries):
+            yield fresh, entries[fresh - first :]
+            end = first + len(entries)
 
 
 class MemoryReceiptLedger(ReceiptLedger):
