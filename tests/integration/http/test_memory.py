@@ -1,0 +1,59 @@
+"""What an upload costs the server in memory, whatever its size and coding. Linux: the peak is in /proc."""
+
+import gzip
+import http.client
+import json
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import load
+import payloads
+import servers
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are read in Linux' /proc")
+
+_LINES = 4_000
+_MOST = 64 << 20
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "identity": bytes,
+    "gzip": gzip.compress,  # many members in a row are gzip too: RFC 1952, 2.2
+    "zstd": zstd.compress,  # and so with frames: RFC 8878, 3.1
+}
+
+
+@pytest.mark.parametrize("coding", list(_CODINGS))
+def test_a_large_ndjson_upload_hardly_grows_the_server(coding: str) -> None:
+    plain = payloads.ndjson(payloads.lines(_LINES))
+    block = _CODINGS[coding](plain)
+    blocks = 3 * _MOST // len(plain)
+    with servers.running(servers.logleap("local")) as server:
+        data_id = load.call(server.port, "POST", "/data")["dataId"]
+        _post(server.port, data_id, coding, block, 1)  # what a first upload loads is not growth
+        server.forget_peak()
+        before = server.memory()
+        accepted = _post(server.port, data_id, coding, block, blocks)
+        growth = server.peak() - before
+        stored = load.train(server.port, data_id)["result"]["entries"]
+    assert accepted == blocks * _LINES
+    assert stored == accepted + _LINES
+    assert growth < _MOST
+
+
+def _post(port: int, data_id: str, coding: str, block: bytes, blocks: int) -> int:
+    def body() -> Iterator[bytes]:
+        for _ in range(blocks):
+            yield block
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=100)
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": coding}
+    connection.request("POST", f"/data/{data_id}", body(), headers, encode_chunked=True)
+    answer = json.load(connection.getresponse())
+    connection.close()
+    return int(answer["accepted"])
