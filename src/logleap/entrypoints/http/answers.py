@@ -21,7 +21,8 @@ Count = Annotated[int, Field(ge=0)]
 
 def time(at: datetime) -> Time:
     """A time as RFC 3339, UTC, to the microsecond."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not by strftime: its %Y has fewer than four digits for the first thousand years.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _absent(value: object) -> bool:

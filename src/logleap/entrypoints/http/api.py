@@ -87,6 +87,7 @@ class Api(APIBlueprint):
         headers: type[RequestHeaders] | None = None,
         body: type[EmptyBody] | Json | None = None,
         body_example: Json | None = None,
+        narrowed: Json | None = None,
         problems: Sequence[Code] = (),
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
@@ -94,7 +95,8 @@ class Api(APIBlueprint):
         `answer` comes with `status`: a model, the content by media type, or None for no body. `problems` are
         the codes of what this call answers else, besides those of many calls. `query`, `headers` and `body`
         are what the view reads by hand; `body` is a model (then none is needed) or the content by media type.
-        A model needs an example.
+        A model needs an example. `narrowed` is a schema that the body must fit besides its model: for what is
+        known only once the app is made.
         """
         codes = [*self._common, *(WITH_BODY if body is not None else ()), *problems]
         content = self._content(answer, example, "serialization")
@@ -107,7 +109,7 @@ class Api(APIBlueprint):
             responses[304] = _response(None, 304, _TAGS, _UNCHANGED)
         options: dict[str, Any] = {}
         if body is not None:
-            taken = self._content(body, body_example, "validation")
+            taken = self._content(body, body_example, "validation", narrowed)
             options["request_body"] = {"content": taken, "required": not isinstance(body, type)}
         headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
         parameters = [*self._parameters(query, "query"), *self._parameters(headers, "header")]
@@ -140,12 +142,17 @@ class Api(APIBlueprint):
             check_accept(request, offered)
 
     def _content(
-        self, body: type[BaseModel] | Json | None, example: Json | None, mode: JsonSchemaMode
+        self,
+        body: type[BaseModel] | Json | None,
+        example: Json | None,
+        mode: JsonSchemaMode,
+        narrowed: Json | None = None,
     ) -> Json | None:
         if not isinstance(body, type):
             return body
         self.models.append((body, mode))
-        return {"application/json": {"schema": ref(body), "example": example}}
+        schema = {"allOf": [ref(body), narrowed]} if narrowed is not None else ref(body)
+        return {"application/json": {"schema": schema, "example": example}}
 
     def _parameters(self, model: type[BaseModel], place: str) -> list[Parameter]:
         self.models.append((model, "validation"))

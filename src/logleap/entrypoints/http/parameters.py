@@ -171,6 +171,11 @@ class AnnounceBody(EmptyBody):
     """At most 64: names of 1 to 64 characters, values of at most 256."""
 
 
+def _whole(number: Any) -> Any:
+    """As JSON Schema has it: 2.0 is an integer."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 class TrainBody(EmptyBody):
     """How to train. No body at all is fine."""
 
@@ -178,7 +183,7 @@ class TrainBody(EmptyBody):
     """One that the operator offers; without it the operator's first."""
     parameters: dict[str, Any] = {}
     """For the task, as it wants them."""
-    expected_entries: Annotated[int, Field(ge=0)] | None = None
+    expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
 
 

@@ -21,6 +21,7 @@ TAG = "Training"
 def add(api: Api, container: Container) -> None:
     """Start a training, look at it."""
     start, show_training = container.start_training(), container.show_training()
+    offered = list(container.tasks())
 
     @api.call(
         "POST",
@@ -29,6 +30,7 @@ def add(api: Api, container: Container) -> None:
         headers=RepeatableHeaders,
         body=TrainBody,
         body_example=examples.START,
+        narrowed={"properties": {"task": {"enum": [*offered, None]}}},
         answer=answers.StartedRun,
         example=examples.STARTED,
         status=202,
