@@ -169,7 +169,7 @@ class Client:
             headers["Idempotency-Key"] = key
         request = self._http.build_request(method, path, content=content, headers=headers, params=query)
         again = stamina.retry_context(
-            on=_again,
+            on=self._again,
             attempts=None if self._patience else 1,
             timeout=self._patience or None,
             wait_initial=0.1,
@@ -183,12 +183,12 @@ class Client:
             raise Unreachable(f"No answer from {self._url}: {error}") from error
         raise AssertionError("stamina ends with an answer or an exception")
 
-
-def _again(error: Exception) -> bool | float:
-    """Whether to try again, or after how many seconds."""
-    if isinstance(error, ApiError):
-        return error.retry_after is not None and (error.retry_after or True)
-    return isinstance(error, httpx2.TransportError)
+    def _again(self, error: Exception) -> bool | float:
+        """Whether to try again, or after how many seconds; not if that is more than anyone waits for here."""
+        if isinstance(error, ApiError):
+            after = error.retry_after
+            return after is not None and after <= self._patience and (after or True)
+        return isinstance(error, httpx2.TransportError)
 
 
 def _answer(response: httpx2.Response) -> Json:

@@ -19,6 +19,8 @@ _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
 
 MIB = 1 << 20
 
+_SECRET = {"api_keys", "quota_store"}  # or what may hold one by mistake: not shown in errors
+
 
 class SettingsError(Exception):
     """A setting is wrong. The text is one line: the setting, its value, what is allowed."""
@@ -38,6 +40,15 @@ def _api_keys(value: object) -> object:
     return tuple(keys)
 
 
+def _rate(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]{0,14}/(second|minute|hour|day)", value):
+        raise ValueError("it must be a number above 0, a slash, and second, minute, hour or day: 600/minute")
+    return value
+
+
+_Rate = Annotated[str, BeforeValidator(_rate)]
+
+
 class Settings(BaseSettings):
     """What can be set. Durations are in seconds, sizes in bytes."""
 
@@ -54,6 +65,11 @@ class Settings(BaseSettings):
 
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
+
+    requests_per_owner: _Rate | None = None
+    entries_per_owner: _Rate | None = None
+    datasets_per_owner: _Rate | None = None
+    quota_store: Annotated[str | None, Field(pattern=r"^(rediss?|redis\+unix)://.", repr=False)] = None
 
     json_body_limit: Annotated[int, Field(ge=1)] = 10 * MIB
     ndjson_body_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
@@ -143,6 +159,5 @@ def _in_one_line(error: ValidationError, given: Mapping[str, Any]) -> str:
     name = str(first["loc"][0]) if first["loc"] else "?"
     variable = _PREFIX + name.upper()
     said = given.get(name, os.environ.get(variable))
-    # Keys are only hashes, but a secret put there by mistake must not show.
-    value = "" if name == "api_keys" else f" is {str(said)!r}"
+    value = "" if name in _SECRET else f" is {str(said)!r}"
     return f"{variable}{value}: {first['msg'].removeprefix('Value error, ')}."

@@ -26,7 +26,13 @@ Json = Mapping[str, Any]
 View = TypeVar("View", bound=Callable[..., Response])
 
 ALWAYS: Sequence[Code] = ("REQUEST_MALFORMED", "HEADERS_TOO_LARGE", "INTERNAL_ERROR")
-WITH_OWNER: Sequence[Code] = ("QUERY_PARAMETER_UNKNOWN", "API_KEY_MISSING", "API_KEY_INVALID", "UNAVAILABLE")
+WITH_OWNER: Sequence[Code] = (
+    "QUERY_PARAMETER_UNKNOWN",
+    "API_KEY_MISSING",
+    "API_KEY_INVALID",
+    "QUOTA_EXCEEDED",
+    "UNAVAILABLE",
+)
 WITH_BODY: Sequence[Code] = (
     "BODY_BROKEN_OFF",
     "BODY_TOO_SHORT",
@@ -42,6 +48,7 @@ WITH_BODY: Sequence[Code] = (
 _HEADERS_BY_STATUS: Mapping[int, Sequence[str]] = {
     401: ["WWW-Authenticate"],
     415: ["Accept", "Accept-Encoding"],
+    429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     503: ["Retry-After"],
 }
 _TAGS = ["ETag", "Cache-Control"]

@@ -39,6 +39,7 @@ Code = Literal[
     "PAGE_TOKEN_INVALID",
     "QUERY_PARAMETER_INVALID",
     "QUERY_PARAMETER_UNKNOWN",
+    "QUOTA_EXCEEDED",
     "REQUEST_MALFORMED",
     "RUN_IN_PROGRESS",
     "RUN_NOT_FOUND",
@@ -191,6 +192,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             400,
             "The call has no such query parameter; to ignore it would do what nobody asked for.",
             "Leave it out, or correct its name.",
+        ),
+        "QUOTA_EXCEEDED": Meaning(
+            429,
+            "What your owner may send in a time is used up, so nothing was done.",
+            "Send the same again after `Retry-After` seconds; `RateLimit` tells what is left of each quota.",
         ),
         "REQUEST_MALFORMED": Meaning(400, "The request is not HTTP.", "Correct what `detail` names."),
         "RUN_IN_PROGRESS": Meaning(

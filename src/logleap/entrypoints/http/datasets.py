@@ -15,12 +15,13 @@ from logleap.entrypoints.http.parameters import (
     parse_body,
     parse_query,
 )
+from logleap.entrypoints.http.quotas import Quota
 
 TAG = "Data sets"
 
 
-def add(api: Api, container: Container) -> None:
-    """Announce, list, show, archive and delete data sets."""
+def add(api: Api, container: Container, quota: Quota) -> None:
+    """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
     announce, datasets = container.announce_dataset(), container.show_datasets()
     archive, delete = container.archive_dataset(), container.delete_dataset()
 
@@ -43,6 +44,7 @@ def add(api: Api, container: Container) -> None:
         """
         parse_query(NoQuery, request)
         body = parse_body(AnnounceBody, request)
+        quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
         view = datasets.one(g.owner, dataset.dataset_id)
         return answers.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")

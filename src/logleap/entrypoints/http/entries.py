@@ -12,6 +12,7 @@ from logleap.entrypoints.http.decoding import STRICT
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.mapping import load_mappings, mapped
 from logleap.entrypoints.http.parameters import AppendQuery, DataPath, idempotency_key, parse_query
+from logleap.entrypoints.http.quotas import Quota
 from logleap.entrypoints.http.wire import Limits, entry_source
 
 
@@ -68,8 +69,8 @@ ANSWER = {
 }
 
 
-def add(api: Api, container: Container) -> None:
-    """Post entries. Raises SettingsError."""
+def add(api: Api, container: Container, quota: Quota) -> None:
+    """Post entries. `quota` is of stored ones. Raises SettingsError."""
     append, check = container.append_entries(), container.check_entries()
     settings = container.settings()
     mappings = load_mappings(settings.mappings)
@@ -126,5 +127,8 @@ def add(api: Api, container: Container) -> None:
         if query.dry_run:
             checked = check(g.owner, path.data_id, source)
             return answers.Checked.of(checked, source.refused).response()
+        quota.require(g.owner)
         acknowledged = append(g.owner, path.data_id, source, key)
+        if not acknowledged.replayed:
+            quota.spend(g.owner, acknowledged.receipt.entries)
         return answers.Acknowledgement.of(acknowledged, source.refused).response()

@@ -59,6 +59,13 @@ ANSWER_HEADERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "The codings that are taken; with UNSUPPORTED_CONTENT_CODING.", "gzip, zstd"
         ),
         "Retry-After": _header("Seconds to wait before the same request is sent again.", 2),
+        "RateLimit": _header(
+            "Of each quota that is set: what is left (r), and the seconds (t) until it is whole again.",
+            '"requests";r=0;t=17',
+        ),
+        "RateLimit-Policy": _header(
+            "Each quota that is set: the amount (q) in so many seconds (w).", '"requests";q=600;w=60'
+        ),
         "WWW-Authenticate": _header("How to show a key.", 'Bearer realm="logleap"'),
     }
 )
