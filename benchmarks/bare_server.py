@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from logleap.entrypoints.http.server import ServerOptions, serve
+from logleap.entrypoints.http.server import ServerOptions, listen, serve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,8 +32,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    options = ServerOptions(host="127.0.0.1", port=int(sys.argv[1]), threads=8, body_limit=2 << 30, grace=1.0)
-    serve(app, options, stop=stop, listening=lambda url: None)
+    options = ServerOptions(threads=8, body_limit=2 << 30, grace=1.0)
+    serve(app, listen("127.0.0.1", int(sys.argv[1])), options, stop=stop, listening=lambda: None)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("logleap-data")
     worker: bool = True
     threads: Annotated[int, Field(ge=1, le=256)] = 8
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
 
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()

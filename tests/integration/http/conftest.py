@@ -11,7 +11,7 @@ import pytest
 
 from logleap.container import Container, build_container
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.server import ServerOptions, serve
+from logleap.entrypoints.http.server import ServerOptions, listen, serve, url_of
 from logleap.entrypoints.worker import make_worker
 from logleap.settings import Settings
 
@@ -43,17 +43,13 @@ StartServer = Callable[..., contextlib.AbstractContextManager[Server]]
 def _running(*, with_worker: bool = False, **settings: Any) -> Iterator[Server]:
     container = build_container(Settings(**{"backend": "memory", "run_lease": 5.0, **settings}))
     stop, ready = threading.Event(), threading.Event()
-    urls: list[str] = []
-
-    def listening(url: str) -> None:
-        urls.append(url)
-        ready.set()
-
-    options = ServerOptions(host="127.0.0.1", port=0, threads=4, body_limit=64 << 20, grace=5)
+    listener = listen("127.0.0.1", 0)
+    url = url_of(listener)
+    options = ServerOptions(threads=4, body_limit=64 << 20, grace=5)
     target = threading.Thread(
         target=serve,
-        args=(create_app(container), options),
-        kwargs={"stop": stop, "listening": listening},
+        args=(create_app(container), listener, options),
+        kwargs={"stop": stop, "listening": ready.set},
     )
     worker = threading.Thread(target=make_worker(container).run, args=(stop,))
     try:
@@ -61,8 +57,8 @@ def _running(*, with_worker: bool = False, **settings: Any) -> Iterator[Server]:
         assert ready.wait(10)
         if with_worker:
             worker.start()
-        with httpx2.Client(base_url=urls[0], timeout=30, trust_env=False) as http:
-            yield Server(urls[0], container, http, stop)
+        with httpx2.Client(base_url=url, timeout=30, trust_env=False) as http:
+            yield Server(url, container, http, stop)
     finally:
         stop.set()
         target.join(20)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ _TASK = click.option("--training-task", metavar="TASK", help="count-entries, or 
 @click.option("--port", type=int, help="The port (default 8080; 0: any free one).")
 @DATA_DIR
 @_TASK
+@click.option("--processes", type=int, help="How many processes answer (default 1; not with memory).")
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 def serve(**flags: Any) -> None:
     """Answer the HTTP API until Ctrl-C or SIGTERM."""
@@ -74,58 +77,103 @@ def sweep(**flags: Any) -> None:
 
 
 def _serve_pushes(settings: "Settings", container: "Container", stop: threading.Event) -> None:
-    from logleap.entrypoints.http.server import ServerOptions, serve
+    from logleap.entrypoints.http.server import ServerOptions, listen, serve, url_of
     from logleap.entrypoints.push import BODY_LIMIT, create_push_app, verifier_of
 
     app = create_push_app(container, verifier_of(settings), stopping=stop.is_set)
+    listener = listen(settings.host, settings.port)
     options = ServerOptions(
-        host=settings.host,
-        port=settings.port,
         threads=settings.threads,
         body_limit=BODY_LIMIT,
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
     )
-    serve(
-        app, options, stop=stop, listening=lambda url: click.echo(f"LogLeap's worker is pushed to on {url}.")
-    )
+    note = f"LogLeap's worker is pushed to on {url_of(listener)}."
+    serve(app, listener, options, stop=stop, listening=lambda: click.echo(note))
 
 
 def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
     from logleap.container import build_container
+
+    settings = _configure(flags)
+    return settings, build_container(settings)
+
+
+def _configure(flags: dict[str, Any]) -> "Settings":
     from logleap.entrypoints.logs import configure_logging
     from logleap.settings import load_settings
 
     settings = load_settings(flags)
     project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
     configure_logging(settings.log_format, settings.log_level, project=project)
-    return settings, build_container(settings)
+    return settings
 
 
 def _serve(flags: dict[str, Any]) -> None:
+    from logleap.entrypoints.http.server import listen, url_of
+    from logleap.entrypoints.processes import can_fork, run_processes
+    from logleap.settings import SettingsError
+
+    settings = _configure(flags)
+    if settings.processes > 1 and settings.backend == "memory":
+        raise SettingsError(
+            f"LOGLEAP_PROCESSES is {settings.processes}, LOGLEAP_BACKEND is 'memory': processes do not see "
+            "each other's memory. Choose local or gcp, or one process."
+        )
+    if settings.processes > 1 and not can_fork():
+        raise SettingsError(
+            f"LOGLEAP_PROCESSES is {settings.processes}: this system has only 1 to offer, for it cannot fork."
+        )
+    listener = listen(settings.host, settings.port)
+    stop = _stop_on_signals()
+
+    def ready() -> None:
+        notes = [f"backend {settings.backend}"]
+        if settings.backend == "memory":
+            notes[0] += ": everything is lost on exit"
+        if settings.processes > 1:
+            notes.append(f"{settings.processes} processes")
+        click.echo(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
+
+    def work(number: int, ready: Callable[[], None]) -> None:
+        with endings():
+            _answer(settings, listener, stop, ready, with_worker=number == 0)
+
+    if settings.processes == 1:
+        work(0, ready)
+    elif code := run_processes(settings.processes, work, stop=stop, ready=ready):
+        sys.exit(code)
+
+
+def _answer(
+    settings: "Settings",
+    listener: socket.socket,
+    stop: threading.Event,
+    ready: Callable[[], None],
+    *,
+    with_worker: bool,
+) -> None:
+    """Answer requests in this process, and run trainings too if it is to."""
+    from logleap.container import build_container
     from logleap.entrypoints.http.app import create_app
     from logleap.entrypoints.http.server import ServerOptions, serve
     from logleap.entrypoints.worker import make_worker
 
-    settings, container = _start(flags)
+    container = build_container(settings)
     app = create_app(container)
-    stop = _stop_on_signals()
-    with_worker = settings.worker and settings.backend != "gcp"
+    with_worker = with_worker and settings.worker and settings.backend != "gcp"
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
-    def listening(url: str) -> None:
-        note = ": everything is lost on exit" if settings.backend == "memory" else ""
-        click.echo(f"LogLeap listens on {url} (backend {settings.backend}{note}). Ctrl-C stops it.")
+    def listening() -> None:
+        ready()
         for thread in threads:
             thread.start()
 
     options = ServerOptions(
-        host=settings.host,
-        port=settings.port,
         threads=settings.threads,
         body_limit=max(settings.ndjson_body_limit, settings.json_body_limit) + 1,
         grace=settings.stop_grace,
     )
-    serve(app, options, stop=stop, listening=listening)
+    serve(app, listener, options, stop=stop, listening=listening)
     for thread in threads:
         thread.join()
     container.backend().close()

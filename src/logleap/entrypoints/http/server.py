@@ -28,10 +28,8 @@ _LOOK = 0.2  # seconds between two looks at whether to stop
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where to listen (port 0: any free one), with how many threads, and the largest body taken (bytes)."""
+    """How many threads answer, the largest body taken (bytes), how long to finish what is under way (s)."""
 
-    host: str
-    port: int
     threads: int
     body_limit: int
     grace: float
@@ -68,25 +66,35 @@ class _Channel(HTTPChannel):
     error_task_class = _ProblemTask
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Take connections there (port 0: any free one). Raises SettingsError if that cannot be done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"LOGLEAP_HOST is {host!r}, LOGLEAP_PORT is {port}: cannot listen there: {error}."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address that it listens on, as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def serve(
     app: "WSGIApplication",
+    listener: socket.socket,
     options: ServerOptions,
     *,
     stop: threading.Event,
-    listening: Callable[[str], None],
+    listening: Callable[[], None],
 ) -> None:
     """Answer requests until `stop` is set, then finish those under way (at most `grace` seconds).
 
-    Calls `listening` with the URL once connections are taken. Raises SettingsError if it can't listen there.
+    Calls `listening` once it answers. Several processes may serve on one listener.
     """
-    try:
-        listener = socket.create_server(
-            (options.host, options.port), family=_family(options.host), backlog=1024
-        )
-    except (OSError, OverflowError) as error:
-        raise SettingsError(
-            f"LOGLEAP_HOST is {options.host!r}, LOGLEAP_PORT is {options.port}: cannot listen there: {error}."
-        ) from error
     connections: dict[int, Any] = {}
     # Any: the stubs take active_channels for a channel, and know no server made of a ready socket.
     server: Any = create_server(
@@ -102,7 +110,7 @@ def serve(
     )
     server.channel_class = _Channel
     try:
-        listening(f"http://{_in_url(server.effective_host)}:{server.effective_port}")
+        listening()
         while not stop.is_set():
             server.asyncore.loop(timeout=_LOOK, map=connections, use_poll=True, count=1)
         server.accepting = False
@@ -118,11 +126,3 @@ def serve(
 
 def _busy(channels: Mapping[int, HTTPChannel]) -> bool:
     return any(channel.requests or channel.total_outbufs_len for channel in channels.values())
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
