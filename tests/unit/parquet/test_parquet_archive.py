@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -277,7 +278,8 @@ def test_a_bucket_out_of_reach_is_reported_within_ten_seconds(monkeypatch: pytes
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with closing(storage_client("project")) as client:
             archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: client))
-            start = time.monotonic()
+            threads, start = threading.active_count(), time.monotonic()
             with pytest.raises(Unavailable, match="Cloud Storage"):
                 archives.count(Archive("gs://logs/data.parquet", 3, "0" * 64))
             assert time.monotonic() - start < 10
+            assert threading.active_count() == threads

@@ -56,6 +56,8 @@ def storage_client(project: str, credentials: Credentials | None = None) -> "Sto
     """The client of Cloud Storage; as above."""
     from google.cloud.storage import Client
 
+    # Else a thread asks, for minutes and with a right that we do not need, what only traces of Google's show.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     session = _session("STORAGE_EMULATOR_HOST", credentials)
     return Client(project, session.credentials, _http=session)
 
