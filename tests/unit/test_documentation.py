@@ -1,0 +1,32 @@
+"""What the documentation names is there, and what there is to set is in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from logleap.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for place, _, heading in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", page.read_text("utf-8")):
+        target = page.parent / place if place else page
+        assert target.exists(), f"{page.name} links to {place}"
+        if heading:
+            assert heading in headings(target), f"{page.name} links to {place}#{heading}"
+
+
+def test_every_setting_is_documented() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    variables = {f"LOGLEAP_{name.upper()}" for name in Settings.model_fields}
+    assert variables - set(re.findall(r"LOGLEAP_[A-Z_]+", text)) == set()
+
+
+def headings(page: Path) -> set[str]:
+    """As GitHub makes anchors of them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
