@@ -215,7 +215,7 @@ class Outbox:
                 self._settle(batch)
                 return
             with self._changed:
-                if self._changed.wait_for(lambda: self._abandoned, wait * random.uniform(0.8, 1.2)):  # noqa: S311
+                if self._changed.wait_for(lambda: self._abandoned, wait * random.uniform(1, 1.4)):  # noqa: S311
                     return
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from logleap.client import ApiError, Client
 from logleap.container import Container, build_container
 from logleap.entrypoints.http.app import create_app
 from logleap.ports.errors import Unavailable
@@ -62,6 +63,26 @@ def test_keys_rotate_while_the_server_runs_and_the_data_stays(
     assert refused.json() | {"requestId": ""} == unknown.json() | {"requestId": ""}
     assert open_server.http.get(f"/data/{data_id}", headers=show(new_text)).json()["entries"] == 1
     assert open_server.http.post(f"/train/{data_id}", headers=show(new_text)).status_code == 202
+
+
+def test_a_client_that_changes_its_key_in_the_middle_of_a_push_loses_and_doubles_nothing(
+    open_server: Any, another_process: Container
+) -> None:
+    (old, old_text), (_, new_text) = (another_process.create_key()("anna") for _ in range(2))
+    with Client(open_server.url, api_key=old_text) as client:
+        data_id = client.announce()["dataId"]
+        pushed = client.push(data_id, [ENTRY] * 900, batch_size=10, keys="shift-1")
+        for _ in range(30):
+            next(pushed)
+        another_process.revoke_key()(old.key_id)
+        time.sleep(TRUST)
+        with pytest.raises(ApiError) as refused:
+            next(pushed)
+        assert (refused.value.status, refused.value.code) == (401, "API_KEY_INVALID")
+    with Client(open_server.url, api_key=new_text) as client:
+        *_, last = client.push(data_id, [ENTRY] * 900, batch_size=10, keys="shift-1")
+        assert last.entries == 900
+        assert client.dataset(data_id)["entries"] == 900
 
 
 def test_revoking_the_last_key_does_not_open_the_server_again(

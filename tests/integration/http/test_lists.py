@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +83,28 @@ filters = st.builds(Filters, st.none() | st.sampled_from(State), st.none() | st.
 @given(filters, filters)
 def test_different_filters_have_different_marks(one: Filters, other: Filters) -> None:
     assert (one.mark == other.mark) == (one == other)
+
+
+@pytest.mark.parametrize("backend", ["memory", "local"])
+def test_walks_over_http_meet_each_data_set_once_while_others_are_announced(
+    start_server: Any, tmp_path: Path, backend: str
+) -> None:
+    with start_server(backend=backend, data_dir=tmp_path) as server:
+        made = [server.announce(name="nightly") for _ in range(12)]
+
+        def walk(size: int, filters: dict[str, str]) -> list[str]:
+            found: list[str] = []
+            token: str | None = ""
+            while token is not None:
+                page = listed(server, pageSize=size, pageToken=token, **filters)
+                found += ids(page)
+                token = page["nextPageToken"]
+                server.announce(name="nightly")
+            return found
+
+        with ThreadPoolExecutor() as threads:
+            walks = list(threads.map(walk, (1, 3, 5, 7), ({}, {"name": "nightly"}, {"state": "created"}, {})))
+        server.container.backend().close()
+    for met in walks:
+        assert len(set(met)) == len(met)
+        assert [data_id for data_id in met if data_id in made] == made[::-1]

@@ -5,6 +5,7 @@ The routes are the app's own, so that a new one is tested, or stops these tests,
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,7 @@ def routes() -> list[tuple[str, str]]:
 
 
 ROUTES = routes()
+UNKNOWN = str(uuid.uuid4())
 DATASET_ROUTES = [route for route in ROUTES if "<" in route[1]]
 
 
@@ -75,6 +77,50 @@ def test_another_owners_data_set_answers_exactly_as_an_unknown_or_malformed_one(
     for asked_id in (unknown, *malformed):
         assert ask(guarded, method, rule, asked_id, **headers("b1")) == foreign
     assert guarded.http.get(f"/data/{data_id}", headers=headers("a1")).json()["entries"] == 1
+
+
+STEPS: dict[str, list[str]] = {
+    "created": [],
+    "uploading": ["/data/{}"],
+    "training": ["/data/{}", "/train/{}"],
+    "archived": ["/data/{}", "/data/{}/archive"],
+}
+
+
+@pytest.mark.parametrize("state", STEPS)
+def test_its_state_does_not_show_and_nobody_else_changes_it(guarded: Any, state: str) -> None:
+    data_id = guarded.http.post("/data", headers=headers("a1")).json()["dataId"]
+    for step in STEPS[state]:
+        body = ENTRY if step == "/data/{}" else None
+        assert guarded.http.post(step.format(data_id), json=body, headers=headers("a1")).is_success
+    views = [f"/data/{data_id}", f"/data/{data_id}/events"]
+    before = [guarded.http.get(view, headers=headers("a1")).json() for view in views]
+    assert before[0]["state"] == state
+    for method, rule in DATASET_ROUTES:
+        foreign, unknown = (
+            ask(guarded, method, rule, asked, **headers("b1"), **{"If-None-Match": "*"})
+            for asked in (data_id, str(uuid.uuid4()))
+        )
+        assert foreign == unknown
+    assert [guarded.http.get(view, headers=headers("a1")).json() for view in views] == before
+
+
+@pytest.mark.parametrize("query", ["", "?partial=true", "?dryRun=true", "?unknown=1"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'[{"message": 1}]', json.dumps([ENTRY] * 3).encode()])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson", "text/plain"])
+def test_whatever_is_posted_another_owners_answers_as_an_unknown_one(
+    guarded: Any, content_type: str, body: bytes, query: str
+) -> None:
+    data_id = guarded.http.post("/data", headers=headers("a1")).json()["dataId"]
+    key = {"Idempotency-Key": "shift-1", "X-Request-Id": "same", "Content-Type": content_type}
+    mine = guarded.http.post(f"/data/{data_id}", json=ENTRY, headers={**headers("a1"), **key})
+    assert mine.status_code in (200, 415)
+    foreign, unknown = (
+        guarded.http.post(f"/data/{asked}{query}", content=body, headers={**headers("b1"), **key})
+        for asked in (data_id, UNKNOWN)
+    )
+    assert foreign.status_code == unknown.status_code >= 400
+    assert foreign.text.replace(data_id, UNKNOWN) == unknown.text
 
 
 @pytest.mark.parametrize(("method", "rule"), DATASET_ROUTES)
