@@ -69,7 +69,7 @@ class Authenticate:
     def __call__(self, shown: str) -> str:
         """The owner of the key `shown`. Raises KeyRefused, the same for an unknown id and a wrong secret.
 
-        Each refusal follows one look at the repository, whatever is wrong; the time tells nothing of the secret.
+        Each refusal follows one look at the repository, and its time tells nothing of the secret.
         """
         key_id, _, secret = shown.partition(".")
         known = self._given.get(key_id) or self._trusted_key(key_id)
