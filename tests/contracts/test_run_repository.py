@@ -13,6 +13,7 @@ from logleap.domain.dataset import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.errors import ActionRefused, DatasetEmpty
 from logleap.domain.training import (
+    Origin,
     Run,
     RunError,
     RunState,
@@ -34,6 +35,7 @@ StartRun = Callable[..., Run]
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MANY = 10_000
+ORIGIN = Origin("request-1", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
 def decision(dataset: Dataset, run_id: str, **request: Any) -> Callable[[Totals], Start]:
@@ -44,6 +46,7 @@ def decision(dataset: Dataset, run_id: str, **request: Any) -> Callable[[Totals]
         run_id=run_id,
         now=NOON,
         patience=MINUTE,
+        origin=ORIGIN,
     )
 
 
@@ -101,7 +104,7 @@ def test_starting_stores_the_data_set_the_run_the_event_and_the_message(
     assert stored == expected.dataset
     assert (stored.state, stored.sealed) == (State.TRAINING, Totals(entries=5, batches=2))
     assert datasets.events(dataset.dataset_id) == [*log, expected.event]
-    assert TrainingMessage(dataset.owner, dataset.dataset_id, "run-1") in runs.outbox(MANY)
+    assert TrainingMessage(dataset.owner, dataset.dataset_id, "run-1", ORIGIN) in runs.outbox(MANY)
 
 
 def test_times_of_a_run_come_back_in_utc(runs: RunRepository, start: StartRun) -> None:
@@ -146,7 +149,7 @@ def test_starting_from_another_version_stores_nothing(
     assert datasets.get(stored.owner, stored.dataset_id) == stored
     assert datasets.events(stored.dataset_id) == log
     assert runs.get(stored.dataset_id, "run-1") is None
-    assert TrainingMessage(stored.owner, stored.dataset_id, "run-1") not in runs.outbox(MANY)
+    assert "run-1" not in {m.run_id for m in runs.outbox(MANY) if m.dataset_id == stored.dataset_id}
 
 
 @pytest.mark.parametrize("error", [DatasetEmpty("x"), ActionRefused("no"), RuntimeError("any")], ids=repr)

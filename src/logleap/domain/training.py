@@ -55,6 +55,20 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that started a run, so that what is told of the two can be joined. Nothing hangs on it.
+
+    `traceparent` is its span in W3C's form (https://www.w3.org/TR/trace-context/), if it had one.
+    """
+
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One training run on a sealed data set of `totals`. Times are UTC.
 
@@ -80,6 +94,7 @@ class Run:
     finished_at: datetime | None = None
     result: JsonObject | None = None
     error: RunError | None = None
+    origin: Origin = UNKNOWN_ORIGIN
 
     @property
     def finished(self) -> bool:
@@ -147,6 +162,7 @@ def start_training(
     run_id: str,
     now: datetime,
     patience: timedelta,
+    origin: Origin = UNKNOWN_ORIGIN,
 ) -> Start:
     """Seal `dataset`, whose receipts add up to `totals`, and queue a run on it.
 
@@ -170,6 +186,7 @@ def start_training(
         totals=totals,
         created_at=now,
         due_at=now + patience,
+        origin=origin,
     )
     event = Event(
         now, EventKind.TRAINING_STARTED, f"Run {run_id} of task {request.task!r} on {totals.entries} entries."
@@ -183,26 +200,34 @@ class UnreadableMessage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrainingMessage:
-    """What goes over the queue: which run to carry out. UTF-8 JSON on the wire."""
+    """What goes over the queue: which run to carry out, and where it came from. UTF-8 JSON on the wire."""
 
     owner: str
     dataset_id: str
     run_id: str
+    origin: Origin = UNKNOWN_ORIGIN
 
     @classmethod
     def of(cls, run: Run) -> "TrainingMessage":
         """The message that asks for `run`."""
-        return cls(run.owner, run.dataset_id, run.run_id)
+        return cls(run.owner, run.dataset_id, run.run_id, run.origin)
 
     def to_bytes(self) -> bytes:
         """The message as it goes over the queue."""
-        return json.dumps({"owner": self.owner, "dataId": self.dataset_id, "runId": self.run_id}).encode()
+        fields = {
+            "owner": self.owner,
+            "dataId": self.dataset_id,
+            "runId": self.run_id,
+            "requestId": self.origin.request_id,
+            "traceparent": self.origin.traceparent,
+        }
+        return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
     @classmethod
     def from_bytes(cls, body: bytes) -> "TrainingMessage":
         """The message read from the queue. Raises UnreadableMessage, and says what is wrong with it.
 
-        Unknown fields are passed over, so that newer senders are understood.
+        Unknown fields are passed over, so that newer senders are understood; older ones tell no origin.
         """
         try:
             fields = json.loads(body)
@@ -214,4 +239,8 @@ class TrainingMessage:
         if len(values) < 3 or not all(isinstance(value, str) for value in values):
             raise UnreadableMessage("owner, dataId and runId must be non-empty strings")
         owner, dataset_id, run_id = values
-        return cls(owner, dataset_id, run_id)
+        request_id, traceparent = (
+            value if isinstance(value := fields.get(name), str) else None
+            for name in ("requestId", "traceparent")
+        )
+        return cls(owner, dataset_id, run_id, Origin(request_id, traceparent))

@@ -10,7 +10,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.dataset import Dataset, State
 from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown
-from logleap.domain.training import Run, TrainingMessage, TrainingRequest, start_training
+from logleap.domain.training import (
+    UNKNOWN_ORIGIN,
+    Origin,
+    Run,
+    TrainingMessage,
+    TrainingRequest,
+    start_training,
+)
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.training import RunRepository, TrainingQueue
@@ -44,11 +51,13 @@ class StartTraining:
         parameters: Mapping[str, Any] | None = None,
         expected_entries: int | None = None,
         key: str | None = None,
+        origin: Origin = UNKNOWN_ORIGIN,
     ) -> Run:
         """The run that this start made, or the one that it repeats.
 
         With an Idempotency-Key, a start answers the key's run for the data set's whole life, and is refused
         while another run is under way. Without one, it answers the run under way if it asks for the same.
+        `origin` goes along with the run that is made.
         Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused,
         ActionRefused.
         """
@@ -76,6 +85,7 @@ class StartTraining:
                 run_id=run_id,
                 now=self.now(),
                 patience=self.patience,
+                origin=origin,
             )
             try:
                 run = self.runs.start(dataset, decide)

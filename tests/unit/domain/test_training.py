@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import ActionRefused, DatasetEmpty, EntryCountDiffers, RunInProgress
 from logleap.domain.training import (
+    UNKNOWN_ORIGIN,
+    Origin,
     Run,
     RunError,
     RunState,
@@ -202,7 +205,10 @@ def test_a_request_that_expects_another_number_is_no_repetition() -> None:
 names = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
-@given(st.builds(TrainingMessage, owner=names, dataset_id=names, run_id=names))
+origins = st.builds(Origin, st.none() | st.text(), st.none() | st.text())
+
+
+@given(st.builds(TrainingMessage, owner=names, dataset_id=names, run_id=names, origin=origins))
 def test_a_message_is_read_as_it_was_written(message: TrainingMessage) -> None:
     assert TrainingMessage.from_bytes(message.to_bytes()) == message
 
@@ -211,6 +217,18 @@ def test_a_message_names_its_run() -> None:
     message = TrainingMessage.of(QUEUED)
     assert message == TrainingMessage("alice", "d-1", "r-1")
     assert json.loads(message.to_bytes()) == {"owner": "alice", "dataId": "d-1", "runId": "r-1"}
+
+
+def test_a_message_carries_the_request_that_started_its_run() -> None:
+    message = TrainingMessage.of(replace(QUEUED, origin=Origin("q-1", "00-aa-bb-01")))
+    fields = json.loads(message.to_bytes())
+    assert (fields["requestId"], fields["traceparent"]) == ("q-1", "00-aa-bb-01")
+
+
+@pytest.mark.parametrize("origin", [{}, {"requestId": 7, "traceparent": ["x"]}, {"requestId": None}])
+def test_a_message_without_an_origin_or_with_a_damaged_one_is_carried_out_all_the_same(origin: Any) -> None:
+    fields = {"owner": "alice", "dataId": "d-1", "runId": "r-1", **origin}
+    assert TrainingMessage.from_bytes(json.dumps(fields).encode()).origin == UNKNOWN_ORIGIN
 
 
 def test_fields_of_newer_senders_are_passed_over() -> None:

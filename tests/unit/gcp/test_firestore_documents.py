@@ -1,6 +1,7 @@
 """Domain objects go into Firestore documents and come back the same."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.resources import files
 from typing import Any
@@ -28,7 +29,7 @@ from logleap.adapters.gcp.documents import (
 )
 from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
-from logleap.domain.training import Run, RunError, RunState, TrainingMessage
+from logleap.domain.training import UNKNOWN_ORIGIN, Origin, Run, RunError, RunState, TrainingMessage
 
 INT64 = 2**63 - 1
 
@@ -57,6 +58,7 @@ datasets = st.builds(
     sealed=st.none() | totals,
     archive=st.none() | st.builds(Archive, texts, counts, texts),
 )
+origins = st.builds(Origin, st.none() | texts, st.none() | texts)
 runs = st.builds(
     Run,
     run_id=texts,
@@ -75,10 +77,11 @@ runs = st.builds(
     finished_at=st.none() | times,
     result=st.none() | json_objects,
     error=st.none() | st.builds(RunError, texts, texts),
+    origin=origins,
 )
 receipts = st.builds(Receipt, texts, texts, texts, counts, texts, times)
 events = st.builds(Event, times, st.sampled_from(EventKind), texts)
-messages = st.builds(TrainingMessage, texts, texts, texts)
+messages = st.builds(TrainingMessage, texts, texts, texts, origins)
 
 
 def stored(document: Document) -> Document:
@@ -150,6 +153,14 @@ def test_an_event_comes_back_the_same(event: Event) -> None:
 @given(messages)
 def test_a_message_comes_back_the_same(message: TrainingMessage) -> None:
     assert message_of(stored(message_document(message))) == message
+
+
+@given(runs, messages)
+def test_documents_of_before_origins_were_kept_are_read(run: Run, message: TrainingMessage) -> None:
+    old_run, old_message = run_document(run), message_document(message)
+    del old_run["origin"], old_message["origin"]
+    assert run_of(stored(old_run)) == replace(run, origin=UNKNOWN_ORIGIN)
+    assert message_of(stored(old_message)) == replace(message, origin=UNKNOWN_ORIGIN)
 
 
 def test_a_replaced_document_keeps_nothing_of_the_one_before() -> None:

@@ -261,7 +261,7 @@ def test_an_unreadable_message_is_rejected_with_the_reason(run_training: RunTrai
     ],
 )
 def test_a_message_of_a_run_that_is_gone_is_done(
-    run_training: RunTraining, run: Run, stored: Stored, change: dict[str, str], reason: str
+    run_training: RunTraining, run: Run, stored: Stored, change: dict[str, Any], reason: str
 ) -> None:
     message = replace(TrainingMessage.of(run), **change)
     assert run_training(message.to_bytes()) == Verdict(DONE, reason)

@@ -13,7 +13,7 @@ from typing import Any
 from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.keys import ApiKey
-from logleap.domain.training import Run, RunError, RunState, TrainingMessage
+from logleap.domain.training import Origin, Run, RunError, RunState, TrainingMessage
 
 Document = dict[str, Any]
 
@@ -119,6 +119,7 @@ def run_document(run: Run) -> Document:
         "finishedAt": run.finished_at,
         "result": None if run.result is None else _text(run.result),
         "error": None if run.error is None else {"code": run.error.code, "detail": run.error.detail},
+        "origin": _origin_document(run.origin),
     }
 
 
@@ -143,17 +144,32 @@ def run_of(document: Document) -> Run:
         finished_at=None if finished_at is None else _time(finished_at),
         result=None if result is None else json.loads(result),
         error=None if error is None else RunError(**error),
+        origin=_origin_of(document),
     )
 
 
 def message_document(message: TrainingMessage) -> Document:
     """A message of the outbox."""
-    return {"owner": message.owner, "datasetId": message.dataset_id, "runId": message.run_id}
+    return {
+        "owner": message.owner,
+        "datasetId": message.dataset_id,
+        "runId": message.run_id,
+        "origin": _origin_document(message.origin),
+    }
 
 
 def message_of(document: Document) -> TrainingMessage:
     """The message that message_document() was made of."""
-    return TrainingMessage(document["owner"], document["datasetId"], document["runId"])
+    return TrainingMessage(document["owner"], document["datasetId"], document["runId"], _origin_of(document))
+
+
+def _origin_document(origin: Origin) -> Document:
+    return {"requestId": origin.request_id, "traceparent": origin.traceparent}
+
+
+def _origin_of(document: Document) -> Origin:
+    origin = document.get("origin") or {}  # documents of before have none
+    return Origin(origin.get("requestId"), origin.get("traceparent"))
 
 
 def key_document(key: ApiKey) -> Document:

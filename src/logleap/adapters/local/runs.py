@@ -12,15 +12,16 @@ from logleap.adapters.local.ledger import totals_of
 from logleap.adapters.local.values import from_micros, lookup, to_micros
 from logleap.domain.dataset import Dataset, Event
 from logleap.domain.entries import Totals
-from logleap.domain.training import Run, RunError, RunState, Start, TrainingMessage
+from logleap.domain.training import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.ports.errors import Conflict
 from logleap.ports.training import RunRepository
 
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
-    "fence, attempts, started_at, finished_at, result, error_code, error_detail"
+    "fence, attempts, started_at, finished_at, result, error_code, error_detail, "
+    "request_id, traceparent"
 )
-_MARKS = ", ".join("?" * 18)
+_MARKS = ", ".join("?" * 20)
 _ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
 _DUE = f"""
@@ -49,7 +50,11 @@ class SqliteRunRepository(RunRepository):
             replace_dataset(connection, start.dataset)
             connection.execute(_ADD, _to_row(run))
             add_event(connection, run.dataset_id, start.event)
-            connection.execute("INSERT INTO outbox VALUES (?, ?, ?)", (run.dataset_id, run.run_id, run.owner))
+            origin = run.origin
+            connection.execute(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
+                (run.dataset_id, run.run_id, run.owner, origin.request_id, origin.traceparent),
+            )
             return run
 
     def get(self, dataset_id: str, run_id: str) -> Run | None:
@@ -69,9 +74,12 @@ class SqliteRunRepository(RunRepository):
             add_event(connection, run.dataset_id, event)
 
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:
-        query = "SELECT owner, dataset_id, run_id FROM outbox LIMIT ?"
+        query = "SELECT owner, dataset_id, run_id, request_id, traceparent FROM outbox LIMIT ?"
         with self._database.reading() as connection:
-            return [TrainingMessage(*row) for row in connection.execute(query, (limit,))]
+            return [
+                TrainingMessage(owner, dataset_id, run_id, Origin(*origin))
+                for owner, dataset_id, run_id, *origin in connection.execute(query, (limit,))
+            ]
 
     def published(self, message: TrainingMessage) -> None:
         delete = "DELETE FROM outbox WHERE dataset_id = ? AND run_id = ?"
@@ -115,12 +123,14 @@ def _to_row(run: Run) -> tuple[Any, ...]:
         None if run.finished_at is None else to_micros(run.finished_at),
         None if run.result is None else json.dumps(dict(run.result)),
         *((error.code, error.detail) if error is not None else (None, None)),
+        run.origin.request_id,
+        run.origin.traceparent,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Run:
     (dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, *rest) = row
-    version, fence, attempts, started_at, finished_at, result, error_code, error_detail = rest
+    version, fence, attempts, started_at, finished_at, result, error_code, error_detail, *origin = rest
     return Run(
         run_id=run_id,
         dataset_id=dataset_id,
@@ -138,4 +148,5 @@ def _from_row(row: tuple[Any, ...]) -> Run:
         finished_at=None if finished_at is None else from_micros(finished_at),
         result=None if result is None else json.loads(result),
         error=None if error_code is None else RunError(error_code, error_detail),
+        origin=Origin(*origin),
     )

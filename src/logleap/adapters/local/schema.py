@@ -138,7 +138,15 @@ _VERSION_2 = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+# The request that started a run.
+_VERSION_3 = (
+    "ALTER TABLE runs ADD COLUMN request_id TEXT",
+    "ALTER TABLE runs ADD COLUMN traceparent TEXT",
+    "ALTER TABLE outbox ADD COLUMN request_id TEXT",
+    "ALTER TABLE outbox ADD COLUMN traceparent TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.
