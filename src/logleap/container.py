@@ -1,13 +1,18 @@
 """The one place that puts the parts together."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from dependency_injector import containers, providers
 
-from logleap.backends import build_backend
+from logleap.backends import Backend, build_backend
+from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
 from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.telemetry.metrics import Metrics
+from logleap.telemetry.tracing import build_tracing
+from logleap.telemetry.watching import Watch
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.deletion import DeleteDataset
@@ -29,12 +34,23 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def _open_backend(settings: Settings, watch: Watch) -> Backend:
+    return watch.over(build_backend(settings))
+
+
+def _open_tasks(chosen: str, watch: Watch) -> Mapping[str, TrainingTask]:
+    return watch.over_tasks(load_tasks(chosen))
+
+
 class Container(containers.DeclarativeContainer):
     """Settings in, use cases out. Everything is made once, when it is first asked for."""
 
     settings = providers.Dependency(instance_of=Settings)
-    backend = providers.ThreadSafeSingleton(build_backend, settings)
-    tasks = providers.ThreadSafeSingleton(load_tasks, settings.provided.training_task)
+    metrics = providers.ThreadSafeSingleton(Metrics)
+    tracing = providers.ThreadSafeSingleton(build_tracing)
+    watch = providers.ThreadSafeSingleton(Watch, metrics, tracing)
+    backend = providers.ThreadSafeSingleton(_open_backend, settings, watch)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, watch)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 

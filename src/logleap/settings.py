@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     push_service_account: str | None = None
 
     heartbeat_file: Path | None = None
+    metrics_port: Annotated[int | None, Field(ge=0, le=65535)] = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

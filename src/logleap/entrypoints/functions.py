@@ -23,6 +23,7 @@ from logleap.container import Container, build_container
 from logleap.entrypoints.envelope import NotAnEnvelope, open_envelope
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
+from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.tracing import trace_of
 from logleap.entrypoints.worker import make_worker
 from logleap.ports.errors import Unavailable
@@ -53,7 +54,10 @@ def train(event: CloudEvent) -> None:
     except NotAnEnvelope as error:
         _bury(container, _as_bytes(event.data), f"event {event['id']}: {error}")
         return
-    with structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()):
+    with (
+        structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()),
+        working_on(envelope.body, container.tracing()),
+    ):
         verdict = container.run_training()(envelope.body)
         if verdict.outcome is Outcome.RETRY:
             _try_again(verdict.reason, verdict.delay)

@@ -12,6 +12,7 @@ from logleap.entrypoints.envelope import Envelope, NotAnEnvelope, read_envelope
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.health import health
 from logleap.entrypoints.http.problems import RETRY_AFTER, RequestRefused
+from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.tokens import TokenRefused, TokenVerifier
 from logleap.entrypoints.worker import make_worker
 from logleap.settings import Settings, SettingsError
@@ -43,8 +44,8 @@ def create_push_app(
     Both want an OIDC token of Google's that `verifier` takes; without, 401 or 403. `stopping`: as in
     RunTraining.
     """
-    app = bare_app()
-    app.register_api(health(container.backend().check))
+    app = bare_app(container)
+    app.register_api(health(container))
     app.register_blueprint(_pushed(container, verifier, stopping))
     return app
 
@@ -52,6 +53,7 @@ def create_push_app(
 def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[], bool]) -> Blueprint:
     blueprint = Blueprint("push", __name__)
     run_training, bury = container.run_training(), container.backend().bury
+    tracing = container.tracing()
     worker = make_worker(container)
 
     @blueprint.before_request
@@ -70,7 +72,8 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
         except NotAnEnvelope as error:
             return rejected(content, str(error))
         structlog.contextvars.bind_contextvars(messageId=envelope.message_id)
-        return settled(envelope)
+        with working_on(envelope.body, tracing):
+            return settled(envelope)
 
     def settled(envelope: Envelope) -> Response:
         verdict = run_training(envelope.body, stopping=stopping)

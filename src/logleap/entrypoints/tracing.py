@@ -1,6 +1,7 @@
 """The trace that a request belongs to, so that its log lines are found with it."""
 
 import re
+from collections.abc import Mapping
 from typing import Protocol
 
 _W3C = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?")
@@ -37,3 +38,10 @@ def trace_of(headers: Headers) -> dict[str, str | bool]:
     if match["options"]:
         found["traceSampled"] = match["options"] == "1"
     return found
+
+
+def traceparent_of(trace: Mapping[str, str | bool]) -> str | None:
+    """What `trace_of` found, as a `traceparent`; None if it names no span."""
+    if "spanId" not in trace:
+        return None
+    return f"00-{trace['trace']}-{trace['spanId']}-{'01' if trace.get('traceSampled', True) else '00'}"

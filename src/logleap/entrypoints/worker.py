@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from logleap.container import Container
 from logleap.entrypoints.heartbeat import Heartbeat
+from logleap.entrypoints.messages import working_on
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.training import Delivery, TrainingQueue
+from logleap.telemetry.tracing import Tracing
 from logleap.usecases.running import Outcome, RunTraining, Verdict
 from logleap.usecases.sweeping import FailDeadLetter, Sweep, Swept
 
@@ -32,6 +34,7 @@ class Worker:
     fail_dead_letter: FailDeadLetter
     hold: float
     sweep_interval: float
+    tracing: Tracing
     beat: Callable[[], None] = lambda: None
 
     def run(self, stop: threading.Event) -> None:
@@ -57,8 +60,11 @@ class Worker:
             self.beat()
             return stop.is_set()
 
-        verdict = self.run_training(delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping)
-        settle(delivery, verdict)
+        with working_on(delivery.body, self.tracing):
+            verdict = self.run_training(
+                delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping
+            )
+            settle(delivery, verdict)
 
     def _sweep_until(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -76,13 +82,14 @@ class Worker:
         if swept != Swept(0, 0, 0):
             log.info("swept: %s", swept)
         while (letter := self.queue.receive_dead(0.0)) is not None:
-            try:
-                outcome = self.fail_dead_letter(letter.body)
-            except Conflict:
-                letter.nack()
-                return swept
-            log.warning("dead letter: %s", outcome)
-            letter.ack()
+            with working_on(letter.body, self.tracing, "dead letter"):
+                try:
+                    outcome = self.fail_dead_letter(letter.body)
+                except Conflict:
+                    letter.nack()
+                    return swept
+                log.warning("dead letter: %s", outcome)
+                letter.ack()
         return swept
 
 
@@ -96,6 +103,7 @@ def make_worker(container: Container) -> Worker:
         fail_dead_letter=container.fail_dead_letter(),
         hold=2 * settings.run_lease,
         sweep_interval=settings.sweep_interval,
+        tracing=container.tracing(),
         beat=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
     )
 

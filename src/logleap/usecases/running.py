@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -93,9 +94,13 @@ class Work(threading.Thread):
         self.ended = threading.Event()
         self.result: JsonObject | None = None
         self.error: BaseException | None = None
+        self._around = copy_context()  # what the log and the traces tell about the run
 
     def run(self) -> None:
         """Check the count, run the task, check its result: what is raised on the way is kept."""
+        self._around.run(self._work)
+
+    def _work(self) -> None:
         try:
             self._context.training_set.count()
             self.result = _json_object(self._task(self._context))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,27 +47,36 @@ class ServerProcess:
     url: str
     process: subprocess.Popen[str]
 
+    log: Path | None = None
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
+    def output(self) -> str:
+        """All that it wrote after its first line; it was started with `log`, and has been stopped."""
+        assert self.log is not None
+        assert self.process.stdout is not None
+        return self.process.stdout.read() + self.log.read_text()
+
 
 @contextlib.contextmanager
 def _serving(
-    arguments: Sequence[str] = (), backend: str = "memory", **variables: str
+    arguments: Sequence[str] = (), backend: str = "memory", log: Path | None = None, **variables: str
 ) -> Iterator[ServerProcess]:
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--backend", backend, "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment(**variables),
-    )
+    with (log or Path(os.devnull)).open("w") as errors:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--backend", backend, "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(**variables),
+        )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
         assert " listens on " in line
-        yield ServerProcess(line.split(" listens on ")[1].split()[0], process)
+        yield ServerProcess(line.split(" listens on ")[1].split()[0], process, log)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -51,6 +51,8 @@ def worker(push: bool, **flags: Any) -> None:
                 "logleap serve has one inside."
             )
         stop = _stop_on_signals()
+        if settings.metrics_port is not None:
+            _show_metrics(settings.host, settings.metrics_port, container)
         if push:
             _serve_pushes(settings, container, stop)
         else:
@@ -59,7 +61,7 @@ def worker(push: bool, **flags: Any) -> None:
             worker = make_worker(container)
             click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
             worker.run(stop)
-        container.backend().close()
+        _close(container)
 
 
 @click.command()
@@ -72,7 +74,7 @@ def sweep(**flags: Any) -> None:
 
         _, container = _start(flags)
         swept = make_worker(container).sweep_once()
-        container.backend().close()
+        _close(container)
     click.echo(f"published {swept.published}, failed {swept.failed}, finished {swept.finished}")
 
 
@@ -89,6 +91,19 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
     )
     note = f"LogLeap's worker is pushed to on {url_of(listener)}."
     serve(app, listener, options, stop=stop, listening=lambda: click.echo(note))
+
+
+def _show_metrics(host: str, port: int, container: "Container") -> None:
+    from prometheus_client import start_http_server
+
+    from logleap.settings import SettingsError
+
+    try:
+        server, _ = start_http_server(port, host, container.metrics().registry)
+    except OSError as error:
+        said = f"LOGLEAP_METRICS_PORT is {port}, LOGLEAP_HOST is {host!r}"
+        raise SettingsError(f"{said}: cannot listen there: {error}.") from error
+    click.echo(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
 
 
 def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
@@ -176,7 +191,12 @@ def _answer(
     serve(app, listener, options, stop=stop, listening=listening)
     for thread in threads:
         thread.join()
+    _close(container)
+
+
+def _close(container: "Container") -> None:
     container.backend().close()
+    container.tracing().close()
 
 
 def _stop_on_signals() -> threading.Event:

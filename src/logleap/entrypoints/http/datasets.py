@@ -3,7 +3,7 @@
 from flask import Response, g, request
 
 from logleap.container import Container
-from logleap.entrypoints.http import answers, examples
+from logleap.entrypoints.http import answers, examples, observing
 from logleap.entrypoints.http.api import Api
 from logleap.entrypoints.http.paging import Filters, page_position, page_token
 from logleap.entrypoints.http.parameters import (
@@ -46,6 +46,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
+        observing.name(dataId=dataset.dataset_id)
         view = datasets.one(g.owner, dataset.dataset_id)
         return answers.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
 

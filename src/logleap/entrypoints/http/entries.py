@@ -6,7 +6,7 @@ from flask import Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from logleap.container import Container
-from logleap.entrypoints.http import answers, examples
+from logleap.entrypoints.http import answers, examples, observing
 from logleap.entrypoints.http.api import Api, ref
 from logleap.entrypoints.http.decoding import STRICT
 from logleap.entrypoints.http.headers import RepeatableHeaders
@@ -72,7 +72,7 @@ ANSWER = {
 def add(api: Api, container: Container, quota: Quota) -> None:
     """Post entries. `quota` is of stored ones. Raises SettingsError."""
     append, check = container.append_entries(), container.check_entries()
-    settings = container.settings()
+    settings, watch = container.settings(), container.watch()
     mappings = load_mappings(settings.mappings)
     limits = Limits(
         json_bytes=settings.json_body_limit,
@@ -128,7 +128,8 @@ def add(api: Api, container: Container, quota: Quota) -> None:
             checked = check(g.owner, path.data_id, source)
             return answers.Checked.of(checked, source.refused).response()
         quota.require(g.owner)
-        acknowledged = append(g.owner, path.data_id, source, key)
+        acknowledged = append(g.owner, path.data_id, watch.over_source(source), key)
         if not acknowledged.replayed:
             quota.spend(g.owner, acknowledged.receipt.entries)
+        observing.acknowledged(acknowledged)
         return answers.Acknowledgement.of(acknowledged, source.refused).response()

@@ -1,18 +1,25 @@
 """The calls for whoever runs the service; no key needed."""
 
-from collections.abc import Callable
+from flask import Response, request
 
-from flask import Response
-
+from logleap.container import Container
 from logleap.entrypoints.http import answers
 from logleap.entrypoints.http.api import Api
 
 TAG = "Health"
 
 
-def health(check: Callable[[], None]) -> Api:
-    """`check` raises Unavailable while the service cannot do its work."""
+_TEXT = {
+    "schema": {"type": "string"},
+    "example": "# TYPE logleap_accepted_entries_total counter\nlogleap_accepted_entries_total 12000.0\n",
+}
+METRICS = {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}
+
+
+def health(container: Container) -> Api:
+    """Whether it is up, whether it can work, and what it did."""
     api = Api("health")
+    check, metrics = container.backend().check, container.metrics()
 
     @api.call("GET", "/healthz", tag=TAG, answer=answers.Health, example={"status": "ok"})
     def healthz() -> Response:
@@ -35,7 +42,16 @@ def health(check: Callable[[], None]) -> Api:
 
         For readiness probes: the backend is asked.
         """
-        check()
+        check()  # raises Unavailable: 503
         return answers.Health(status="ready").response()
+
+    @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
+    def show_metrics() -> Response:
+        """What did this process do, in numbers?
+
+        For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.
+        """
+        content, content_type = metrics.exposition(request.headers.get("Accept", ""))
+        return Response(content, content_type=content_type)
 
     return api

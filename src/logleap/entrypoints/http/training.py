@@ -3,7 +3,8 @@
 from flask import Response, g, request
 
 from logleap.container import Container
-from logleap.entrypoints.http import answers, examples
+from logleap.domain.training import Origin
+from logleap.entrypoints.http import answers, examples, observing
 from logleap.entrypoints.http.api import Api
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.parameters import (
@@ -62,7 +63,9 @@ def add(api: Api, container: Container) -> None:
             parameters=body.parameters,
             expected_entries=body.expected_entries,
             key=key,
+            origin=Origin(g.request_id, g.traceparent),
         )
+        observing.name(runId=run.run_id)
         return answers.StartedRun.of(run).response(202, f"/train/{path.data_id}")
 
     @api.call(
@@ -76,4 +79,6 @@ def add(api: Api, container: Container) -> None:
     def show_run(path: DataPath) -> Response:
         """Show the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
-        return answers.Run.of(show_training(g.owner, path.data_id)).response()
+        run = show_training(g.owner, path.data_id)
+        observing.name(runId=run.run_id)
+        return answers.Run.of(run).response()
