@@ -17,6 +17,7 @@ import crowd
 import decoding
 import document
 import ends
+import googlecloud
 import intake
 import many
 import upload
@@ -28,6 +29,7 @@ PARTS: Mapping[str, Callable[[Effort], Findings]] = {
     "decode": decoding.run,
     "ends": ends.run,
     "rivals": versus.run,
+    "gcp": googlecloud.run,
     "upload": upload.run,
     "many": many.run,
     "crowd": crowd.run,

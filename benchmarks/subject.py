@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flask
 
@@ -13,6 +14,12 @@ from logleap.domain.dataset import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.entrypoints.http.decoding import decode_array
 from logleap.settings import Settings
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+    from google.cloud.bigquery import TableReference
+
+    from logleap.adapters.gcp.writers import Writer
 
 _ENTRY_LIMIT = 1 << 20
 
@@ -67,3 +74,19 @@ def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:
             pass
 
     return call
+
+
+def gcp_writer(name: str, credentials: "Credentials") -> "tuple[TableReference, Writer]":
+    """The writer `storage-write` or `streaming-insert`, and a table to write to."""
+    from google.cloud.bigquery import TableReference
+
+    from logleap.adapters.gcp.clients import bigquery_client, write_client
+    from logleap.adapters.gcp.storage_write import StorageWriter
+    from logleap.adapters.gcp.streaming_insert import StreamingInserter
+
+    writer: Writer
+    if name == "storage-write":
+        writer = StorageWriter(lambda: write_client(credentials))
+    else:
+        writer = StreamingInserter(lambda: bigquery_client("bench", credentials))
+    return TableReference.from_string("bench.logleap.entries"), writer

@@ -1,0 +1,151 @@
+"""Google's services as far as an upload needs them, answering at once: what is left is the client's own cost.
+
+    python benchmarks/google_stub.py HTTP_PORT GRPC_PORT
+
+Over HTTP BigQuery's REST API takes all rows and all tables; over gRPC the Storage Write API takes all rows,
+and Firestore keeps documents in memory, without looking at preconditions, and adds up nothing: sums are 0.
+"""
+
+import itertools
+import re
+import socketserver
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from google.cloud.bigquery_storage_v1.types import AppendRowsResponse
+from google.cloud.firestore_v1.types import (
+    AggregationResult,
+    BatchGetDocumentsRequest,
+    BatchGetDocumentsResponse,
+    BeginTransactionResponse,
+    CommitRequest,
+    CommitResponse,
+    Document,
+    RunAggregationQueryRequest,
+    RunAggregationQueryResponse,
+    Value,
+    WriteResult,
+)
+
+_TABLE = b'{"tableReference": {"projectId": "bench", "datasetId": "logleap", "tableId": "entries"}}'
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_TABLE),
+    _TABLE,
+)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_THREADS = 16
+
+
+class _Rest(socketserver.BaseRequestHandler):
+    """A kept connection: reads each request whole and gives the one answer."""
+
+    def handle(self) -> None:
+        data = b""
+        while True:
+            while (end := data.find(b"\r\n\r\n")) < 0:
+                piece = self.request.recv(1 << 16)
+                if not piece:
+                    return
+                data += piece
+            length = _LENGTH.search(data, 0, end + 2)
+            left = end + 4 + int(length[1] if length else 0) - len(data)
+            while left > 0:
+                left -= len(self.request.recv(1 << 18))
+            self.request.sendall(_ANSWER)
+            data = b""
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+_taken = AppendRowsResponse.serialize(AppendRowsResponse(append_result=AppendRowsResponse.AppendResult()))
+_now = datetime(2026, 3, 2, 6, tzinfo=UTC)
+_documents: dict[str, Document] = {}
+_transactions = itertools.count(1)
+
+
+def _bytes(message: Any) -> bytes:
+    return bytes(type(message).serialize(message))
+
+
+def _append_rows(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+    for _ in requests:
+        yield _taken
+
+
+def _batch_get(request: BatchGetDocumentsRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
+    for name in request.documents:
+        document = _documents.get(name)
+        found = {"missing": name} if document is None else {"found": document}
+        yield _bytes(BatchGetDocumentsResponse(read_time=_now, **found))
+
+
+def _begin(request: bytes, context: grpc.ServicerContext) -> bytes:
+    transaction = str(next(_transactions)).encode()
+    return _bytes(BeginTransactionResponse(transaction=transaction))
+
+
+def _commit(request: CommitRequest, context: grpc.ServicerContext) -> bytes:
+    for write in request.writes:
+        name, fields = write.update.name, dict(write.update.fields)
+        if write.update_mask.field_paths and name in _documents:
+            fields = {**_documents[name].fields, **fields}
+        _documents[name] = Document(name=name, fields=fields, create_time=_now, update_time=_now)
+    results = [WriteResult(update_time=_now) for _ in request.writes]
+    return _bytes(CommitResponse(write_results=results, commit_time=_now))
+
+
+def _aggregate(request: RunAggregationQueryRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
+    aliases = [each.alias for each in request.structured_aggregation_query.aggregations]
+    result = AggregationResult(aggregate_fields={alias: Value(integer_value=0) for alias in aliases})
+    yield _bytes(RunAggregationQueryResponse(result=result, read_time=_now))
+
+
+def _rollback(request: bytes, context: grpc.ServicerContext) -> bytes:
+    return b""  # google.protobuf.Empty
+
+
+def _services() -> list[grpc.GenericRpcHandler]:
+    unary: Callable[..., Any] = grpc.unary_unary_rpc_method_handler
+    return [
+        grpc.method_handlers_generic_handler(
+            "google.cloud.bigquery.storage.v1.BigQueryWrite",
+            {"AppendRows": grpc.stream_stream_rpc_method_handler(_append_rows)},
+        ),
+        grpc.method_handlers_generic_handler(
+            "google.firestore.v1.Firestore",
+            {
+                "BatchGetDocuments": grpc.unary_stream_rpc_method_handler(
+                    _batch_get, request_deserializer=BatchGetDocumentsRequest.deserialize
+                ),
+                "BeginTransaction": unary(_begin),
+                "Commit": unary(_commit, request_deserializer=CommitRequest.deserialize),
+                "Rollback": unary(_rollback),
+                "RunAggregationQuery": grpc.unary_stream_rpc_method_handler(
+                    _aggregate, request_deserializer=RunAggregationQueryRequest.deserialize
+                ),
+            },
+        ),
+    ]
+
+
+def main() -> None:
+    """Answer until the process is ended."""
+    http_port, grpc_port = map(int, sys.argv[1:])
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers(tuple(_services()))
+    server.add_insecure_port(f"127.0.0.1:{grpc_port}")
+    server.start()
+    with _Server(("127.0.0.1", http_port), _Rest) as rest:
+        rest.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
