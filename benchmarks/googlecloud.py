@@ -153,10 +153,7 @@ def _writers(stub: Mapping[str, str], effort: Effort) -> tuple[Target, Table]:
     rows = []
     aimed = 0.0
     for entries in (100, 1_000, 10_000):
-        turns = {
-            writer: lambda writer=writer, entries=entries: cost(writer, entries)  # type: ignore[misc]
-            for writer in _WRITERS
-        }
+        turns = {writer: partial(cost, writer, entries) for writer in _WRITERS}
         figures = taking_turns(effort.rounds, turns)
         medians = {writer: statistics.median(figures[writer]) for writer in _WRITERS}
         share = figure(ratio(figures, *_WRITERS))
