@@ -69,9 +69,8 @@ def test_no_call_of_an_owner_has_any_effect_once_the_requests_are_used_up(start_
             assert refused.status_code == 429, path
             assert 3500 < int(refused.headers["Retry-After"]) <= 3600
             if method != "HEAD":
-                problem = refused.json()
-                assert problem["code"] == "QUOTA_EXCEEDED"
-                assert f"again in {refused.headers['Retry-After']} s" in problem["detail"]
+                assert "QUOTA_EXCEEDED" in refused.text
+                assert f"again in {refused.headers['Retry-After']} s" in refused.text
         assert server.container.show_datasets().events("anna", data_id) == before
         assert len(server.container.show_datasets().list("anna", None, 9, None, None)[0]) == 1
         assert server.http.get("/data", headers=by("bert")).is_success  # owners do not share

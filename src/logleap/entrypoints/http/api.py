@@ -23,6 +23,7 @@ from logleap.entrypoints.http.parameters import DataPath, EmptyBody, NoQuery
 from logleap.entrypoints.http.problems import Problem, example_of
 
 Json = Mapping[str, Any]
+Refusals = Callable[[int, Sequence[Code]], Json]
 View = TypeVar("View", bound=Callable[..., Response])
 
 ALWAYS: Sequence[Code] = ("REQUEST_MALFORMED", "HEADERS_TOO_LARGE", "INTERNAL_ERROR")
@@ -66,13 +67,22 @@ class Schemas(GenerateJsonSchema):
 class Api(APIBlueprint):
     """A group of calls. `owned`: each belongs to an owner, who shows a key (None: if there are any keys).
 
-    An owner's GETs carry an ETag. `models` are those of its calls.
+    An owner's GETs carry an ETag. `models` are those of its calls. `refusals` makes the content of a status'
+    refusals, if not a Problem.
     """
 
-    def __init__(self, name: str, *, owned: bool = False, keys: bool | None = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        owned: bool = False,
+        keys: bool | None = False,
+        refusals: Refusals | None = None,
+    ) -> None:
         shown: list[dict[str, list[str]]] = [] if keys is False else [{scheme: []} for scheme in SCHEMES]
         super().__init__(name, __name__, abp_security=[*shown, {}] if keys is None else shown)
         self.models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+        self._refusals = refusals or _as_problem
         self._common = (*ALWAYS, *WITH_OWNER) if owned else ALWAYS
         self._owned = owned
         self._offered: dict[str, Sequence[str]] = {}  # media types, by endpoint
@@ -111,7 +121,7 @@ class Api(APIBlueprint):
             codes.append("NOT_ACCEPTABLE")
         conditional = self._owned and method == "GET"
         told = [*answer_headers, *(_TAGS if conditional else ())]
-        responses = {status: _response(content, status, told), **_problems(codes)}
+        responses = {status: _response(content, status, told), **_problems(codes, self._refusals)}
         if conditional:
             responses[304] = _response(None, 304, _TAGS, _UNCHANGED)
         options: dict[str, Any] = {}
@@ -190,16 +200,22 @@ def _response(content: Json | None, status: int, headers: Sequence[str], descrip
     return {**response, "content": content} if content is not None else response
 
 
-def _problems(codes: Sequence[Code]) -> dict[int, Json]:
+def _problems(codes: Sequence[Code], content: Refusals) -> dict[int, Json]:
     by_status = defaultdict(list)
     for code in sorted(set(codes)):
         by_status[PROBLEMS[code].status].append(code)
-    return {status: _problem(status, by_status[status]) for status in sorted(by_status)}
+    return {
+        status: _response(
+            content(status, by_status[status]),
+            status,
+            _HEADERS_BY_STATUS.get(status, ()),
+            " · ".join(f"`{code}`" for code in by_status[status]),
+        )
+        for status in sorted(by_status)
+    }
 
 
-def _problem(status: int, codes: Sequence[Code]) -> Json:
+def _as_problem(status: int, codes: Sequence[Code]) -> Json:
     schema = {"allOf": [ref(Problem), {"properties": {"code": {"enum": codes}}}]}
     examples = {code: {"summary": PROBLEMS[code].meaning, "value": example_of(code)} for code in codes}
-    content = {"application/problem+json": {"schema": schema, "examples": examples}}
-    description = " · ".join(f"`{code}`" for code in codes)
-    return _response(content, status, _HEADERS_BY_STATUS.get(status, ()), description)
+    return {"application/problem+json": {"schema": schema, "examples": examples}}

@@ -12,7 +12,7 @@ from logleap.entrypoints.http.health import health
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app(container)
-    document.add(app, [routes.api(container), health(container)])
+    document.add(app, [*routes.apis(container), health(container)])
     app.register_blueprint(docs())
     return app
 

@@ -37,9 +37,11 @@ Code = Literal[
     "NOT_FOUND",
     "PAGE_SIZE_INVALID",
     "PAGE_TOKEN_INVALID",
+    "PROTOBUF_MALFORMED",
     "QUERY_PARAMETER_INVALID",
     "QUERY_PARAMETER_UNKNOWN",
     "QUOTA_EXCEEDED",
+    "RECORDS_INVALID",
     "REQUEST_MALFORMED",
     "RUN_IN_PROGRESS",
     "RUN_NOT_FOUND",
@@ -185,6 +187,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "`pageToken` is not one that this API gave out, or is from a list with another state or name.",
             "Use `nextPageToken` as it came, or leave it out to begin with the first page.",
         ),
+        "PROTOBUF_MALFORMED": Meaning(
+            400,
+            "The body was announced as protobuf, but is no export of logs.",
+            "Set the client to OTLP/HTTP, and this path for logs alone.",
+        ),
         "QUERY_PARAMETER_INVALID": Meaning(
             400, "A query parameter has a wrong value.", "Use one that `detail` names."
         ),
@@ -197,6 +204,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             429,
             "What your owner may send in a time is used up, so nothing was done.",
             "Send the same again after `Retry-After` seconds; `RateLimit` tells what is left of each quota.",
+        ),
+        "RECORDS_INVALID": Meaning(
+            400,
+            "None of the log records can be taken.",
+            "Give each a body or an event name, and a time.",
         ),
         "REQUEST_MALFORMED": Meaning(400, "The request is not HTTP.", "Correct what `detail` names."),
         "RUN_IN_PROGRESS": Meaning(

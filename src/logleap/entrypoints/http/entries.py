@@ -74,12 +74,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
     append, check = container.append_entries(), container.check_entries()
     settings, watch = container.settings(), container.watch()
     mappings = load_mappings(settings.mappings)
-    limits = Limits(
-        json_bytes=settings.json_body_limit,
-        ndjson_bytes=settings.ndjson_body_limit,
-        entry_bytes=settings.entry_limit,
-        json_entries=settings.json_entries_limit,
-    )
+    limits = Limits.of(settings)
     api.models += [
         (Entry, "validation"),
         (Entries, "validation"),

@@ -47,6 +47,31 @@ BAD_ENTRY: Json = {
 PARTLY_ACKNOWLEDGED: Json = {**ACKNOWLEDGED, "rejected": 1, "errors": [BAD_ENTRY], "errorsTotal": 1}
 CHECKED: Json = {"dataId": _DATA_ID, "accepted": 2, "dryRun": True, "state": "created"}
 
+EXPORT: Json = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "line-3"}}]},
+            "scopeLogs": [
+                {
+                    "logRecords": [
+                        {
+                            "timeUnixNano": "1772427604000000000",
+                            "severityText": "WARN",
+                            "body": {"stringValue": "jam at gate 4"},
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+}
+PARTLY_EXPORTED: Json = {
+    "partialSuccess": {
+        "rejectedLogRecords": "1",
+        "errorMessage": "Of the first log record that was rejected: it has neither a body nor an eventName.",
+    }
+}
+
 START: Json = {"task": "count-entries", "parameters": {}, "expectedEntries": 2}
 
 STARTED: Json = {

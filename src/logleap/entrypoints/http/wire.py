@@ -11,6 +11,7 @@ from logleap.domain.errors import EntriesRefused, EntryError
 from logleap.entrypoints.http.body import Body, BodyRefused
 from logleap.entrypoints.http.decoding import STRICT, Form, Unfit
 from logleap.entrypoints.http.jsontext import JsonWalk, Malformed, Span
+from logleap.settings import Settings
 
 JSON_TYPES = ("application/json",)
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -33,6 +34,16 @@ class Limits:
     ndjson_bytes: int = 1 << 30
     entry_bytes: int = 1 << 20
     json_entries: int = 50_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those that are set."""
+        return cls(
+            json_bytes=settings.json_body_limit,
+            ndjson_bytes=settings.ndjson_body_limit,
+            entry_bytes=settings.entry_limit,
+            json_entries=settings.json_entries_limit,
+        )
 
 
 class Source:

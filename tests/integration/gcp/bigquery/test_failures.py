@@ -13,7 +13,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRowsResponse, RowError
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status
 
 from logleap.adapters.gcp.clients import bigquery_client
 from logleap.adapters.gcp.entries import BigQueryEntryStore

@@ -17,6 +17,12 @@ def ndjson(context: schemathesis.SerializationContext, value: Any) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
+@schemathesis.serializer("application/x-protobuf")
+def protobuf(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """An export of nothing: no schema tells what protobuf may hold."""
+    return b""
+
+
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Without `mapping`, which says that the entries have other fields than the schema tells."""
