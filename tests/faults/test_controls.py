@@ -2,8 +2,9 @@
 
 import pytest
 
-from campaigns import broken_network, local_installation
+from campaigns import broken_network
 from controls import CONTROLS, first_to_find
+from installations import local_installation
 from network import Fault
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns import Installation, crash_point, emulated_installation
+from campaigns import crash_point
 from emulators import Emulators
 from fleet import Fleet
+from installations import Installation, emulated_installation
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns import Installation, broken_network, crash_point, kills, local_installation, meetings, zombies
+from campaigns import broken_network, crash_point, ending_point, kills, meetings, zombies
 from fleet import Fleet
+from installations import Installation, local_installation
 from network import Fault
-from points import POINTS
-from storm import NEVER
+from points import ARCHIVE, DELETE, POINTS
+from storm import NEVER, Caller, farewell
 
 
 @pytest.fixture
@@ -38,6 +39,37 @@ def test_a_process_that_is_killed_at(
     assert outcome.kept, str(outcome)
 
 
+@pytest.fixture(scope="module")
+def soon_swept() -> Iterator[tuple[Installation, Fleet]]:
+    with local_installation() as installation:
+        swept = installation.with_settings(LOGLEAP_RUN_PATIENCE="0.3")
+        with Fleet(swept.settings, swept.folder) as running:
+            yield swept, running
+
+
+@pytest.mark.parametrize("step", [*ARCHIVE, *DELETE])
+def test_a_server_that_is_killed_at_and_a_sweeper_too(
+    step: str, soon_swept: tuple[Installation, Fleet]
+) -> None:
+    outcome = ending_point(*soon_swept, step, retry=False)
+    assert outcome.kept, str(outcome)
+
+
+def test_servers_and_workers_that_are_killed_while_data_sets_are_archived_and_deleted(
+    site: Installation,
+) -> None:
+    outcome = kills(site, rounds=40, seconds=40, job=Caller.whole_life, seed=4)
+    assert outcome.kept, str(outcome)
+    assert outcome.counts["kills"] >= 20
+    assert outcome.counts["archivings ok"] > 0
+    assert outcome.counts["deletions ok"] > 0
+
+
+def test_uploads_starts_archivings_and_deletions_that_meet(site: Installation) -> None:
+    outcome = meetings(site, rounds=8, seconds=40, meet=farewell)
+    assert outcome.kept, str(outcome)
+
+
 def test_servers_and_workers_that_are_killed_at_any_moment(site: Installation) -> None:
     outcome = kills(site, rounds=50, seconds=40)
     assert outcome.kept, str(outcome)
@@ -49,6 +81,7 @@ def test_clients_that_do_not_repeat_what_got_no_answer(site: Installation) -> No
     outcome = kills(site, rounds=30, seconds=30, patience=NEVER, seed=2)
     assert outcome.kept, str(outcome)
     assert outcome.counts["batches unknown"] > 0
+    assert outcome.counts["calls tried again"] == 0
 
 
 def test_uploads_and_starts_that_meet(site: Installation) -> None:

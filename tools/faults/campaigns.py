@@ -1,31 +1,21 @@
 """Attacks on real processes, each with figures of what was done and what came of it."""
 
-import contextlib
-import os
 import random
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from uuid import uuid4
+from datetime import UTC, datetime
 
-from emulators import Emulators
-from fleet import Fleet, environment
+from fleet import Fleet
 from history import Findings, History
-from laboratory import local_backend
-from logleap.backends import Backend, build_backend
-from logleap.settings import load_settings
+from installations import Installation
 from network import Fault, Proxy
-from points import POINTS, RUN
+from points import ARCHIVE, DELETE, POINTS, RUN
 from storm import NEVER, Caller, clients_at_work, inspect, meeting, retries
 
-_LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 _BY_THEMSELVES = "processes that ended by themselves"
 _RESTART = 30.0  # seconds within which a killed process must be back
 
@@ -39,11 +29,12 @@ class Outcome:
     counts: Counter[str]
     findings: Findings
     failures: list[str] = field(default_factory=list)
+    not_compared: str = ""  # why nothing could be said of the promise
 
     @property
     def kept(self) -> bool:
         """Whether the promise was, and every process did what it should."""
-        return not (self.findings.kinds or self.failures or self.counts[_BY_THEMSELVES])
+        return not (self.not_compared or self.findings.kinds or self.failures or self.counts[_BY_THEMSELVES])
 
     def add(self, other: "Outcome") -> None:
         """Take the other one's rounds in."""
@@ -56,86 +47,11 @@ class Outcome:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {number}" for name, number in sorted(self.counts.items()))
+        if self.not_compared:
+            return f"not compared after {self.seconds:.0f} s: {self.not_compared}"
         return "\n".join(
             [f"{self.rounds} rounds in {self.seconds:.0f} s: {self.findings}", counts, *self.failures]
         )
-
-
-@dataclass(frozen=True)
-class Installation:
-    """An installation to attack: the settings of its processes, and how the harness looks into its store."""
-
-    settings: Mapping[str, str]
-    folder: Path
-    open_backend: Callable[[], AbstractContextManager[Backend]]
-
-
-@contextlib.contextmanager
-def local_installation() -> Iterator[Installation]:
-    """One on a SQLite file in a folder that is removed."""
-    with tempfile.TemporaryDirectory(prefix="logleap-faults-") as name:
-        folder = Path(name)
-
-        @contextlib.contextmanager
-        def open_backend() -> Iterator[Backend]:
-            backend = local_backend(folder / "data")
-            try:
-                yield backend
-            finally:
-                backend.close()
-
-        yield Installation(environment("local", folder), folder, open_backend)
-
-
-@contextlib.contextmanager
-def emulated_installation(emulators: Emulators, *, writer: str = "storage-write") -> Iterator[Installation]:
-    """One on the emulators of Google's services, with names of its own.
-
-    Where requests come together, choose the writer `streaming-insert`: inside the BigQuery emulator (1.4.0),
-    appends over gRPC and anything over REST are two threads on one connection, which sooner or later stop for
-    good in each other's locks.
-    """
-    name = f"f{uuid4().hex[:12]}"
-    with tempfile.TemporaryDirectory(prefix="logleap-faults-") as folder:
-        settings = environment(
-            "gcp",
-            Path(folder),
-            **emulators.exports(),
-            LOGLEAP_FIRESTORE_PREFIX=name,
-            LOGLEAP_BIGQUERY_DATASET=name,
-            LOGLEAP_BIGQUERY_WRITER=writer,
-            LOGLEAP_PUBSUB_TOPIC=f"{name}-training",
-            LOGLEAP_PUBSUB_SUBSCRIPTION=f"{name}-worker",
-            LOGLEAP_RUN_LEASE="3",
-            LOGLEAP_RUN_PATIENCE="6",
-            LOGLEAP_SWEEP_INTERVAL="0.5",
-        )
-        variables = {**os.environ, **settings}
-        subprocess.run(
-            [*_LOGLEAP, "gcp", "setup"], env=variables, check=True, timeout=120, capture_output=True
-        )
-
-        @contextlib.contextmanager
-        def open_backend() -> Iterator[Backend]:
-            with _environment(settings):  # to its end: Google's clients are made when they are first used
-                backend = build_backend(load_settings())
-                try:
-                    yield backend
-                finally:
-                    backend.close()
-
-        yield Installation(settings, Path(folder), open_backend)
-
-
-@contextlib.contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def kills(
@@ -147,14 +63,17 @@ def kills(
     clients: int = 8,
     patience: float = 20,
     longest_pause: float = 0.25,
+    job: Callable[[Caller, random.Random, Sequence[str]], str] = Caller.main_job,
 ) -> Outcome:
-    """SIGKILL a server or a worker, at any moment while clients are at work; a round is a kill."""
+    """SIGKILL a server or a worker, at any moment while clients are at their `job`; a round is a kill."""
     rng = random.Random(seed)
     history, began = History(), time.monotonic()
     retries.clear()
     with Fleet(site.settings, site.folder, apis=2, workers=1) as fleet:
         stop = threading.Event()
-        ended = clients_at_work(fleet.urls, history, seed, number=clients, patience=patience, stop=stop)
+        ended = clients_at_work(
+            fleet.urls, history, seed, number=clients, patience=patience, stop=stop, job=job
+        )
         names = list(fleet.members)
         while fleet.kills < rounds and time.monotonic() - began < seconds:
             name = rng.choice(names)
@@ -164,6 +83,7 @@ def kills(
             fleet.kill(name)
         stop.set()
         failures = ended()
+        _wait_until_taken_up(site)
         counts = history.tally() + _deaths(fleet) + retries
     return _judged(site, history, counts["kills"], began, counts, failures)
 
@@ -200,13 +120,66 @@ def crash_point(site: Installation, fleet: Fleet, point_name: str, *, retry: boo
     return _judged(site, history, 1, began, history.tally())
 
 
-def meetings(site: Installation, *, rounds: int, seconds: float, seed: int = 1) -> Outcome:
-    """Uploads and starts on one data set at the same moment; a round is a data set."""
+def ending_points(site: Installation, *, seconds: float, retries: Sequence[bool] = (True, False)) -> Outcome:
+    """A process kills itself at each of the steps of archiving and deleting, and so does the sweeper."""
+    total = Outcome(0, 0.0, Counter(), Findings())
+    with Fleet(site.settings, site.folder) as fleet:
+        for retry in retries:
+            for name in (*ARCHIVE, *DELETE):
+                if total.seconds < seconds:
+                    total.add(ending_point(site, fleet, name, retry=retry))
+    return total
+
+
+def ending_point(site: Installation, fleet: Fleet, name: str, *, retry: bool) -> Outcome:
+    """A server kills itself at a step of archiving or deleting; so does the worker, if it takes it up there.
+
+    Without `retry` the client sends everything once, and the worker's sweeper has to.
+    """
+    history, began = History(), time.monotonic()
+    archiving = name in ARCHIVE
+    step = ARCHIVE[name] if archiving else DELETE[name]
+    with (
+        Caller("anna", fleet.urls, history, patience=20 if retry else NEVER) as anna,
+        Caller("bert", fleet.urls, history, patience=20) as bert,
+    ):
+        data_id, others = anna.announce(), bert.announce()
+        for size in (4, 5):
+            anna.append(data_id, size)
+        bert.append(others, 3)
+        if not archiving:
+            anna.archive(data_id)
+        bert.archive(data_id)
+        bert.delete(data_id)
+        for member in ("worker-0", "api-0"):
+            fleet.crash_at(member, step.point, step.call)
+        ends, swept = (len(fleet.members[member].ends) for member in ("api-0", "worker-0"))
+        (anna.archive if archiving else anna.delete)(data_id)
+        fleet.wait_for_end("api-0", ends + 1)
+        fleet.wait_until_up("api-0")
+        _wait_until_taken_up(site)
+        kills = 1 + len(fleet.members["worker-0"].ends) - swept
+        if archiving:
+            anna.trained(data_id)
+        bert.trained(others)
+    return _judged(site, history, 1, began, history.tally() + Counter({"kills": kills}))
+
+
+def meetings(
+    site: Installation,
+    *,
+    rounds: int,
+    seconds: float,
+    seed: int = 1,
+    meet: Callable[[Sequence[str], History, int], None] = meeting,
+) -> Outcome:
+    """Uploads and starts (or what `meet` does) on one data set at the same moment; a round is a data set."""
     history, began, done = History(), time.monotonic(), 0
     with Fleet(site.settings, site.folder, apis=2, workers=2) as fleet:
         while done < rounds and time.monotonic() - began < seconds:
-            meeting(fleet.urls, history, seed * 1_000_000 + done)
+            meet(fleet.urls, history, seed * 1_000_000 + done)
             done += 1
+        _wait_until_taken_up(site)
         counts = history.tally() + _deaths(fleet)
     return _judged(site, history, done, began, counts)
 
@@ -257,7 +230,7 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
         Fleet(site.settings, site.folder, apis=1, workers=2) as fleet,
         Caller("anna", fleet.urls, history, patience=20) as anna,
     ):
-        overtaken = 0
+        overtaken = locked = 0
         while done < rounds and time.monotonic() - began < seconds:
             data_id = anna.announce()
             anna.append(data_id, 10)
@@ -265,13 +238,26 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
             anna.train(data_id, seconds=0.3)
             _until(lambda data_id=data_id: anna.client.run(data_id)["state"] == "running")  # type: ignore[misc]
             fleet.pause(name)
-            run = anna.client.wait(data_id, timeout=60)
+            try:
+                run = anna.client.wait(data_id, timeout=10)
+            except TimeoutError:
+                if not site.is_locked():
+                    raise
+                locked += 1  # it stands still in the middle of a write, and nobody else may write
             fleet.resume(name)
+            run = anna.client.wait(data_id, timeout=60)
             overtaken += run["attempts"] > 1
             time.sleep(0.5)  # for what the zombie still wants to write
             done += 1
         counts = history.tally() + _deaths(fleet) + Counter({"runs taken over": overtaken})
+        counts["stood still with the file locked"] = locked
     return _judged(site, history, done, began, counts)
+
+
+def _wait_until_taken_up(site: Installation) -> None:
+    """Until no archiving or deleting is under way. What then still is, shows in the findings."""
+    with site.open_backend() as backend, suppress(TimeoutError):
+        _until(lambda: not backend.datasets.unfinished(datetime.now(UTC), 1))
 
 
 def _judged(  # noqa: PLR0917 -- what every campaign has

@@ -27,19 +27,17 @@ sys.path.append(str(ROOT / "tools" / "emulators"))
 
 from attacks import Attack, deterministic, race, unruly_queue  # noqa: E402
 from campaigns import (  # noqa: E402
-    Installation,
     Outcome,
     broken_network,
     crash_points,
-    emulated_installation,
     kills,
-    local_installation,
     meetings,
     zombies,
 )
 from controls import CONTROLS, first_to_find  # noqa: E402
 from emulators import Emulators, available  # noqa: E402
 from history import Findings  # noqa: E402
+from installations import Installation, emulated_installation, local_installation  # noqa: E402
 from laboratory import Laboratory, local_backend, memory_backend  # noqa: E402
 from network import Fault  # noqa: E402
 from storm import NEVER  # noqa: E402

@@ -128,6 +128,10 @@ class History:
             self.operations.extend(operations)
         return self
 
+    def owns(self, owner: str, data_id: str) -> bool:
+        """Whether a data set was announced by `owner`."""
+        return any(one.data_id == data_id and one.owner == owner for one in self._of("announce"))
+
     def tally(self) -> Counter[str]:
         """How many appends (by key) had which answer, how many entries were acknowledged, how many starts."""
         tally: Counter[str] = Counter()

@@ -14,8 +14,8 @@ from typing import Any, Self
 import stamina
 
 from fleet import OWNERS, api_key
-from history import Answer, Findings, History, Operation, RunFound, message
-from laboratory import run_found, runs_in_log
+from history import Answer, DatasetFound, Findings, History, Operation, RunFound, message
+from laboratory import dataset_found, run_found, runs_in_log
 from logleap.backends import Backend
 from logleap.client import ApiError, Client, Unreachable
 from logleap.ports.errors import Unavailable
@@ -25,6 +25,7 @@ NEVER = 1e-9
 
 _CERTAIN = (404, 409, 422)  # refused for good; after any other error it may be in
 _TIME = "2026-03-02T06:00:00Z"
+_LONGEST = 120.0  # seconds in which a step of a client's job must come about
 _numbers = itertools.count(1)
 
 
@@ -60,7 +61,7 @@ class Caller:
 
     def announce(self) -> str:
         """A new data set, however often it takes to get one. Those whose answer was lost stay empty."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + _LONGEST
         while True:
             try:
                 data_id = str(self.client.announce()["dataId"])
@@ -87,6 +88,19 @@ class Caller:
             operation.run_id = str(answer["runId"])
         return operation
 
+    def archive(self, data_id: str) -> Operation:
+        """Archive a data set."""
+        operation = self.history.begin(Operation("archive", self.owner, data_id, f"a{next(_numbers)}"))
+        self._call(operation, lambda: self.client.archive(data_id))
+        return operation
+
+    def delete(self, data_id: str) -> Operation:
+        """Delete a data set. To its owner a 404 says that it is gone: an earlier try got through."""
+        operation = self.history.begin(Operation("delete", self.owner, data_id, f"d{next(_numbers)}"))
+        own = self.history.owns(self.owner, data_id)
+        self._call(operation, lambda: self.client.delete(data_id), gone=own)
+        return operation
+
     def trained(self, data_id: str, *, seconds: float = 60, **parameters: Any) -> bool:
         """Start trainings until one has ended well; False if none has within `seconds`."""
         deadline = time.monotonic() + seconds
@@ -97,11 +111,31 @@ class Caller:
                 if self.client.wait(data_id, timeout=seconds)["state"] == "succeeded":
                     return True
             except (ApiError, Unreachable, TimeoutError):
-                continue
+                time.sleep(0.05)
         return False
 
     def main_job(self, rng: random.Random, strangers: Sequence[str] = ()) -> str:
         """Announce, send some batches (some of them twice, some to a stranger's data set), train."""
+        data_id = self._filled(rng, strangers)
+        self.trained(data_id)
+        return data_id
+
+    def whole_life(self, rng: random.Random, strangers: Sequence[str] = ()) -> str:
+        """As the main job; and archive the data set, before or after a training, or delete it, or both."""
+        data_id = self._filled(rng, strangers)
+        if strangers and rng.random() < 0.3:
+            rng.choice((self.archive, self.delete))(rng.choice(strangers))
+        if rng.random() < 0.6:
+            self.trained(data_id)
+        if rng.random() < 0.8:
+            self.archive(data_id)
+            if rng.random() < 0.6:
+                self.trained(data_id)
+        if rng.random() < 0.4:
+            self.delete(data_id)
+        return data_id
+
+    def _filled(self, rng: random.Random, strangers: Sequence[str]) -> str:
         data_id = self.announce()
         for _ in range(rng.randint(1, 6)):
             sent = self.append(data_id, rng.randint(1, 20))
@@ -109,16 +143,20 @@ class Caller:
                 self.append(data_id, sent.size, sent.key)
             if strangers and rng.random() < 0.1:
                 self.append(rng.choice(strangers), 1)
+        deadline = time.monotonic() + _LONGEST
         while self.append(data_id, 1).answer is not Answer.OK:  # so that there is something to train on
-            pass
-        self.trained(data_id)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"data set {data_id} took no batch for {_LONGEST} s")
         return data_id
 
-    def _call(self, operation: Operation, call: Callable[[], Any]) -> Any:
+    def _call(self, operation: Operation, call: Callable[[], Any], *, gone: bool = False) -> Any:
         try:
             answer = call()
         except ApiError as error:
-            operation.answer = Answer.REFUSED if error.status in _CERTAIN else Answer.UNKNOWN
+            if gone and error.status == 404:
+                operation.answer = Answer.OK
+            else:
+                operation.answer = Answer.REFUSED if error.status in _CERTAIN else Answer.UNKNOWN
             return None
         except Unreachable:
             return None
@@ -143,8 +181,9 @@ def clients_at_work(
     patience: float,
     stop: threading.Event,
     timeout: float = 10,
+    job: Callable[[Caller, random.Random, Sequence[str]], str] = Caller.main_job,
 ) -> Callable[[], list[str]]:
-    """Start `number` clients of two owners, each with one data set after the other until `stop`.
+    """Start `number` clients of two owners, each with one `job` on a data set after the other until `stop`.
 
     What is returned waits for their ends, and says what else came of them than was foreseen.
     """
@@ -158,7 +197,7 @@ def clients_at_work(
         try:
             with Caller(owner, urls, history, patience=patience, timeout=timeout) as caller:
                 while not stop.is_set():
-                    known[owner].append(caller.main_job(rng, known[stranger][-5:]))
+                    known[owner].append(job(caller, rng, known[stranger][-5:]))
         except Exception as error:  # noqa: BLE001 -- told at the end
             errors.append(f"a client broke off: {error!r}")
 
@@ -167,8 +206,9 @@ def clients_at_work(
         thread.start()
 
     def ended() -> list[str]:
+        deadline = time.monotonic() + 1.5 * _LONGEST
         for thread in threads:
-            thread.join(timeout=180)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
         alive = sum(thread.is_alive() for thread in threads)
         return [*errors, *([f"{alive} clients did not come to their end"] if alive else [])]
 
@@ -206,28 +246,66 @@ def meeting(urls: Sequence[str], history: History, seed: int) -> None:
         callers[0].client.wait(data_id, timeout=60)
 
 
+def farewell(urls: Sequence[str], history: History, seed: int) -> None:
+    """On one data set, at once: two clients upload, one starts, two archive; or one of these deletes."""
+    rng = random.Random(seed)
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(Caller("anna", [rng.choice(urls)], history, patience=20)) for _ in range(5)
+        ]
+        data_id = callers[0].announce()
+        callers[0].append(data_id, 2)
+        together = threading.Barrier(len(callers))
+
+        def upload(caller: Caller) -> None:
+            together.wait()
+            for _ in range(8):
+                if caller.append(data_id, 3).answer is Answer.REFUSED:
+                    return
+
+        def end(caller: Caller, call: Callable[[str], Operation], pause: float) -> None:
+            together.wait()
+            time.sleep(pause)
+            call(data_id)
+
+        starter, archiver, other = callers[2:]
+        calls = [starter.train, archiver.archive, rng.choice((other.archive, other.archive, other.delete))]
+        with ThreadPoolExecutor(len(callers)) as pool:
+            done = [pool.submit(upload, caller) for caller in callers[:2]]
+            done += [
+                pool.submit(end, caller, call, rng.random() * 0.05)
+                for caller, call in zip(callers[2:], calls, strict=True)
+            ]
+            for each in done:
+                each.result()
+        if calls[-1] != other.delete:
+            callers[0].trained(data_id)
+            callers[0].archive(data_id)
+            callers[0].trained(data_id)
+        elif rng.random() < 0.5:
+            callers[0].trained(data_id, seconds=5)
+            callers[0].delete(data_id)
+
+
 def inspect(backend: Backend, history: History) -> Findings:
     """Look into the store, past the API: each run of each data set, each entry through the manifest."""
     found: list[RunFound] = []
-    differences: list[str] = []
+    datasets: list[DatasetFound] = []
+    findings: list[str] = []
     announced = [one for one in history.operations if one.kind == "announce" and one.answer is Answer.OK]
     for one in announced:
+        datasets.append(_patiently(lambda one=one: dataset_found(backend, one)))  # type: ignore[misc]
         log = _patiently(lambda one=one: backend.datasets.events(one.data_id))  # type: ignore[misc]
         starts, ends = runs_in_log([(event.kind, event.detail) for event in log])
         for run_id in dict.fromkeys(starts):
             run = _patiently(lambda one=one, run_id=run_id: backend.runs.get(one.data_id, run_id))  # type: ignore[misc]
             if run is None:
-                differences.append(f"data set {one.data_id}: run {run_id} is in the log, and not there")
+                findings.append(f"data set {one.data_id}: run {run_id} is in the log, and not there")
                 continue
             found.append(run_found(run, starts.count(run_id), ends.count(run_id)))
-    findings = history.check(found)
-    latest = {run.data_id: run for run in found if run.messages is not None}
-    for data_id, run in latest.items():
-        rows = backend.store.read(backend.ledger.manifest(data_id))
-        if sorted(row.entry.message for row in rows) != sorted(run.messages or ()):
-            differences.append(f"data set {data_id}: the store holds other entries than its run has read")
-    findings.runs += differences
-    return findings
+    result = history.check(found, datasets)
+    result.runs += findings
+    return result
 
 
 def _patiently(call: Callable[[], Any]) -> Any:

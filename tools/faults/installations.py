@@ -1,0 +1,125 @@
+"""Installations to attack: `local` on a SQLite file, and `gcp` on the emulators of Google's services."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from emulators import Emulators
+from fleet import environment
+from laboratory import local_backend
+from logleap.adapters.local.database import FILE_NAME
+from logleap.backends import Backend, build_backend
+from logleap.domain.entries import Manifest
+from logleap.ports.errors import Unavailable
+from logleap.settings import load_settings
+
+_LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The settings of its processes, and how the harness looks into its store, past whatever they suffer."""
+
+    settings: Mapping[str, str]
+    folder: Path
+    open_backend: Callable[[], AbstractContextManager[Backend]]
+
+    def with_settings(self, **changed: str) -> "Installation":
+        """The same, but its processes are told otherwise."""
+        return replace(self, settings={**self.settings, **changed})
+
+    def is_locked(self) -> bool:
+        """Whether somebody is writing to the SQLite file for longer than a second."""
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / FILE_NAME, timeout=1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            connection.rollback()
+            return False
+
+    def answers(self) -> bool:
+        """Whether what keeps its rows still answers: an emulator may have stopped for good."""
+        with self.open_backend() as backend:
+            try:
+                backend.store.count(Manifest("is-anybody-there", {"batch": 1}))
+            except Unavailable:
+                return False
+            return True
+
+
+@contextlib.contextmanager
+def local_installation() -> Iterator[Installation]:
+    """One on a SQLite file in a folder that is removed."""
+    with tempfile.TemporaryDirectory(prefix="logleap-faults-") as name:
+        folder = Path(name)
+
+        @contextlib.contextmanager
+        def open_backend() -> Iterator[Backend]:
+            backend = local_backend(folder / "data")
+            try:
+                yield backend
+            finally:
+                backend.close()
+
+        yield Installation(environment("local", folder), folder, open_backend)
+
+
+@contextlib.contextmanager
+def emulated_installation(emulators: Emulators, *, writer: str = "storage-write") -> Iterator[Installation]:
+    """One on the emulators of Google's services, with names of its own.
+
+    Where requests come together, choose the writer `streaming-insert`: inside the BigQuery emulator (1.4.0),
+    appends over gRPC and anything over REST are two threads on one connection, which sooner or later stop for
+    good in each other's locks.
+    """
+    name = f"f{uuid4().hex[:12]}"
+    with tempfile.TemporaryDirectory(prefix="logleap-faults-") as folder:
+        settings = environment(
+            "gcp",
+            Path(folder),
+            **emulators.exports(),
+            LOGLEAP_FIRESTORE_PREFIX=name,
+            LOGLEAP_BIGQUERY_DATASET=name,
+            LOGLEAP_BIGQUERY_WRITER=writer,
+            LOGLEAP_PUBSUB_TOPIC=f"{name}-training",
+            LOGLEAP_PUBSUB_SUBSCRIPTION=f"{name}-worker",
+            LOGLEAP_RUN_LEASE="3",
+            LOGLEAP_RUN_PATIENCE="6",
+            LOGLEAP_SWEEP_INTERVAL="0.5",
+        )
+        variables = {**os.environ, **settings}
+        subprocess.run(
+            [*_LOGLEAP, "gcp", "setup"], env=variables, check=True, timeout=120, capture_output=True
+        )
+
+        @contextlib.contextmanager
+        def open_backend() -> Iterator[Backend]:
+            with changed_environment(settings):  # to its end: Google's clients are made when first used
+                backend = build_backend(load_settings())
+                try:
+                    yield backend
+                finally:
+                    backend.close()
+
+        yield Installation(settings, Path(folder), open_backend)
+
+
+@contextlib.contextmanager
+def changed_environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with `settings` in it."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
