@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -73,8 +74,17 @@ def test_entries_are_stored_once_while_processes_are_killed_and_replaced(
     assert not any(map(runs, after))
 
 
-def test_no_process_outlives_its_parent(serving: Any, tmp_path: Path) -> None:
+def test_the_metrics_are_those_of_all_processes(serving: Any, tmp_path: Path) -> None:
     with serving(["--processes", "2", "--data-dir", str(tmp_path)], backend="local") as server:
+        data_id = httpx2.post(f"{server.url}/data").json()["dataId"]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(partial(upload, server.url, data_id), map(str, range(40))))
+        assert "logleap_accepted_entries_total 40.0" in httpx2.get(f"{server.url}/metrics").text
+
+
+def test_no_process_outlives_its_parent(serving: Any, tmp_path: Path) -> None:
+    arguments = ["--processes", "2", "--data-dir", str(tmp_path)]
+    with serving(arguments, backend="local", TMPDIR=str(tmp_path)) as server:
         left = children(server.process.pid)
         assert all(map(runs, left))
         server.process.kill()

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -155,8 +156,11 @@ def _serve(flags: dict[str, Any]) -> None:
 
     if settings.processes == 1:
         work(0, ready)
-    elif code := run_processes(settings.processes, work, stop=stop, ready=ready):
-        sys.exit(code)
+        return
+    with tempfile.TemporaryDirectory(prefix="logleap-metrics-") as folder:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # read when the metrics' module is imported
+        if code := run_processes(settings.processes, work, stop=stop, ready=ready):
+            sys.exit(code)
 
 
 def _answer(
