@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 from limits import parse
+from limits.errors import StorageError
 
 from logleap.client import ApiError, Client
 from logleap.container import build_container
 from logleap.domain.keys import ApiKey
+from logleap.entrypoints.http import quotas
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.quotas import Counts
 from logleap.settings import Settings, SettingsError, load_settings
@@ -50,6 +52,13 @@ def redis() -> Iterator[str]:
                 yield f"redis+unix://{socket}"
             finally:
                 process.terminate()
+
+
+def raises(error: Exception) -> Callable[..., Any]:
+    def call(*_: object, **__: object) -> Any:
+        raise error
+
+    return call
 
 
 def routes_of_owners() -> list[tuple[str, str]]:
@@ -156,8 +165,17 @@ def test_a_store_that_is_away_keeps_nobody_out(
             answer = server.append(data_id, ENTRY)
             assert answer.is_success
             assert "RateLimit" not in answer.headers
-    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert any("the store of quotas does not answer" in record.getMessage() for record in warnings)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert sum("the store of quotas is away" in warning for warning in warnings) == 1  # not asked each time
+
+
+def test_a_store_that_came_back_counts_again(monkeypatch: pytest.MonkeyPatch, redis: str) -> None:
+    monkeypatch.setattr(quotas, "_AWAY", 0.0)
+    counts, item = Counts(redis), parse("1/hour")
+    with monkeypatch.context() as away:
+        away.setattr(counts._limiter.storage, "incr", raises(StorageError(ConnectionError("gone"))))
+        assert [counts.add(item, "who", 1) for _ in range(3)] == [True] * 3
+    assert [counts.add(item, "who", 1) for _ in range(3)] == [True, False, False]
 
 
 # ---- the client --------------------------------------------------------------------------------------------

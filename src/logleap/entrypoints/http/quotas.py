@@ -9,8 +9,9 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from flask import Response
 from limits import RateLimitItem, parse
@@ -22,9 +23,12 @@ from logleap.entrypoints.http.problems import RequestRefused
 from logleap.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
+_Other = TypeVar("_Other")
 
 _ONE = {"second": "a second", "minute": "a minute", "hour": "an hour", "day": "a day"}
 _STORE_TIMEOUT = 0.5  # seconds that a request waits for a store that is away
+_AWAY = 5.0  # seconds for which it is not asked again, so that few requests wait
 
 
 class _Left(NamedTuple):
@@ -42,25 +46,29 @@ class Counts:
         self._limiter = FixedWindowRateLimiter(MemoryStorage() if url is None else _redis(url))
         # Two threads in limits' memory at once may start one timer twice: mended after its 5.8.
         self._turn = threading.Lock() if url is None else nullcontext()
+        self._away_until = -math.inf
 
     def add(self, item: RateLimitItem, who: str, amount: int) -> bool:
         """Whether all of it was left."""
-        try:
-            with self._turn:
-                return self._limiter.hit(item, who, cost=amount)
-        except StorageError as error:
-            log.warning("not counted, as the store of quotas does not answer: %s", error)
-            return True
+        return self._asked(lambda: self._limiter.hit(item, who, cost=amount), otherwise=True)
 
     def left(self, item: RateLimitItem, who: str) -> _Left | None:
         """What is left, and until when; None if the store does not answer."""
-        try:
-            with self._turn:
-                stats = self._limiter.get_window_stats(item, who)
-        except StorageError as error:
-            log.warning("the store of quotas does not answer: %s", error)
+        stats = self._asked(lambda: self._limiter.get_window_stats(item, who), otherwise=None)
+        if stats is None:
             return None
         return _Left(stats.remaining, max(0, math.ceil(stats.reset_time - time.time())))
+
+    def _asked(self, question: Callable[[], _Answer], otherwise: _Other) -> _Answer | _Other:
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            with self._turn:
+                return question()
+        except StorageError as error:
+            self._away_until = time.monotonic() + _AWAY
+            log.warning("the store of quotas is away, so nothing is limited for %g s: %s", _AWAY, error)
+            return otherwise
 
 
 def _redis(url: str) -> RedisStorage:
