@@ -122,6 +122,16 @@ def test_entries_are_counted_once_they_are_stored_and_a_repetition_is_not(start_
         assert server.http.post(f"/train/{data_id}").status_code == 202
 
 
+def test_exported_log_records_are_entries_like_others(start_server: Any) -> None:
+    records = [{"timeUnixNano": "1767225600000000000", "body": {"stringValue": "ok"}}] * 3
+    export = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+    with start_server(entries_per_owner="5/hour") as server:
+        path = f"/data/{server.announce()}/v1/logs"
+        exported = [server.http.post(path, json=export, headers={"Idempotency-Key": key}) for key in "aabc"]
+        assert [answer.status_code for answer in exported] == [200, 200, 200, 429]
+        assert server.http.get("/data").json()["datasets"][0]["entries"] == 6
+
+
 def test_data_sets_are_counted_as_they_are_announced(start_server: Any) -> None:
     with start_server(datasets_per_owner="2/day") as server:
         assert server.http.post("/data", json={"unknown": 1}).status_code == 422
