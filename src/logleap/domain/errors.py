@@ -99,7 +99,9 @@ class KeyRefused(Refusal):
     code = "API_KEY_INVALID"
 
     def __init__(self) -> None:
-        super().__init__("This key is not known.")
+        super().__init__(
+            "This key is not known, or its secret is wrong. Check it, or ask the operator for one."
+        )
 
 
 class KeyNotFound(Refusal):

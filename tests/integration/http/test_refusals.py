@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from logleap.entrypoints.http.entrycodes import ENTRY_PROBLEMS
+
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -108,6 +110,19 @@ def test_each_bad_entry_is_named_and_the_good_ones_beside_it_are_not_stored(
     assert {error.get("field") for error in problem["errors"]} == {field}
     assert all(len(error["detail"]) > 10 for error in problem["errors"])
     assert server.dataset(data_id)["entries"] == 0
+
+
+def test_the_codes_of_bad_entries_are_those_that_are_documented(server: Any) -> None:
+    data_id = server.announce()
+    bad = [*(bad for bad, _ in BAD_ENTRIES.values()), entry(message="m")[:-1], entry(timestamp="9") + b"\xff"]
+    bad += [entry(timestamp=time) for time in ("0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5)]
+    found = set()
+    for query, lines in (("", bad), ("?mapping=auto", [entry(msg="x")])):
+        answer = server.http.post(
+            f"/data/{data_id}{query}", content=b"\n".join(lines), headers={"Content-Type": NDJSON}
+        )
+        found |= {error["code"] for error in answer.json()["errors"]}
+    assert found == set(ENTRY_PROBLEMS)
 
 
 def test_huge_numbers_and_odd_text_are_kept_as_they_came(server: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from logleap.domain import dataset as domain
 from logleap.domain import training
 from logleap.domain.errors import EntriesRefused, EntryError
+from logleap.entrypoints.http.entrycodes import ENTRY_PROBLEMS
 from logleap.usecases import entries
 from logleap.usecases.datasets import DatasetView
 
@@ -137,7 +138,7 @@ class EntryProblem(Answer):
     line: Annotated[int | None, Field(ge=1, exclude_if=_absent)] = None
     """Of the body, counted from 1; NDJSON only."""
     field: Annotated[str | None, Field(exclude_if=_absent)] = None
-    code: str
+    code: Annotated[str, Field(json_schema_extra={"enum": list(ENTRY_PROBLEMS)})]
     """Stable, UPPER_SNAKE."""
     detail: str
     """What is wrong, and what to do."""

@@ -141,7 +141,7 @@ def _http_exception(error: HTTPException) -> Response:
     detail = error.description or HTTP_STATUS_CODES[status]
     headers = {}
     if "Allow" in response.headers:
-        headers["Allow"] = response.headers["Allow"]
+        headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
         detail = f"This path answers {headers['Allow']} only."
     elif status == 404:
         detail = "There is nothing here. The calls are POST /data, /data/{dataId} and /train/{dataId}."

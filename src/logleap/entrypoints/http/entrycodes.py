@@ -1,0 +1,55 @@
+"""Every code that a bad entry can have, with what it means and what to do about it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class EntryMeaning(NamedTuple):
+    """What an entry's code stands for: a sentence, and the remedy."""
+
+    meaning: str
+    remedy: str
+
+
+ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
+    {
+        "CONTEXT_TOO_DEEP": EntryMeaning(
+            "`context` nests more arrays and objects in one another than are taken.",
+            "Send it as a string that holds the JSON.",
+        ),
+        "ENTRY_NOT_AN_OBJECT": EntryMeaning(
+            "What stands in place of an entry is no JSON object.",
+            "Send an object with `timestamp` and `message`.",
+        ),
+        "FIELD_AMBIGUOUS": EntryMeaning(
+            "With `mapping`: two fields may be the timestamp, or two the message.",
+            "Use a mapping that takes only one of them.",
+        ),
+        "FIELD_REPEATED": EntryMeaning("A field is given more than once.", "Give it once."),
+        "FIELD_UNKNOWN": EntryMeaning(
+            "An entry has no such field.", "Put it into `context`, or use a `mapping`."
+        ),
+        "JSON_MALFORMED": EntryMeaning("NDJSON: the line is not JSON.", "Send an entry a line."),
+        "MESSAGE_EMPTY": EntryMeaning("The message is empty.", "Give it a text, or leave the entry out."),
+        "MESSAGE_MISSING": EntryMeaning("The entry has no message.", "Add it."),
+        "MESSAGE_NOT_A_STRING": EntryMeaning("The message is not a JSON string.", "Send it as one."),
+        "NOT_UTF8": EntryMeaning("NDJSON: the line is not UTF-8.", "Send it in UTF-8."),
+        "SURROGATE_UNPAIRED": EntryMeaning(
+            "A text holds half of a character, as an escape without its other half.",
+            "See whether it was cut; send the whole character.",
+        ),
+        "TIMESTAMP_INVALID": EntryMeaning(
+            "The timestamp is not a date and time as in RFC 3339, or does not exist.",
+            "Send one like `2026-03-02T06:00:00.123456Z`.",
+        ),
+        "TIMESTAMP_MISSING": EntryMeaning("The entry has no timestamp.", "Add it."),
+        "TIMESTAMP_NOT_A_STRING": EntryMeaning("The timestamp is not a JSON string.", "Send it as one."),
+        "TIMESTAMP_NO_OFFSET": EntryMeaning(
+            "The timestamp names no offset.", "End it with `Z` for UTC, or with one like `+01:00`."
+        ),
+        "TIMESTAMP_OUT_OF_RANGE": EntryMeaning(
+            "The timestamp is, in UTC, not within the years 1 to 9999.", "See whether it is right."
+        ),
+    }
+)
