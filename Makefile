@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve setup emulator-environment test faults bench bench-rivals check lint types layers coverage format emulators lock clean
+.PHONY: help demo serve setup emulator-environment test faults bench bench-rivals clients check lint types layers coverage format emulators lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -38,7 +38,10 @@ emulator-environment: $(VENV)/.stamp-dev
 	@if command -v java >/dev/null && command -v gcloud >/dev/null; then \
 	    $(BIN)/python tools/emulators/bigquery_environment.py --uv $(BIN)/uv; fi
 
-test: $(VENV)/.stamp-dev emulator-environment ## all tests
+clients: $(VENV)/.stamp-dev ## the log clients that are tested, where they are missing and can be had
+	@$(BIN)/python tools/clients/programs.py
+
+test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 	$(BIN)/pytest
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md
@@ -64,7 +67,7 @@ types: $(VENV)/.stamp-dev ## mypy --strict
 layers: $(VENV)/.stamp-dev ## who may import whom
 	$(BIN)/lint-imports --no-logo
 
-coverage: $(VENV)/.stamp-dev emulator-environment ## all tests and the lines they miss: none in the domain and the use cases
+coverage: $(VENV)/.stamp-dev emulator-environment clients ## all tests and the lines they miss: none in the domain and the use cases
 	$(BIN)/pytest --cov
 	$(BIN)/coverage report --include='src/logleap/domain/*,src/logleap/usecases/*' --fail-under=100
 
@@ -84,7 +87,7 @@ lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: th
 	$(COMPILE) -o benchmarks/requirements.txt benchmarks/requirements.in
 
 clean: ## remove .venv*, caches and what builds and test runs left
-	rm -rf $(VENV) .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
+	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
 	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- the environment, in three stages -----------------------------------------------------------------------

@@ -4,12 +4,15 @@ import contextlib
 import http.server
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +21,10 @@ import httpx2
 import pytest
 
 from logleap.client import Client
+from programs import Program, npm_environment, syslog_ng
 
 HERE = Path(__file__).parent
+PAGES = HERE.parents[1] / "docs/clients"
 
 
 class Row(NamedTuple):
@@ -74,6 +79,13 @@ class Server:
             entries: int = client.dataset(data_id)["entries"]
             return entries
 
+    def wait_for(self, data_id: str, entries: int) -> None:
+        """Until so many are in; for clients that do not tell when they are done."""
+        deadline = time.monotonic() + 30
+        while self.entries(data_id) < entries:
+            assert time.monotonic() < deadline, f"{self.entries(data_id)} of {entries} came"
+            time.sleep(0.05)
+
     def trained(self, data_id: str) -> list[Row]:
         """Train, and tell what the training was given, in order of time."""
         with Client(self.url) as client:
@@ -104,10 +116,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def server_of_my_own(tmp_path: Path) -> Iterator[Server]:
-    """One that a test may kill."""
-    with _server(tmp_path / "data") as running:
+@pytest.fixture(scope="session")
+def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Another one, which tests may kill, and start again."""
+    with _server(tmp_path_factory.mktemp("clients")) as running:
         yield running
 
 
@@ -117,7 +129,14 @@ class Proxy:
 
     url: str
     losing: int = 0
+    of: str = ""  # only answers to paths that have this in them
     seen: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def wait_for(self, requests: int) -> None:
+        deadline = time.monotonic() + 30
+        while len(self.seen) < requests:
+            assert time.monotonic() < deadline, f"{len(self.seen)} of {requests} came"
+            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -128,11 +147,11 @@ def proxy(server: Server) -> Iterator[Proxy]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxied.seen.append((self.path, dict(self.headers), body))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             answer = httpx2.post(server.url + self.path, content=body, headers=headers, trust_env=False)
-            if proxied.losing:
+            if proxied.losing and proxied.of in self.path:
                 proxied.losing -= 1
                 self.close_connection = True
                 return
@@ -156,3 +175,52 @@ def proxy(server: Server) -> Iterator[Proxy]:
         finally:
             listening.shutdown()
             thread.join()
+
+
+# ---- the clients, and what their pages show ----------------------------------------------------------------
+
+Example = Callable[[str, str, Mapping[str, str]], str]
+
+
+@pytest.fixture(scope="session")
+def example() -> Example:
+    """The one block of a page in a language, with what its reader would put in instead."""
+
+    def shown(page: str, language: str, instead: Mapping[str, str]) -> str:
+        text = (PAGES / page).read_text(encoding="utf-8")
+        (block,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        program = str(block)
+        for there, here in instead.items():
+            assert there in program, f"{page} does not say {there!r}"
+            program = program.replace(there, here)
+        return program
+
+    return shown
+
+
+def _needed(found: Any, what: str) -> Any:
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI needs {what}, which make clients could not get.")
+        pytest.skip(f"{what} is not here: try make clients")
+    return found
+
+
+@pytest.fixture(scope="session")
+def npm() -> Mapping[str, str]:
+    """The environment of programs that use winston, pino and pino-http-send."""
+    return {**os.environ, **_needed(npm_environment(), "Node.js with winston and pino-http-send")}
+
+
+@pytest.fixture(scope="session")
+def syslog() -> Program:
+    """syslog-ng with its HTTP destination."""
+    program: Program = _needed(syslog_ng(), "syslog-ng with its HTTP destination")
+    return program
+
+
+@pytest.fixture(scope="session")
+def bash() -> str:
+    """The shell, where curl is there too."""
+    shell: str = _needed(shutil.which("bash") if shutil.which("curl") else None, "curl with a bash")
+    return shell

@@ -1,33 +1,33 @@
 """The OpenTelemetry SDK for Python, by its OTLP exporter: the program of docs/clients/opentelemetry.md."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "docs/clients/opentelemetry.md"
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def program() -> str:
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return str(block)
+@pytest.fixture
+def start(example: Any) -> Start:
+    def started(url: str, data_id: str, *, compression: str = "gzip") -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", example("opentelemetry.md", "python", {})],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"{url}/data/{data_id}",
+                "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
+                "OTEL_EXPORTER_OTLP_TIMEOUT": "30",
+            },
+        )
 
-
-def start(url: str, data_id: str, *, compression: str = "gzip") -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", program()],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"{url}/data/{data_id}",
-            "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "30",
-        },
-    )
+    return started
 
 
 def finished(running: "subprocess.Popen[str]") -> str:
@@ -36,7 +36,7 @@ def finished(running: "subprocess.Popen[str]") -> str:
     return errors
 
 
-def test_what_is_logged_is_trained_on_with_all_there_is_to_tell(server: Any) -> None:
+def test_what_is_logged_is_trained_on_with_all_there_is_to_tell(server: Any, start: Start) -> None:
     data_id = server.announce()
     for compression in ("gzip", "none"):
         assert "Failed" not in finished(start(server.url, data_id, compression=compression))
@@ -46,9 +46,10 @@ def test_what_is_logged_is_trained_on_with_all_there_is_to_tell(server: Any) -> 
     assert (jam.context["severityText"], jam.context["attributes"]["gate"]) == ("WARN", 4)
     assert jam.context["scope"] == {"name": "gates"}
     assert jam.context["resource"]["service.name"] == "line-3"
+    assert "409" in finished(start(server.url, data_id)), "the training has begun: the program is told"
 
 
-def test_a_lost_answer_counts_once(server: Any, proxy: Any) -> None:
+def test_a_lost_answer_counts_once(server: Any, proxy: Any, start: Start) -> None:
     data_id = server.announce()
     proxy.losing = 2
     finished(start(proxy.url, data_id))
@@ -57,8 +58,8 @@ def test_a_lost_answer_counts_once(server: Any, proxy: Any) -> None:
     assert [row.message for row in server.trained(data_id)] == ["jam at gate 4"]
 
 
-def test_a_server_that_is_down_for_a_moment_gets_it_later(server_of_my_own: Any) -> None:
-    server = server_of_my_own
+def test_a_server_that_is_down_for_a_moment_gets_it_later(mortal_server: Any, start: Start) -> None:
+    server = mortal_server
     data_id = server.announce()
     server.end(signal.SIGKILL)
     with start(server.url, data_id) as running:
@@ -67,10 +68,3 @@ def test_a_server_that_is_down_for_a_moment_gets_it_later(server_of_my_own: Any)
         server.start()
         finished(running)
     assert [row.message for row in server.trained(data_id)] == ["jam at gate 4"]
-
-
-def test_a_data_set_that_takes_no_more_is_told_to_the_program(server: Any) -> None:
-    data_id = server.announce()
-    finished(start(server.url, data_id))
-    server.trained(data_id)
-    assert "409" in finished(start(server.url, data_id))

@@ -1,0 +1,143 @@
+"""The log clients that the tests send with, npm packages and syslog-ng: gets what is missing.
+
+    python tools/clients/programs.py
+
+Into `.venv-clients/`. npm packages come at the versions and hashes of `package-lock.json`, without running
+their scripts. Debian's packages are fetched and unpacked, not installed: no service is started, nothing of
+the system changes. What cannot be had is left out, which this says; the tests that need it skip (with CI=true
+they fail).
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+_HERE = Path(__file__).parent
+_NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
+FOLDER = _HERE.parents[1] / ".venv-clients"
+_NPM = FOLDER / "npm"
+_STAMP = _NPM / "made-from"
+_DEBIAN = FOLDER / "debian"
+_PACKAGES = ("syslog-ng-core", "syslog-ng-mod-http")
+_SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+
+
+class Program(NamedTuple):
+    """How to start a program: the command's beginning, and what its environment needs."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def npm_environment() -> Mapping[str, str] | None:
+    """The environment in which node finds the packages, the shell their programs; None: there are none."""
+    if shutil.which("node") is None or not _STAMP.exists() or _STAMP.read_text() != _npm_hash():
+        return None
+    modules = _NPM / "node_modules"
+    return {"NODE_PATH": str(modules), "PATH": f"{modules / '.bin'}:{_SYSTEM}"}
+
+
+def syslog_ng() -> Program | None:
+    """syslog-ng with its HTTP destination: the system's, or the unpacked one; None: there is neither."""
+    installed = shutil.which("syslog-ng", path=_SYSTEM)
+    if installed is not None and _has_http(Program((installed,), {})):
+        return Program((installed,), {})
+    unpacked = _unpacked_syslog_ng()
+    return unpacked if unpacked is not None and _has_http(unpacked) else None
+
+
+def _unpacked_syslog_ng() -> Program | None:
+    for module in _DEBIAN.glob("usr/lib/syslog-ng/*/libhttp.so"):
+        libraries = sorted({str(library.parent) for library in _DEBIAN.glob("**/lib*.so*")})
+        program = str(_DEBIAN / "usr/sbin/syslog-ng")
+        return Program((program, f"--module-path={module.parent}"), {"LD_LIBRARY_PATH": ":".join(libraries)})
+    return None
+
+
+def _has_http(program: Program) -> bool:
+    done = subprocess.run(
+        [*program.command, "--module-registry"],
+        env={**os.environ, **program.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "Module: http\n" in done.stdout
+
+
+def _npm_hash() -> str:
+    return hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _NPM_FILES)).hexdigest()
+
+
+def _install_npm_packages() -> str | None:
+    """Why they could not be installed, if so."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return "winston and pino-http-send are left out: there is no Node.js with npm here"
+    _NPM.mkdir(parents=True, exist_ok=True)
+    for name in _NPM_FILES:
+        shutil.copy(_HERE / name, _NPM)
+    done = subprocess.run(
+        [npm, "ci", "--ignore-scripts", "--loglevel=error"],
+        cwd=_NPM,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        return f"winston and pino-http-send are left out, as npm failed: {_last_line(done)}"
+    _STAMP.write_text(_npm_hash())
+    return None
+
+
+def _unpack_syslog_ng() -> str | None:
+    """Why it could not be fetched, if so."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        return "syslog-ng is left out: it is not installed, and there is no apt here"
+    archives = FOLDER / "archives"
+    (archives / "partial").mkdir(parents=True, exist_ok=True)
+    # Also what is installed, without its HTTP destination say; what they depend on, only if it is missing.
+    fetch = [
+        "apt-get",
+        "install",
+        "--yes",
+        "--quiet",
+        "--no-install-recommends",
+        "--download-only",
+        "--reinstall",
+    ]
+    options = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
+    done = subprocess.run([*fetch, *options, *_PACKAGES], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return f"syslog-ng is left out (try apt-get update): {_last_line(done)}"
+    unpacking = FOLDER / "unpacking"
+    shutil.rmtree(unpacking, ignore_errors=True)
+    for archive in archives.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", str(archive), str(unpacking)], check=True)
+    shutil.rmtree(_DEBIAN, ignore_errors=True)
+    unpacking.rename(_DEBIAN)
+    shutil.rmtree(archives)
+    return None
+
+
+def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
+    return (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+
+
+def _main() -> int:
+    failures = [
+        _install_npm_packages() if npm_environment() is None else None,
+        _unpack_syslog_ng() if syslog_ng() is None else None,
+    ]
+    for failure in filter(None, failures):
+        print(failure, file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
