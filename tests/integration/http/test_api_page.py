@@ -73,7 +73,7 @@ def test_each_call_has_its_section_with_its_codes(server: Any) -> None:
 
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_code_has_its_row_with_its_remedy(code: str) -> None:
-    known = PROBLEMS[code]  # type: ignore[index]
+    known = PROBLEMS[code]
     assert f"| {known.status} | `{code}` | {known.meaning} | {known.remedy} |" in PAGE
 
 

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from logleap.container import build_container
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.settings import Settings
 
 UNDOCUMENTED = {"/openapi.json", "/docs", "/docs/elements/<path:filename>"}
@@ -68,10 +67,6 @@ def test_every_example_fits_its_schema(document: Any) -> None:
             ]
             assert not failures, where
     assert seen > 50
-
-
-def test_every_code_has_its_meaning() -> None:
-    assert set(get_args(Code)) == set(PROBLEMS)
 
 
 def test_with_keys_on_the_calls_of_an_owner_want_one_and_the_others_do_not(start_server: Any) -> None:

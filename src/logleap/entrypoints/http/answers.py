@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain import dataset as domain
 from logleap.domain import training
@@ -18,16 +19,15 @@ from logleap.usecases.datasets import DatasetView
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+_OPTIONAL = Field(exclude_if=lambda value: value is None)  # left out, never null
 
 
 def time(at: datetime) -> Time:
     """A time as RFC 3339, UTC, to the microsecond."""
     # Not by strftime: its %Y has fewer than four digits for the first thousand years.
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def _absent(value: object) -> bool:
-    return value is None
 
 
 class Answer(BaseModel):
@@ -133,11 +133,11 @@ class Events(Answer):
 class EntryProblem(Answer):
     """What is wrong with one entry."""
 
-    index: Annotated[int, Field(ge=0)]
+    index: Count
     """Of the entry, counted from 0."""
-    line: Annotated[int | None, Field(ge=1, exclude_if=_absent)] = None
+    line: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
     """Of the body, counted from 1; NDJSON only."""
-    field: Annotated[str | None, Field(exclude_if=_absent)] = None
+    field: Annotated[str | SkipJsonSchema[None], _OPTIONAL] = None
     code: Annotated[str, Field(json_schema_extra={"enum": list(ENTRY_PROBLEMS)})]
     """Stable, UPPER_SNAKE."""
     detail: str
@@ -151,15 +151,18 @@ class EntryProblem(Answer):
         )
 
 
+EntryProblems = Annotated[list[EntryProblem], Field(max_length=100)]
+
+
 class _Taken(Answer):
     data_id: Id
-    accepted: Annotated[int, Field(ge=1)]
+    accepted: Positive
     """Entries in this batch."""
-    rejected: Annotated[int | None, Field(ge=1, exclude_if=_absent)] = None
+    rejected: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
     """Entries passed over; with `partial=true`, where there are any."""
-    errors: Annotated[list[EntryProblem] | None, Field(max_length=100, exclude_if=_absent)] = None
+    errors: Annotated[EntryProblems | SkipJsonSchema[None], _OPTIONAL] = None
     """The first of those passed over."""
-    errors_total: Annotated[int | None, Field(ge=1, exclude_if=_absent)] = None
+    errors_total: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
     """How many there are."""
 
     @staticmethod
@@ -247,9 +250,9 @@ class Run(Answer):
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
-    result: Annotated[dict[str, Any] | None, Field(exclude_if=_absent)] = None
+    result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
     """What the task answered; `count-entries` answers the number of entries."""
-    error: Annotated[RunError | None, Field(exclude_if=_absent)] = None
+    error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
 
     @classmethod
     def of(cls, run: training.Run) -> "Run":

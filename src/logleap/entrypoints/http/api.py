@@ -57,11 +57,17 @@ _UNCHANGED = "Nothing has changed: the client has this answer already."
 
 
 class Schemas(GenerateJsonSchema):
-    """Without titles: they would only repeat the names."""
+    """Without titles, which would only repeat the names, and defaults that say nothing."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Never."""
         return False
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        """What is None by default is left out: that is no value which could be sent."""
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
 
 
 class Api(APIBlueprint):

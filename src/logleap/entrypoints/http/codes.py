@@ -3,58 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import TypeAlias
 
-Code = Literal[
-    "API_KEY_INVALID",
-    "API_KEY_MISSING",
-    "ARCHIVE_DAMAGED",
-    "BATCH_EMPTY",
-    "BODY_BROKEN_OFF",
-    "BODY_EMPTY",
-    "BODY_INVALID",
-    "BODY_NOT_ENTRIES",
-    "BODY_NOT_UTF8",
-    "BODY_TOO_LARGE",
-    "BODY_TOO_SHORT",
-    "CONTENT_LENGTH_INVALID",
-    "COUNT_MISMATCH",
-    "DATASET_EMPTY",
-    "DATASET_NOT_FOUND",
-    "ENTRIES_INVALID",
-    "ENTRY_COUNT_DIFFERS",
-    "ENTRY_TOO_LARGE",
-    "GZIP_MALFORMED",
-    "HEADERS_TOO_LARGE",
-    "IDEMPOTENCY_KEY_INVALID",
-    "IDEMPOTENCY_KEY_REUSED",
-    "INTERNAL_ERROR",
-    "JSON_MALFORMED",
-    "LENGTH_REQUIRED",
-    "MAPPING_UNKNOWN",
-    "METHOD_NOT_ALLOWED",
-    "NOT_ACCEPTABLE",
-    "NOT_FOUND",
-    "PAGE_SIZE_INVALID",
-    "PAGE_TOKEN_INVALID",
-    "PROTOBUF_MALFORMED",
-    "QUERY_PARAMETER_INVALID",
-    "QUERY_PARAMETER_UNKNOWN",
-    "QUOTA_EXCEEDED",
-    "RECORDS_INVALID",
-    "REQUEST_MALFORMED",
-    "RUN_IN_PROGRESS",
-    "RUN_NOT_FOUND",
-    "STATE_CONFLICT",
-    "STATE_INVALID",
-    "TASK_UNKNOWN",
-    "TOO_MANY_ENTRIES",
-    "UNAVAILABLE",
-    "UNSUPPORTED_CHARSET",
-    "UNSUPPORTED_CONTENT_CODING",
-    "UNSUPPORTED_MEDIA_TYPE",
-    "ZSTD_MALFORMED",
-]
+Code: TypeAlias = str
+"""One of those below."""
 
 
 @dataclass(frozen=True, slots=True)

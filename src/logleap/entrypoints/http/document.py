@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import Response, json
 from flask_openapi import OpenAPI
-from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Info
+from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Info, License
 from pydantic.json_schema import models_json_schema
 
 from logleap.entrypoints.http.api import Api, Schemas
 from logleap.entrypoints.http.auth import SCHEMES
 from logleap.entrypoints.http.headers import RequestHeaders
-from logleap.entrypoints.http.parameters import NoQuery
+from logleap.entrypoints.http.parameters import DataPath, NoQuery
 from logleap.entrypoints.http.problems import Problem
 
 Json = Mapping[str, Any]
@@ -45,7 +45,8 @@ def add(app: OpenAPI, apis: Sequence[Api]) -> None:
 def describe(app: OpenAPI, apis: Sequence[Api]) -> Json:
     """The OpenAPI document."""
     app.openapi_version = "3.1.0"
-    app.info = Info(title="LogLeap", version=version("logleap"), description=_ABOUT)
+    licence = License(name="Apache 2.0", identifier="Apache-2.0")
+    app.info = Info(title="LogLeap", version=version("logleap"), description=_ABOUT, license=licence)
     app.validation_error_model, app.validation_error_status = Problem, "500"  # every call has it
     schemas = _schemas(apis)
     # flask-openapi's own copies of the schemas lose what it does not know, as propertyNames.
@@ -56,5 +57,7 @@ def describe(app: OpenAPI, apis: Sequence[Api]) -> Json:
 def _schemas(apis: Sequence[Api]) -> dict[str, Any]:
     models = list(dict.fromkeys(chain.from_iterable(api.models for api in apis)))
     _, schemas = models_json_schema(models, ref_template=OPENAPI3_REF_TEMPLATE, schema_generator=Schemas)
-    parameters = {model.__name__ for model, _ in models if issubclass(model, NoQuery | RequestHeaders)}
+    parameters = {
+        model.__name__ for model, _ in models if issubclass(model, NoQuery | RequestHeaders | DataPath)
+    }
     return {name: schema for name, schema in schemas["$defs"].items() if name not in parameters}

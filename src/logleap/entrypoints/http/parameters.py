@@ -1,7 +1,7 @@
 """What requests may say besides entries: path, query parameters, headers, small JSON bodies."""
 
 import re
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from flask import Request
@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain.dataset import State
 from logleap.entrypoints.http.body import read_body
-from logleap.entrypoints.http.codes import PROBLEMS, Code
+from logleap.entrypoints.http.codes import PROBLEMS
 from logleap.entrypoints.http.problems import RequestRefused
 
 SMALL_BODY_LIMIT = 64 * 1024
@@ -125,7 +125,7 @@ def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
         return RequestRefused(400, "QUERY_PARAMETER_UNKNOWN", said)
     why = first["msg"].removeprefix("Value error, ")
     own = f"{names[alias].upper()}_INVALID"
-    code = cast("Code", own) if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
+    code = own if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
     return RequestRefused(400, code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
 
 

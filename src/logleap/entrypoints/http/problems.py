@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from flask import Flask, Response, g, json
 from pydantic import Field
@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.domain.errors import EntriesRefused, Refusal
-from logleap.entrypoints.http.answers import Answer, EntryProblem
+from logleap.entrypoints.http.answers import Answer, EntryProblem, EntryProblems, Positive
 from logleap.entrypoints.http.body import BodyRefused
 from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.entrypoints.http.examples import BAD_ENTRY
@@ -30,15 +30,15 @@ class Problem(Answer):
     title: str
     """The phrase of the HTTP status."""
     status: Annotated[int, Field(ge=400, le=599)]
-    code: Code
+    code: Annotated[Code, Field(json_schema_extra={"enum": list(PROBLEMS)})]
     """Stable: programs may switch on it."""
     detail: str
     """What is wrong, where, and what to do about it."""
     request_id: str
     """As in `X-Request-Id`, and in the service's log."""
-    errors: Annotated[list[EntryProblem], Field(max_length=100)] | SkipJsonSchema[None] = None
+    errors: EntryProblems | SkipJsonSchema[None] = None
     """The first bad entries; with `ENTRIES_INVALID`."""
-    errors_total: Annotated[int, Field(ge=1)] | SkipJsonSchema[None] = None
+    errors_total: Positive | SkipJsonSchema[None] = None
     """How many there are; of NDJSON at most 100,000, where reading stops."""
 
 
@@ -98,7 +98,7 @@ def _entry_problems(refused: EntriesRefused) -> dict[str, Any]:
 
 
 def _refusal(refusal: Refusal) -> Response:
-    status = PROBLEMS[cast("Code", refusal.code)].status
+    status = PROBLEMS[refusal.code].status
     if isinstance(refusal, EntriesRefused):
         return problem(status, refusal.code, str(refusal), **_entry_problems(refusal))
     return problem(status, refusal.code, str(refusal))
