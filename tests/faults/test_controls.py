@@ -1,11 +1,15 @@
 """The harness proves itself: it finds each of the protocols' parts missing."""
 
+import random
+from collections.abc import Sequence
+
 import pytest
 
-from campaigns import broken_network
+from campaigns import broken_network, kills
 from controls import CONTROLS, first_to_find
 from installations import local_installation
 from network import Fault
+from storm import Caller
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -15,5 +19,17 @@ def test_the_attacks_find(control: str) -> None:
 
 def test_the_attacks_on_real_processes_find_a_server_that_knows_no_batch_again() -> None:
     with local_installation() as site:
-        outcome = broken_network(site, rounds=8, seconds=30, only=Fault.LOST_ANSWER, forgetful=True)
+        outcome = broken_network(site, rounds=8, seconds=30, only=Fault.LOST_ANSWER, sabotage="no replay")
     assert outcome.findings.kinds == {"doubled"}
+
+
+def test_the_attacks_on_real_processes_find_an_archiving_that_drops_the_rows_too_soon() -> None:
+    def archive(caller: Caller, rng: random.Random, strangers: Sequence[str]) -> str:
+        data_id = caller.filled(rng, strangers)
+        caller.archive(data_id)
+        return data_id
+
+    broken = "the rows dropped before the archive is verified"
+    with local_installation() as site:
+        outcome = kills(site, rounds=40, seconds=30, job=archive, sabotage=broken, settle=2)
+    assert "lost" in outcome.findings.kinds

@@ -1,17 +1,17 @@
 """The promise over HTTP, with real processes on the emulators of Google's services.
 
-Only at some named points: a process that is killed inside of a Firestore transaction leaves its locks behind
-for a minute, so that killing at random takes its time. `make faults` does it.
+Only some named points and some network faults: a process that is killed inside of a Firestore transaction
+leaves its locks behind for a minute, so that killing at random takes its time. `make faults` does it.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from campaigns import crash_point
+from campaigns import broken_service, crash_point
 from emulators import Emulators
 from fleet import Fleet
-from installations import Installation, emulated_installation
+from installations import SERVICES, Installation, emulated_installation
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +39,11 @@ def fleet(site: Installation) -> Iterator[Fleet]:
 def test_a_process_that_is_killed_at(point: str, site: Installation, fleet: Fleet) -> None:
     outcome = crash_point(site, fleet, point, retry=True)
     assert outcome.kept, str(outcome)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_bad_network_between_the_processes_and(service: str, site: Installation) -> None:
+    outcome = broken_service(site, SERVICES[service], rounds=12, seconds=15)
+    assert outcome.kept, str(outcome)
+    assert outcome.rounds >= 5
+    assert outcome.counts["batches ok"] > 0

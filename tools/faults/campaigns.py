@@ -64,13 +64,18 @@ def kills(
     patience: float = 20,
     longest_pause: float = 0.25,
     job: Callable[[Caller, random.Random, Sequence[str]], str] = Caller.main_job,
+    sabotage: str | None = None,
+    settle: float = 30,
 ) -> Outcome:
     """SIGKILL a server or a worker, at any moment while clients are at their `job`; a round is a kill."""
     rng = random.Random(seed)
     history, began = History(), time.monotonic()
     retries.clear()
-    with Fleet(site.settings, site.folder, apis=2, workers=1) as fleet:
+    with ExitStack() as stack:
+        fleet = stack.enter_context(Fleet(site.settings, site.folder, apis=2, workers=1, sabotage=sabotage))
         stop = threading.Event()
+        stack.callback(stop.set)
+        check = _now_and_then(site)
         ended = clients_at_work(
             fleet.urls, history, seed, number=clients, patience=patience, stop=stop, job=job
         )
@@ -81,9 +86,10 @@ def kills(
                 fleet.wait_until_up(name, _RESTART)
             time.sleep(rng.random() * longest_pause)
             fleet.kill(name)
+            check()
         stop.set()
-        failures = ended()
-        _wait_until_taken_up(site)
+        failures = ended(check)
+        _wait_until_taken_up(site, settle)
         counts = history.tally() + _deaths(fleet) + retries
     return _judged(site, history, counts["kills"], began, counts, failures)
 
@@ -175,10 +181,12 @@ def meetings(
 ) -> Outcome:
     """Uploads and starts (or what `meet` does) on one data set at the same moment; a round is a data set."""
     history, began, done = History(), time.monotonic(), 0
+    check = _now_and_then(site)
     with Fleet(site.settings, site.folder, apis=2, workers=2) as fleet:
         while done < rounds and time.monotonic() - began < seconds:
             meet(fleet.urls, history, seed * 1_000_000 + done)
             done += 1
+            check()
         _wait_until_taken_up(site)
         counts = history.tally() + _deaths(fleet)
     return _judged(site, history, done, began, counts)
@@ -192,35 +200,96 @@ def broken_network(
     seed: int = 1,
     only: Fault | None = None,
     share: float = 0.3,
-    forgetful: bool = False,
+    sabotage: str | None = None,
 ) -> Outcome:
     """Between client and server `share` of all exchanges meet a fault; a round is a fault."""
-    rng = random.Random(seed)
-    faults = [only] if only is not None else [fault for fault in Fault if fault is not Fault.NONE]
-    history, began = History(), time.monotonic()
-    retries.clear()
-
-    def draw() -> Fault:
-        return rng.choice(faults) if rng.random() < share else Fault.NONE
-
+    weather = _Weather(seed, only)
     with ExitStack() as stack:
-        fleet = stack.enter_context(Fleet(site.settings, site.folder, forgetful=forgetful))
+        fleet = stack.enter_context(Fleet(site.settings, site.folder, sabotage=sabotage))
         (port,) = [member.port for member in fleet.members.values() if member.port is not None]
-        proxy = stack.enter_context(Proxy(port, draw, seed=seed))
-        stop = threading.Event()
-        ended = clients_at_work([proxy.url], history, seed, number=4, patience=20, timeout=1, stop=stop)
+        proxy = stack.enter_context(Proxy(port, weather.draw, seed=seed))
+        return weather.storm(site, fleet, [proxy], [proxy.url], rounds, seconds, share, timeout=1)
 
-        def met() -> int:
-            return proxy.met.total() - proxy.met[Fault.NONE.value]
 
-        while met() < rounds and time.monotonic() - began < seconds:
-            time.sleep(0.05)
-        share = 0.0
-        stop.set()
-        failures = ended()
-        done = met()
-        counts = history.tally() + _deaths(fleet) + retries + proxy.met
-    return _judged(site, history, done, began, counts, failures)
+def broken_service(
+    site: Installation,
+    variables: Sequence[str],
+    *,
+    rounds: int,
+    seconds: float,
+    seed: int = 1,
+    only: Fault | None = None,
+    share: float = 0.1,
+) -> Outcome:
+    """The same between the processes and a service (whose addresses `variables` hold)."""
+    weather = _Weather(seed, only)
+    with ExitStack() as stack:
+        proxies: dict[str, Proxy] = {}
+        for name in variables:
+            port = int(site.settings[name].rpartition(":")[2])
+            proxies[name] = stack.enter_context(Proxy(port, weather.draw, seed=seed))
+        through = {
+            name: proxy.url if site.settings[name].startswith("http:") else proxy.address
+            for name, proxy in proxies.items()
+        }
+        fleet = stack.enter_context(Fleet(site.with_settings(**through).settings, site.folder))
+        # Longer than a server takes to say that it cannot reach the service.
+        return weather.storm(
+            site, fleet, list(proxies.values()), fleet.urls, rounds, seconds, share, timeout=30
+        )
+
+
+class _Weather:
+    """Draws the faults that exchanges meet, while clients are at work."""
+
+    def __init__(self, seed: int, only: Fault | None) -> None:
+        self._seed = seed
+        self._rng = random.Random(seed)
+        self._faults = [only] if only is not None else [fault for fault in Fault if fault is not Fault.NONE]
+        self._share = 0.0
+
+    def draw(self) -> Fault:
+        """Of the next exchange."""
+        return self._rng.choice(self._faults) if self._rng.random() < self._share else Fault.NONE
+
+    def storm(  # noqa: PLR0917 -- what the two campaigns above have in common
+        self,
+        site: Installation,
+        fleet: Fleet,
+        proxies: Sequence[Proxy],
+        urls: Sequence[str],
+        rounds: int,
+        seconds: float,
+        share: float,
+        *,
+        timeout: float,
+    ) -> Outcome:
+        """Faults for a `share` of the exchanges, until there were enough; then what came of it."""
+        history, began = History(), time.monotonic()
+        retries.clear()
+
+        def met() -> Counter[str]:
+            return sum((proxy.met for proxy in proxies), Counter())
+
+        def faults() -> int:
+            return met().total() - met()[Fault.NONE.value]
+
+        with ExitStack() as stack:
+            stop = threading.Event()
+            stack.callback(stop.set)
+            check = _now_and_then(site)
+            ended = clients_at_work(
+                urls, history, self._seed, number=4, patience=2 * timeout + 18, timeout=timeout, stop=stop
+            )
+            self._share = share
+            while faults() < rounds and time.monotonic() - began < seconds:
+                time.sleep(0.05)
+                check()
+            self._share = 0.0
+            stop.set()
+            failures = ended(check)
+        counts = history.tally() + _deaths(fleet) + retries + met()
+        return _judged(site, history, faults(), began, counts, failures)
 
 
 def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
@@ -254,10 +323,23 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
     return _judged(site, history, done, began, counts)
 
 
-def _wait_until_taken_up(site: Installation) -> None:
+def _wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
     """Until no archiving or deleting is under way. What then still is, shows in the findings."""
     with site.open_backend() as backend, suppress(TimeoutError):
-        _until(lambda: not backend.datasets.unfinished(datetime.now(UTC), 1))
+        _until(lambda: not backend.datasets.unfinished(datetime.now(UTC), 1), seconds)
+
+
+def _now_and_then(site: Installation) -> Callable[[], None]:
+    """Checks, every other second at most, that what the installation stands on answers."""
+    next_time = 0.0
+
+    def check() -> None:
+        nonlocal next_time
+        if time.monotonic() >= next_time:
+            site.check()
+            next_time = time.monotonic() + 2
+
+    return check
 
 
 def _judged(  # noqa: PLR0917 -- what every campaign has

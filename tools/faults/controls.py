@@ -23,6 +23,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.deletion import DeleteDataset
 from logleap.usecases.entries import Acknowledgement, AppendEntries, EntrySource
 from points import NotCrossed
+from sabotage import RowsDroppedFirst
 
 
 class ReceiptFirst(AppendEntries):
@@ -134,18 +135,6 @@ class NothingLeftBehind(MemoryRunRepository):
 
     def due(self, now: datetime, limit: int) -> Sequence[Run]:
         return ()
-
-
-class RowsDroppedFirst(ArchiveDataset):
-    """Drops the rows before the archive is written and verified."""
-
-    def _written(self, dataset: Dataset) -> Dataset:
-        in_hand = MemoryEntryStore()
-        for row in self.store.read(self.ledger.manifest(dataset.dataset_id)):
-            batch = Batch(dataset.dataset_id, dataset.owner, row.batch_id)
-            in_hand.append(batch, [row.entry], row.sequence)
-        self.store.drop(dataset.dataset_id)
-        return ArchiveDataset(self.datasets, in_hand, self.ledger, self.archives, self.now)._written(dataset)
 
 
 class UnsealedArchive(ArchiveDataset):

@@ -70,11 +70,11 @@ class Fleet:
         *,
         apis: int = 1,
         workers: int = 1,
-        forgetful: bool = False,
+        sabotage: str | None = None,
     ) -> None:
-        """With `forgetful` servers, which know no batch again, the promise must be found broken."""
+        """With `sabotage` (a name of sabotage.py's) the promise must be found broken."""
         self._settings = dict(settings)
-        self._forgetful = forgetful
+        self._sabotage = sabotage
         self._log = folder / "log"
         self._changed = threading.Condition()
         self._starting: deque[Member] = deque()
@@ -105,7 +105,7 @@ class Fleet:
 
     def __enter__(self) -> Self:
         self._zygote = subprocess.Popen(
-            [sys.executable, str(_ZYGOTE)],
+            [sys.executable, str(_ZYGOTE), self._settings["LOGLEAP_BACKEND"]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")},
@@ -191,7 +191,7 @@ class Fleet:
             "arguments": list(member.arguments),
             "environment": self._settings,
             "log": str(self._log),
-            "forgetful": self._forgetful,
+            "sabotage": self._sabotage,
         }
         with self._changed:
             if self._stopping:

@@ -17,9 +17,14 @@ from fleet import environment
 from laboratory import local_backend
 from logleap.adapters.local.database import FILE_NAME
 from logleap.backends import Backend, build_backend
-from logleap.domain.entries import Manifest
-from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
+
+SERVICES = {
+    "Firestore": ["FIRESTORE_EMULATOR_HOST"],
+    "Pub/Sub": ["PUBSUB_EMULATOR_HOST"],
+    "BigQuery": ["BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"],
+}
+"""The settings that lead to each of the emulators."""
 
 _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 
@@ -31,6 +36,7 @@ class Installation:
     settings: Mapping[str, str]
     folder: Path
     open_backend: Callable[[], AbstractContextManager[Backend]]
+    check: Callable[[], None]  # raises EmulatorError when what it stands on does not answer any more
 
     def with_settings(self, **changed: str) -> "Installation":
         """The same, but its processes are told otherwise."""
@@ -45,15 +51,6 @@ class Installation:
                 return True
             connection.rollback()
             return False
-
-    def answers(self) -> bool:
-        """Whether what keeps its rows still answers: an emulator may have stopped for good."""
-        with self.open_backend() as backend:
-            try:
-                backend.store.count(Manifest("is-anybody-there", {"batch": 1}))
-            except Unavailable:
-                return False
-            return True
 
 
 @contextlib.contextmanager
@@ -70,17 +67,12 @@ def local_installation() -> Iterator[Installation]:
             finally:
                 backend.close()
 
-        yield Installation(environment("local", folder), folder, open_backend)
+        yield Installation(environment("local", folder), folder, open_backend, lambda: None)
 
 
 @contextlib.contextmanager
 def emulated_installation(emulators: Emulators, *, writer: str = "storage-write") -> Iterator[Installation]:
-    """One on the emulators of Google's services, with names of its own.
-
-    Where requests come together, choose the writer `streaming-insert`: inside the BigQuery emulator (1.4.0),
-    appends over gRPC and anything over REST are two threads on one connection, which sooner or later stop for
-    good in each other's locks.
-    """
+    """One on the emulators of Google's services, with names of its own."""
     name = f"f{uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix="logleap-faults-") as folder:
         settings = environment(
@@ -110,7 +102,7 @@ def emulated_installation(emulators: Emulators, *, writer: str = "storage-write"
                 finally:
                     backend.close()
 
-        yield Installation(settings, Path(folder), open_backend)
+        yield Installation(settings, Path(folder), open_backend, emulators.check_answers)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,11 @@ from typing import Self
 
 
 class Fault(Enum):
-    """What becomes of one exchange: a request and its answer."""
+    """What becomes of one exchange: what one side sends after the other has spoken, and what follows.
+
+    Over HTTP/1.1 that is a request and its answer. Over HTTP/2 (gRPC) requests share a connection: a fault
+    meets all that are under way on it.
+    """
 
     NONE = "none"
     LATENCY = "latency"  # both ways, a moment each
@@ -27,7 +31,8 @@ class Fault(Enum):
 
 
 _PIECE = 1 << 16
-_PATIENCE = 10.0  # seconds that a lost answer is waited for
+_HOLE = 3.0  # seconds until a black hole ends, with a reset
+_QUIET = 0.1  # seconds of silence after which a lost answer is over
 
 
 class Proxy:
@@ -44,9 +49,14 @@ class Proxy:
         self.met: Counter[str] = Counter()
 
     @property
+    def address(self) -> str:
+        """Where clients find it: host:port."""
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
     def url(self) -> str:
-        """Where clients find it."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        """The same for HTTP."""
+        return f"http://{self.address}"
 
     def __enter__(self) -> Self:
         self._listener.settimeout(0.1)
@@ -93,19 +103,23 @@ class Proxy:
 
     def _exchanges(self, client: socket.socket, server: socket.socket, born: float) -> None:
         """Forward until either side ends; a request that begins after an answer draws a fault of its own."""
-        fault, answering = Fault.NONE, True
-        while not self._stop.is_set() and not born < self._down_until:
+        fault, answering, until = Fault.NONE, True, float("inf")
+        while not self._stop.is_set() and not born < self._down_until and time.monotonic() < until:
             ready, _, _ = select.select([client, server], [], [], 0.1)
             if server in ready:
                 answer = server.recv(_PIECE)
-                if not answer or fault is Fault.LOST_ANSWER:
+                if not answer:
+                    return
+                if fault is Fault.LOST_ANSWER:
+                    _swallow(server)
                     return
                 if fault is Fault.CUT_ANSWER:
                     client.sendall(answer[: len(answer) // 2])
                     return
-                self._delay(fault)
-                client.sendall(answer)
-                answering = True
+                if fault is not Fault.BLACK_HOLE:
+                    self._delay(fault)
+                    client.sendall(answer)
+                    answering = True
             elif client in ready:
                 request = client.recv(_PIECE)
                 if not request:
@@ -113,6 +127,8 @@ class Proxy:
                 if answering:
                     fault, answering = self._draw(), False
                     self.met[fault.value] += 1
+                    if fault is Fault.BLACK_HOLE:
+                        until = time.monotonic() + _HOLE
                 if not self._forward(request, fault, server):
                     return
 
@@ -126,8 +142,8 @@ class Proxy:
         if fault is Fault.BLACK_HOLE:
             return True
         if fault is Fault.CUT_REQUEST:
-            head = request.find(b"\r\n\r\n") + 4
-            server.sendall(request[: self._rng.randint(head, len(request))] if head > 4 else request[:-1])
+            head, last = request.find(b"\r\n\r\n") + 4, len(request) - 1
+            server.sendall(request[: self._rng.randint(head if 4 <= head <= last else 0, last)])
             return False
         self._delay(fault)
         server.sendall(request)
@@ -136,6 +152,13 @@ class Proxy:
     def _delay(self, fault: Fault) -> None:
         if fault is Fault.LATENCY:
             self._stop.wait(0.05 + 0.1 * self._rng.random())
+
+
+def _swallow(server: socket.socket) -> None:
+    """Take what the server has to say, until it falls silent."""
+    while select.select([server], [], [], _QUIET)[0]:
+        if not server.recv(_PIECE):
+            return
 
 
 def _reset(connection: socket.socket) -> None:

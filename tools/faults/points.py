@@ -1,14 +1,12 @@
 """The named points of the protocols, and adapters that tell when one of them is crossed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from threading import Lock, local
 from typing import Any, Literal, NamedTuple
 
 from logleap.backends import Backend
-from logleap.domain.entries import Manifest, Receipt, Totals
-from logleap.ports.entries import ReceiptLedger
 
 
 class Point(NamedTuple):
@@ -107,28 +105,6 @@ def watched(backend: Backend, hook: Hook) -> Backend:
         for name in ("datasets", "ledger", "store", "runs", "queue", "archives")
     }
     return replace(backend, **ports)
-
-
-class Forgetful(ReceiptLedger):
-    """A ledger that knows no batch again: what a server must not have, to show that it would be found."""
-
-    def __init__(self, ledger: ReceiptLedger) -> None:
-        self._ledger = ledger
-
-    def find(self, dataset_id: str, key: str) -> Receipt | None:
-        return None
-
-    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
-        return self._ledger.add(replace(receipt, key=receipt.batch_id), dataset_version)
-
-    def totals(self, dataset_id: str) -> Totals:
-        return self._ledger.totals(dataset_id)
-
-    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
-        return self._ledger.all_totals(dataset_ids)
-
-    def manifest(self, dataset_id: str) -> Manifest:
-        return self._ledger.manifest(dataset_id)
 
 
 class _Watched:

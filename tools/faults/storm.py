@@ -116,13 +116,13 @@ class Caller:
 
     def main_job(self, rng: random.Random, strangers: Sequence[str] = ()) -> str:
         """Announce, send some batches (some of them twice, some to a stranger's data set), train."""
-        data_id = self._filled(rng, strangers)
+        data_id = self.filled(rng, strangers)
         self.trained(data_id)
         return data_id
 
     def whole_life(self, rng: random.Random, strangers: Sequence[str] = ()) -> str:
         """As the main job; and archive the data set, before or after a training, or delete it, or both."""
-        data_id = self._filled(rng, strangers)
+        data_id = self.filled(rng, strangers)
         if strangers and rng.random() < 0.3:
             rng.choice((self.archive, self.delete))(rng.choice(strangers))
         if rng.random() < 0.6:
@@ -135,7 +135,8 @@ class Caller:
             self.delete(data_id)
         return data_id
 
-    def _filled(self, rng: random.Random, strangers: Sequence[str]) -> str:
+    def filled(self, rng: random.Random, strangers: Sequence[str]) -> str:
+        """A new data set with some batches in it."""
         data_id = self.announce()
         for _ in range(rng.randint(1, 6)):
             sent = self.append(data_id, rng.randint(1, 20))
@@ -182,10 +183,11 @@ def clients_at_work(
     stop: threading.Event,
     timeout: float = 10,
     job: Callable[[Caller, random.Random, Sequence[str]], str] = Caller.main_job,
-) -> Callable[[], list[str]]:
+) -> Callable[[Callable[[], None]], list[str]]:
     """Start `number` clients of two owners, each with one `job` on a data set after the other until `stop`.
 
-    What is returned waits for their ends, and says what else came of them than was foreseen.
+    What is returned waits for their ends, with a `check` now and then that may raise, and says what else came
+    of them than was foreseen.
     """
     errors: list[str] = []
     known: dict[str, list[str]] = {owner: [] for owner in OWNERS}
@@ -205,10 +207,12 @@ def clients_at_work(
     for thread in threads:
         thread.start()
 
-    def ended() -> list[str]:
+    def ended(check: Callable[[], None]) -> list[str]:
         deadline = time.monotonic() + 1.5 * _LONGEST
         for thread in threads:
-            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(timeout=1)
+                check()
         alive = sum(thread.is_alive() for thread in threads)
         return [*errors, *([f"{alive} clients did not come to their end"] if alive else [])]
 

@@ -2,7 +2,7 @@
 
 It takes one JSON object a line: `arguments` of the command, its `environment`, a `log` file, and, if the
 process is to kill itself at a named point, `crash`: [port.method, before or after, for the how-many-th time],
-or, if it is to be broken on purpose, `forgetful`: true.
+or, if it is to be broken on purpose, `sabotage`: in which way (see sabotage.py).
 It answers {"started": pid} to each, and {"ended": pid, "code": N} (-9: killed) whenever one has ended. And it
 takes `signal`: [pid, number], for those of its own alone: no other knows for sure that a process id is still
 theirs. At the end of its input it kills what is left and ends.
@@ -14,25 +14,24 @@ import select
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import logleap.backends
 from logleap.settings import Settings
-from points import AtPoint, Forgetful, Hook, Point, watched
+from points import AtPoint, Hook, Point, watched
 
 # Of this process: set after the fork, before the command begins.
 _HOOKS: list[Hook] = []
-_FORGETFUL: list[bool] = []
+_SABOTAGE: list[str] = []
 
 _build_backend = logleap.backends.build_backend
 
 
 def _build_watched(settings: Settings) -> logleap.backends.Backend:
     backend = _build_backend(settings)
-    if _FORGETFUL:
-        backend = replace(backend, ledger=Forgetful(backend.ledger))
+    for name in _SABOTAGE:
+        backend = SABOTAGE[name](backend)
     for hook in _HOOKS:
         backend = watched(backend, hook)
     return backend
@@ -41,7 +40,7 @@ def _build_watched(settings: Settings) -> logleap.backends.Backend:
 # Before anything imports it from there.
 logleap.backends.build_backend = _build_watched
 
-# With all that `local` uses, so that the forked processes are there at once.
+# With all that the backend (this command's argument) uses, so that the forked processes are there at once.
 import logleap.adapters.local.ledger  # noqa: E402
 import logleap.adapters.local.queue  # noqa: E402
 import logleap.adapters.local.runs  # noqa: E402
@@ -52,6 +51,14 @@ import logleap.entrypoints.http.app  # noqa: E402
 import logleap.entrypoints.http.server  # noqa: E402
 import logleap.entrypoints.worker  # noqa: E402
 from logleap.entrypoints.cli import main  # noqa: E402
+from sabotage import SABOTAGE  # noqa: E402
+
+if sys.argv[1] == "gcp":
+    import logleap.adapters.gcp.provisioning
+    import logleap.adapters.gcp.receipts
+    import logleap.adapters.gcp.runs
+    import logleap.adapters.gcp.storage_write
+    import logleap.adapters.gcp.streaming_insert
 
 
 def _command(order: Mapping[str, Any]) -> None:
@@ -69,8 +76,8 @@ def _command(order: Mapping[str, Any]) -> None:
         if order.get("crash"):
             call, moment, number = order["crash"]
             _HOOKS.append(AtPoint(Point(call, moment), number, _die))
-        if order.get("forgetful"):
-            _FORGETFUL.append(True)
+        if order.get("sabotage"):
+            _SABOTAGE.append(order["sabotage"])
         main(args=order["arguments"], prog_name="logleap")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
