@@ -184,11 +184,11 @@ Example = Callable[[str, str, Mapping[str, str]], str]
 
 @pytest.fixture(scope="session")
 def example() -> Example:
-    """The one block of a page in a language, with what its reader would put in instead."""
+    """The first block of a page in a language, with what its reader would put in instead."""
 
     def shown(page: str, language: str, instead: Mapping[str, str]) -> str:
         text = (PAGES / page).read_text(encoding="utf-8")
-        (block,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        block, *_ = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
         program = str(block)
         for there, here in instead.items():
             assert there in program, f"{page} does not say {there!r}"

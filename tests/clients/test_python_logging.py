@@ -69,6 +69,14 @@ def test_what_is_logged_is_trained_on_with_all_there_is_to_tell(server: Any, log
     assert handler.dropped == {}
 
 
+def test_the_example_of_the_page_sends_what_is_logged(server: Any, example: Any) -> None:
+    data_id = server.announce()
+    instead = {"http://localhost:8080": server.url, "7d8b0631-2c9e-419a-b895-103261ea9665": data_id}
+    program = example("python-logging.md", "python", instead)
+    subprocess.run([sys.executable, "-c", f"{program}\nlogging.warning('jam')"], check=True, timeout=60)
+    assert [row.message for row in server.trained(data_id)] == ["jam"]
+
+
 def _circle() -> list[Any]:
     circle: list[Any] = []
     circle.append(circle)

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.domain.entries import Entry
 from logleap.entrypoints.http.decoding import MAX_CONTEXT_DEPTH, Unfit
-from logleap.entrypoints.http.mapping import BUILT_IN, FieldMapping, decode_mapped, load_mappings
+from logleap.entrypoints.http.mapped import decode_mapped, decode_quickly, mapped
+from logleap.entrypoints.http.mapping import BUILT_IN, FieldMapping, load_mappings
 from logleap.settings import SettingsError
 
 AT = "2026-03-02T06:00:00.123Z"
@@ -139,6 +140,33 @@ def test_any_bytes_are_an_entry_or_a_refusal(data: bytes, mapping: FieldMapping)
     sent = msgspec.json.decode(data)
     others = {name for name in sent if name not in mapping.timestamp + mapping.message}
     assert set(json.loads(found.context or "{}")) == others
+
+
+@given(OBJECTS | st.binary(max_size=30), st.sampled_from([PLAIN, MILLISECONDS, *BUILT_IN.values()]))
+@example(b'{"t":"' + AT.encode() + b'","m":"x","a":1,"a":2}', PLAIN)
+@example(b'{"t":"' + AT.encode() + b'","m":"x","a\\/":"\\"\\\\"}', PLAIN)
+@example(b'{"t":"' + AT.encode() + b'","m":"x","a":"\\/\\u00e9"}', PLAIN)
+@settings(max_examples=500)
+def test_what_is_decoded_quickly_is_exactly_what_the_closer_look_gives(
+    data: bytes, mapping: FieldMapping
+) -> None:
+    found = decode_quickly(data, mapping)
+    if found is not None:
+        assert found == decode_mapped(data, mapping)
+
+
+def test_usual_entries_are_decoded_quickly() -> None:
+    for context in ('"level": 30, "req": {"url": "/a", "n": [1, 2.50, null]}', '"a": "é \\" \\u00e9 \\\\"'):
+        text = f' {{"t": 1772431200123, {context}, "m": "jam\\n"}} '.encode()
+        assert decode_quickly(text, MILLISECONDS) == decode_mapped(text, MILLISECONDS)
+
+
+@given(st.lists(OBJECTS, max_size=4), st.sampled_from([PLAIN, BUILT_IN["auto"]]))
+@example([b'{"t":"' + AT.encode() + b'","m":"x"}'] * 3, PLAIN)
+def test_arrays_and_lines_are_what_their_entries_are(sent: list[bytes], mapping: FieldMapping) -> None:
+    form = mapped({"it": mapping}, "it")
+    for found in (form.array(b"[" + b",".join(sent) + b"]", 1 << 20), form.lines(b"\n".join(sent))):
+        assert found is None or list(found) == [form.entry(data) for data in sent]
 
 
 # ---- mappings of one's own ---------------------------------------------------------------------------------

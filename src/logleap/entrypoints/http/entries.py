@@ -10,7 +10,8 @@ from logleap.entrypoints.http import answers, examples, observing
 from logleap.entrypoints.http.api import Api, ref
 from logleap.entrypoints.http.decoding import STRICT
 from logleap.entrypoints.http.headers import RepeatableHeaders
-from logleap.entrypoints.http.mapping import load_mappings, mapped
+from logleap.entrypoints.http.mapped import mapped
+from logleap.entrypoints.http.mapping import load_mappings
 from logleap.entrypoints.http.parameters import AppendQuery, DataPath, idempotency_key, parse_query
 from logleap.entrypoints.http.quotas import Quota
 from logleap.entrypoints.http.wire import Limits, entry_source

@@ -29,8 +29,13 @@ def parse_epoch(text: str, unit: Unit) -> datetime:
 
     What is finer than microseconds is cut off, of times before 1970 too: -0.5 ns is the microsecond before.
     """
+    of_unit = _MICROSECONDS[unit]
+    if text.isdecimal():  # much faster
+        microseconds = int(text) * of_unit.numerator // of_unit.denominator
+    else:
+        microseconds = math.floor(Fraction(text) * of_unit)
     try:
-        return _START + timedelta(microseconds=math.floor(Fraction(text) * _MICROSECONDS[unit]))
+        return _START + timedelta(microseconds=microseconds)
     except OverflowError:
         why = f"as {unit} since 1970 is not within the years 0001 to 9999"
         raise BadTimestamp("TIMESTAMP_OUT_OF_RANGE", why, text) from None
