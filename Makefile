@@ -47,8 +47,8 @@ test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md
 	$(BIN)/python tools/faults/faults.py
 
-bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (ONLY=decode: a part, which writes nothing)
-	$(BIN)/python benchmarks/bench.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (PARTS=decode,ends: some; QUICK=1: a look)
+	$(BIN)/python benchmarks/bench.py $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
 
 # Into .venv-rivals: from PyPI, and Debian's packages unpacked, not installed.
 bench-rivals: $(VENV)/.stamp-dev

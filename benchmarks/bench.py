@@ -1,8 +1,10 @@
 """All comparisons in one command: `make bench`. Prints what each part finds and writes docs/benchmarks.md.
 
-    python benchmarks/bench.py [--only decode,ends] [--quick]
+    python benchmarks/bench.py [--parts decode,ends] [--quick]
 
-With `--only` or `--quick` nothing is written: the page holds the figures of one whole run.
+What a part finds is kept in build/benchmarks/, and the page is written after each part from all that is
+kept: a run that broke off is taken up again with the parts that are left. With `--quick` nothing is kept or
+written.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import document
 import ends
 import googlecloud
 import intake
+import kept
 import many
 import upload
 import versus
@@ -42,30 +45,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default="", metavar="A,B", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--parts", default="", metavar="A,B", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: to see that it works")
     arguments = parser.parse_args()
-    chosen = [name for name in arguments.only.split(",") if name] or list(PARTS)
+    chosen = [name for name in arguments.parts.split(",") if name] or list(PARTS)
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}. There are {', '.join(PARTS)}.")
 
-    began, load = datetime.now(UTC), os.getloadavg()[0]
-    found: dict[str, Findings] = {}
-    broken: dict[str, str] = {}
+    broken = []
     for name in chosen:
-        start = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
-        try:
-            found[name] = PARTS[name](QUICK if arguments.quick else FULL)
-        except Exception as error:  # noqa: BLE001 -- the other parts still count, and the page says so
-            traceback.print_exc()
-            broken[name] = f"{type(error).__name__}: {error}"
-        else:
-            print(_shown(found[name]), flush=True)
-        print(f"{name}: {time.monotonic() - start:.0f} s\n", file=sys.stderr, flush=True)
-    if not arguments.only and not arguments.quick:
-        document.write(found, broken, began, load)
+        run = _run(name, QUICK if arguments.quick else FULL)
+        if run.broke is not None:
+            broken.append(name)
+        print(_shown(run.findings), flush=True)
+        print(f"{name}: {run.seconds:.0f} s\n", file=sys.stderr, flush=True)
+        if not arguments.quick:
+            kept.keep(name, run)
+            document.write({part: found for part in PARTS if (found := kept.of(part)) is not None})
+    if broken:
+        print(f"Broke: {','.join(broken)}. Again: make bench PARTS={','.join(broken)}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _run(name: str, effort: Effort) -> kept.Run:
+    began, busy, start = datetime.now(UTC), os.getloadavg()[0], time.monotonic()
+    findings, broke = Findings(), None
+    try:
+        findings = PARTS[name](effort)
+    except Exception as error:  # noqa: BLE001 -- the other parts still count, and the page says so
+        traceback.print_exc()
+        broke = f"{type(error).__name__}: {error}"
+    return kept.Run(began, time.monotonic() - start, busy, document.commit(), findings, broke)
 
 
 def _shown(findings: Findings) -> str:

@@ -6,39 +6,42 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import rivals
-from results import TARGETS_HEADER, Findings, table
+from kept import Run
+from results import TARGETS_HEADER, table
 from servers import ROOT
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
 _STORY = Path(__file__).with_name("story.md")
-_LIBRARIES = ("flask", "waitress", "granian", "msgspec", "orjson", "pyarrow", "google-cloud-bigquery-storage")
+_LIBRARIES = ("flask", "waitress", "msgspec", "orjson", "pyarrow", "google-cloud-bigquery-storage")
 
 
-def write(found: Mapping[str, Findings], broken: Mapping[str, str], began: datetime, busy: float) -> None:
-    """The page of one whole run, `busy` being the load average when it began."""
-    targets = [target.row() for findings in found.values() for target in findings.targets]
-    tables = [shown.markdown() for findings in found.values() for shown in findings.tables]
+def write(runs: Mapping[str, Run]) -> None:
+    """The page of the parts' last runs."""
+    targets = [target.row() for run in runs.values() for target in run.findings.targets]
+    tables = [shown.markdown() for run in runs.values() for shown in run.findings.tables]
     failures = [
-        f"**The part `{name}` broke, so its figures are missing**: {why}" for name, why in broken.items()
+        f"**The part `{name}` broke, so its figures are missing**: {run.broke}"
+        for name, run in runs.items()
+        if run.broke is not None
     ]
     _PAGE.write_text(
         "\n\n".join(
             [
                 "# Benchmarks",
-                _preface(began),
+                _PREFACE,
                 *failures,
                 "## Targets",
                 table(TARGETS_HEADER, targets),
                 _STORY.read_text(encoding="utf-8").strip(),
                 "## Figures",
                 *tables,
-                "## Machine and versions",
-                _machine(busy),
+                "## When, and on what",
+                _when(runs),
+                _machine(),
             ]
         )
         + "\n",
@@ -46,22 +49,35 @@ def write(found: Mapping[str, Findings], broken: Mapping[str, str], began: datet
     )
 
 
-def _preface(began: datetime) -> str:
-    return (
-        f"Written by `make bench` on {began:%d %B %Y, %H:%M} UTC, of the commit {_commit()}. To repeat it: "
-        "`make bench`, or one part of it, `make bench ONLY=decode` "
-        "(how it measures: [benchmarks/](../benchmarks/bench.py)).\n\n"
-        "Client, server and what they are compared with run on one machine, over loopback, and take turns "
-        "(A B, B A, …), so that whatever else the machine does meets all of them. Ratios are medians of the "
-        "rounds' ratios; they carry over to other machines, the absolute figures do not."
-    )
+_PREFACE = """\
+Written by `make bench`. To repeat it: `make bench`, or some parts of it, `make bench PARTS=decode,ends`; a
+quick look that writes nothing: `make bench QUICK=1`. How it measures: [benchmarks/](../benchmarks/bench.py).
+
+Client, server and what they are compared with run on one machine, over loopback, and take turns (A B, B A,
+…), so that whatever else the machine does meets all of them. Ratios are medians of the rounds' ratios; they
+carry over to other machines, the absolute figures do not."""
 
 
-def _machine(busy: float) -> str:
+def _when(runs: Mapping[str, Run]) -> str:
+    header = ("part", "began (UTC)", "took", "load before", "commit", "command")
+    rows = [
+        (
+            name,
+            f"{run.began:%d %B %Y, %H:%M}",
+            f"{run.seconds:.0f} s",
+            f"{run.busy:.2f}",
+            run.commit,
+            f"`make bench PARTS={name}`",
+        )
+        for name, run in runs.items()
+    ]
+    return table(header, rows)
+
+
+def _machine() -> str:
     rows = [
         ("CPU", f"{_cpu()}, {os.cpu_count()} cores"),
         ("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / (1 << 30):.0f} GiB"),
-        ("load average at the beginning", f"{busy:.2f}"),
         ("system", f"{platform.system()} {platform.release()}"),
         ("Python, SQLite", f"{platform.python_version()}, {sqlite3.sqlite_version}"),
         *((name, version(name)) for name in _LIBRARIES if _installed(name)),
@@ -85,7 +101,8 @@ def _cpu() -> str:
     return platform.machine()
 
 
-def _commit() -> str:
+def commit() -> str:
+    """What is measured, with `-dirty` if it was changed since."""
     command = ["git", "describe", "--always", "--dirty"]
     return (
         subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()

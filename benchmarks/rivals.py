@@ -219,12 +219,13 @@ def versions() -> Iterator[tuple[str, str]]:
     """The versions of what is there."""
     commands = {
         "InfluxDB": [str(environment.program("influxdb")), "version"],
-        "ClickHouse": [str(environment.program("clickhouse")), "--version"],
         "datasette": [str(environment.PYTHON.with_name("datasette")), "--version"],
     }
     for store in STORES:
         if store.name in commands and store.missing() is None:
             yield store.name, _said(commands[store.name])
+    if ClickHouse().missing() is None:
+        yield "ClickHouse", environment.debian_version("clickhouse-server")
     if environment.python_ready():
         for name in ("duckdb", "gunicorn"):
             code = f"import importlib.metadata as m; print(m.version({name!r}))"

@@ -8,6 +8,7 @@ says.
 """
 
 import argparse
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -36,6 +37,15 @@ def program(name: str) -> Path | None:
         return unpacked
     found = shutil.which(unpacked.name, path="/usr/bin:/usr/sbin")
     return None if found is None else Path(found)
+
+
+def debian_version(package: str) -> str:
+    """The version of a package that `program` found, as its changelog tells it."""
+    for root in (_DEBIAN, Path("/")):
+        for changelog in sorted((root / "usr/share/doc" / package).glob("changelog.Debian*.gz")):
+            with gzip.open(changelog, "rt") as lines:
+                return lines.readline().partition("(")[2].partition(")")[0]
+    return "unknown"
 
 
 def libraries() -> Mapping[str, str]:
