@@ -106,7 +106,8 @@ def _app() -> flask.Flask:
 
 
 def _trace() -> dict[str, str | bool]:
-    return trace_of(flask.request.headers)
+    headers = flask.request.headers
+    return trace_of(headers.get("traceparent"), headers.get("X-Cloud-Trace-Context"))
 
 
 def _bury(container: Container, body: bytes, reason: str) -> None:

@@ -23,7 +23,7 @@ def working_on(body: bytes, tracing: Tracing, span: str = "run") -> Iterator[Non
     origin = message.origin
     about = {"logleap.data_id": message.dataset_id, "logleap.run_id": message.run_id}
     with tracing.span(span, Kind.CONSUMER, origin.traceparent, about):
-        trace = trace_of({"traceparent": tracing.traceparent() or origin.traceparent or ""})
+        trace = trace_of(tracing.traceparent() or origin.traceparent)
         ids = {"dataId": message.dataset_id, "runId": message.run_id, "owner": message.owner}
         if origin.request_id is not None:
             ids["requestId"] = origin.request_id

@@ -2,33 +2,25 @@
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
 
 _W3C = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?")
 _GOOGLE = re.compile(r"(?P<trace>[0-9a-fA-F]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<options>[0-9]))?")
 
 
-class Headers(Protocol):
-    """A request's headers, their names in any case."""
-
-    def get(self, name: str, default: str, /) -> str:
-        """The value of a header, or `default`."""
-
-
-def trace_of(headers: Headers) -> dict[str, str | bool]:
+def trace_of(traceparent: str | None, google: str | None = None) -> dict[str, str | bool]:
     """`trace` (32 hex digits), `spanId` (16) and `traceSampled`, as far as the headers tell; else empty.
 
     From `traceparent` (https://www.w3.org/TR/trace-context/), else from `X-Cloud-Trace-Context`
     (https://docs.cloud.google.com/trace/docs/trace-context), both of which Cloud Run sends.
     """
-    match = _W3C.fullmatch(headers.get("traceparent", ""))
+    match = _W3C.fullmatch(traceparent) if traceparent else None
     if match and int(match["trace"], 16) and int(match["span"], 16):
         return {
             "trace": match["trace"],
             "spanId": match["span"],
             "traceSampled": bool(int(match["flags"], 16) & 1),
         }
-    match = _GOOGLE.fullmatch(headers.get("X-Cloud-Trace-Context", ""))
+    match = _GOOGLE.fullmatch(google) if google else None
     if match is None or not int(match["trace"], 16):
         return {}
     found: dict[str, str | bool] = {"trace": match["trace"].lower()}

@@ -75,20 +75,33 @@ class Watch:
     def _stepped(
         self, name: str, kind: Kind = Kind.INTERNAL
     ) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
-        took, span = self.metrics.took(name), self.tracing.span
+        took = self.metrics.took(name)
 
         def decorate(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+            traced = self._traced(name, kind, call)
+
             def stepped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
                 began = perf_counter()
                 try:
-                    with span(name, kind):
-                        return call(*args, **kwargs)
+                    return traced(*args, **kwargs)
                 finally:
                     took(perf_counter() - began)
 
             return stepped
 
         return decorate
+
+    def _traced(
+        self, name: str, kind: Kind, call: Callable[Arguments, Answer]
+    ) -> Callable[Arguments, Answer]:
+        if isinstance(self.tracing, NoTracing):
+            return call
+
+        def traced(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+            with self.tracing.span(name, kind):
+                return call(*args, **kwargs)
+
+        return traced
 
     def _saving(self, save: Callable[[Run, Event | None], None]) -> Callable[..., None]:
         def saved(run: Run, event: Event | None = None) -> None:

@@ -1,58 +1,73 @@
 """What is told of each request: a line in the log, metrics, a span. Never its body, its query or its key."""
 
+import logging
 import re
-import time
 import uuid
 from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from logleap.container import Container
 from logleap.entrypoints.tracing import trace_of, traceparent_of
-from logleap.telemetry.tracing import Kind, Tracing
+from logleap.telemetry.tracing import Kind, NoTracing
 from logleap.usecases.entries import Acknowledgement
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _QUIET = {"/healthz", "/readyz", "/metrics"}  # asked for all the time: told only if they fail
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LONGEST = 200  # characters of what a client made up
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 
 def observe(app: Flask, container: Container) -> None:
     """Tell of each request of `app`."""
     metrics, tracing = container.metrics(), container.tracing()
+    traced = not isinstance(tracing, NoTracing)
+
+    # Each look through Flask's proxies costs; so they are looked through once.
 
     @app.before_request
     def begin() -> None:
-        g.began = time.perf_counter()
-        g.request_id = _request_id(request.headers.get("X-Request-Id"))
-        g.span = ExitStack()
-        trace = trace_of(request.headers)
-        if request.path not in _QUIET:
-            _enter_span(tracing, traceparent_of(trace))
-        own = tracing.traceparent()
-        if own is not None:
-            trace = trace_of({"traceparent": own})
-        g.traceparent = traceparent_of(trace)
-        structlog.contextvars.bind_contextvars(requestId=g.request_id, **trace)
-        data_id = (request.view_args or {}).get("dataId")
-        if data_id is not None:
-            name(dataId=data_id[:_LONGEST])
+        here: Any = g._get_current_object()
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        environ = asked.environ
+        here.began = perf_counter()
+        here.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID"))
+        trace = trace_of(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_X_CLOUD_TRACE_CONTEXT"))
+        here.traceparent = traceparent_of(trace)
+        if traced and asked.path not in _QUIET:
+            here.span = ExitStack()
+            method, route = _call(asked)
+            about = {"http.request.method": method, "http.route": route, "url.path": asked.path[:_LONGEST]}
+            span = tracing.span(f"{method} {route}", Kind.SERVER, here.traceparent, about)
+            here.span.enter_context(span)
+            here.traceparent = tracing.traceparent()
+            trace = trace_of(here.traceparent)
+        ids = {"requestId": here.request_id, **trace}
+        if asked.view_args and "dataId" in asked.view_args:
+            ids["dataId"] = asked.view_args["dataId"][:_LONGEST]
+        structlog.contextvars.bind_contextvars(**ids)
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
+        here: Any = g._get_current_object()
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
         status = response.status_code
-        if request.path not in _QUIET or status >= 500:
-            seconds = time.perf_counter() - g.began
-            _log(status, seconds)
-            metrics.answered(_method(), _route(), status, g.get("problem_code"), seconds)
-            if g.get("accepted"):
-                metrics.accepted(g.accepted, request.content_length or 0)
+        response.headers["X-Request-Id"] = here.request_id
+        if asked.path not in _QUIET or status >= 500:
+            seconds = perf_counter() - here.began
+            if log.is_enabled_for(logging.INFO):
+                _log(here, asked, status, seconds)
+            metrics.answered(*_call(asked), status, here.get("problem_code"), seconds)
+            if here.get("accepted"):
+                metrics.accepted(here.accepted, asked.content_length or 0)
+        if "span" in here:
             tracing.note({"http.response.status_code": status}, failed=status >= 500)
-        g.span.close()
+            here.span.close()
         structlog.contextvars.clear_contextvars()
         return response
 
@@ -68,38 +83,30 @@ def acknowledged(ack: Acknowledgement) -> None:
     g.accepted = 0 if ack.replayed else ack.receipt.entries
 
 
-def _enter_span(tracing: Tracing, parent: str | None) -> None:
-    method, route = _method(), _route()
-    attributes = {"http.request.method": method, "http.route": route, "url.path": request.path[:_LONGEST]}
-    g.span.enter_context(tracing.span(f"{method} {route}", Kind.SERVER, parent, attributes))
-
-
-def _log(status: int, seconds: float) -> None:
+def _log(here: Any, asked: Request, status: int, seconds: float) -> None:
     log.info(
         "request",
-        method=request.method[:_LONGEST],
-        path=request.path[:_LONGEST],
+        method=asked.method[:_LONGEST],
+        path=asked.path[:_LONGEST],
         status=status,
-        code=g.get("problem_code"),
-        owner=g.get("owner"),
-        bytesIn=request.content_length,
-        accepted=g.get("accepted"),
-        replayed=g.get("replayed") or None,
+        code=here.get("problem_code"),
+        owner=here.get("owner"),
+        bytesIn=asked.content_length,
+        accepted=here.get("accepted"),
+        replayed=here.get("replayed") or None,
         milliseconds=round(seconds * 1000, 1),
     )
 
 
-def _method() -> str:
-    # A client may make methods up, but not series.
-    return request.method if request.method in _METHODS else "_OTHER"
-
-
-def _route() -> str:
-    return request.url_rule.rule if request.url_rule is not None else "(none)"
+def _call(asked: Request) -> tuple[str, str]:
+    """Method and route. A client may make methods and paths up, but neither series nor names of spans."""
+    method = asked.method if asked.method in _METHODS else "_OTHER"
+    rule = asked.url_rule
+    return method, rule.rule if rule is not None else "(none)"
 
 
 def _request_id(sent: str | None) -> str:
     """The client's X-Request-Id if it is short visible ASCII, else a new one."""
-    if sent is not None and re.fullmatch(r"[!-~]{1,128}", sent):
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent
     return str(uuid.uuid4())
