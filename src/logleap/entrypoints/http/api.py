@@ -215,10 +215,14 @@ def _problems(codes: Sequence[Code], content: Refusals) -> dict[int, Json]:
             content(status, by_status[status]),
             status,
             _HEADERS_BY_STATUS.get(status, ()),
-            " · ".join(f"`{code}`" for code in by_status[status]),
+            "\n".join(_explained(code) for code in by_status[status]),
         )
         for status in sorted(by_status)
     }
+
+
+def _explained(code: Code) -> str:
+    return f"- `{code}`: {PROBLEMS[code].meaning} {PROBLEMS[code].remedy}"
 
 
 def _as_problem(status: int, codes: Sequence[Code]) -> Json:

@@ -15,6 +15,7 @@ _PAGE = """\
 <title>LogLeap API</title>
 <link rel="icon" href="docs/elements/images/elements.svg">
 <link rel="stylesheet" href="docs/elements/css/styles.min.css">
+<style>[role="tablist"] { flex-wrap: wrap; } /* shows all statuses of a call at once */</style>
 <script src="docs/elements/js/web-components.min.js" defer></script>
 </head>
 <body>
