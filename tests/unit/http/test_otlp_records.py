@@ -1,6 +1,7 @@
 """OTLP's log records become entries that keep what they tell."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -187,6 +188,26 @@ def test_a_resource_that_would_be_repeated_too_often_is_refused() -> None:
     with pytest.raises(BodyRefused) as refused:
         export_of(*[record()] * 50, limits=limits, scope=scope)
     assert (refused.value.status, refused.value.code) == (413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(("scopes", "records"), [(1000, 0), (1, 1000)])
+def test_a_large_resource_costs_no_more_for_having_many_scopes_or_records(scopes: int, records: int) -> None:
+    """A few kilobytes of gzip would otherwise keep a thread busy for an hour."""
+
+    def seconds(scopes: int, records: int) -> float:
+        sent = ExportLogsServiceRequest()
+        of_resource = sent.resource_logs.add()
+        of_resource.resource.attributes.add(key="large").value.string_value = "x" * (4 << 20)
+        for _ in range(scopes):
+            of_scope = of_resource.scope_logs.add()
+            for _ in range(records):
+                of_scope.log_records.add(time_unix_nano=1).body.string_value = "x"
+        began = time.process_time()
+        assert Export(sent, "sha", LIMITS).rejected == scopes * records
+        return time.process_time() - began
+
+    once = max(seconds(1, 0), seconds(1, 1))
+    assert seconds(scopes, records) < 30 * once
 
 
 VALUES = st.recursive(

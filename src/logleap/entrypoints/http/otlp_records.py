@@ -67,18 +67,17 @@ class Export:
         return self._sha256
 
 
-def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mapping[str, Any]]]:
+def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mapping[str, msgspec.Raw]]]:
     """Each record, with what it shares with others as JSON."""
     for of_resource in sent.resource_logs:
-        resource = _filled(resource=_attributes(of_resource.resource.attributes))
+        resource = _written(resource=_attributes(of_resource.resource.attributes))
         for of_scope in of_resource.scope_logs:
-            shared = {**_filled(scope=_scope(of_scope.scope)), **resource}
-            around = {name: msgspec.Raw(_encode(value)) for name, value in shared.items()}
+            around = {**_written(scope=_scope(of_scope.scope)), **resource}
             for record in of_scope.log_records:
                 yield record, around
 
 
-def _entry(record: LogRecord, around: Mapping[str, Any], largest: int) -> tuple[Entry, int]:
+def _entry(record: LogRecord, around: Mapping[str, msgspec.Raw], largest: int) -> tuple[Entry, int]:
     """The entry, and the bytes of its message and context. Raises Unfit."""
     nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
     if not nanoseconds:
@@ -96,16 +95,22 @@ def _entry(record: LogRecord, around: Mapping[str, Any], largest: int) -> tuple[
         spanId=_hex(record.span_id, _SPAN_ID),
         attributes=_attributes(record.attributes),
     )
+    if sum(map(len, around.values())) > largest:  # not copied for each of many records, only to find out
+        raise _entry_too_large(largest)
     context = _encode({**told, **around}) if told or around else b""
     size = len(message.encode()) + len(context)
     if size > largest:
-        raise Unfit("ENTRY_TOO_LARGE", f"it has more than {largest} bytes, the limit for one entry.")
+        raise _entry_too_large(largest)
     timestamp = _START + timedelta(microseconds=nanoseconds // 1000)
     return Entry(timestamp, message, context.decode() or None), size
 
 
 def _scope(scope: InstrumentationScope) -> Mapping[str, Any]:
     return _filled(name=scope.name, version=scope.version, attributes=_attributes(scope.attributes))
+
+
+def _written(**fields: Any) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(_encode(value)) for name, value in _filled(**fields).items()}
 
 
 def _filled(**fields: Any) -> dict[str, Any]:
@@ -142,6 +147,10 @@ def _hex(sent: bytes, size: int) -> str:
     if len(sent) == size:
         return sent.hex()
     return base64.b64encode(sent).decode() if len(sent) * 2 == size * 3 else ""
+
+
+def _entry_too_large(largest: int) -> Unfit:
+    return Unfit("ENTRY_TOO_LARGE", f"it has more than {largest} bytes, the limit for one entry.")
 
 
 def _too_many(most: int) -> BodyRefused:
