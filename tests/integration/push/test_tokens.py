@@ -46,16 +46,20 @@ def test_a_request_without_a_token_is_asked_for_one(verifier: Any, authorization
         {"aud": ["https://worker.example/pubsub/push"]},
         {"iss": "https://accounts.example"},
         {"iss": None},
-        {"exp": int(time.time()) - 60},
         {"exp": None},
         {"exp": "tomorrow"},
-        {"iat": int(time.time()) + 600},
         {"iat": None},
     ],
     ids=str,
 )
 def test_a_token_with_a_wrong_claim_is_invalid(verifier: Any, google: Any, claims: dict[str, Any]) -> None:
     refused = refusal(verifier, f"Bearer {google.token(**claims)}")
+    assert (refused.status, refused.code) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -60), ("iat", 600)])
+def test_a_token_of_another_time_is_invalid(verifier: Any, google: Any, claim: str, seconds: int) -> None:
+    refused = refusal(verifier, f"Bearer {google.token(**{claim: int(time.time()) + seconds})}")
     assert (refused.status, refused.code) == (401, "TOKEN_INVALID")
 
 
