@@ -312,6 +312,7 @@ def test_an_unknown_path_is_a_problem(server: Any) -> None:
         ("pageToken=%00", "PAGE_TOKEN_INVALID"),
         ("state=done", "STATE_INVALID"),
         ("sate=created", "QUERY_PARAMETER_UNKNOWN"),
+        ("state=created&state=trained", "QUERY_PARAMETER_INVALID"),
     ],
 )
 def test_a_bad_query_is_refused(server: Any, query: str, code: str) -> None:
@@ -327,6 +328,14 @@ def test_a_misspelt_query_parameter_uploads_nothing(server: Any) -> None:
     data_id = server.announce()
     answer = server.http.post(f"/data/{data_id}?dryrun=true", json=ENTRY)
     assert (answer.status_code, answer.json()["code"]) == (400, "QUERY_PARAMETER_UNKNOWN")
+    assert server.dataset(data_id)["entries"] == 0
+
+
+@pytest.mark.parametrize("query", ["dryRun=false&dryRun=true", "dryRun=true&dryRun=true"])
+def test_a_repeated_query_parameter_uploads_nothing(server: Any, query: str) -> None:
+    data_id = server.announce()
+    answer = server.http.post(f"/data/{data_id}?{query}", json=ENTRY)
+    assert (answer.status_code, answer.json()["code"]) == (400, "QUERY_PARAMETER_INVALID")
     assert server.dataset(data_id)["entries"] == 0
 
 

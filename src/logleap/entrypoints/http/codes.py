@@ -145,7 +145,7 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Set the client to OTLP/HTTP, and this path for logs alone.",
         ),
         "QUERY_PARAMETER_INVALID": Meaning(
-            400, "A query parameter has a wrong value.", "Use one that `detail` names."
+            400, "A query parameter has a wrong value, or is given twice.", "Use one that `detail` names."
         ),
         "QUERY_PARAMETER_UNKNOWN": Meaning(
             400,

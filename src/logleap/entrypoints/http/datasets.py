@@ -57,7 +57,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         query=ListQuery,
         answer=answers.DatasetPage,
         example=examples.PAGE,
-        problems=["STATE_INVALID", "PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID"],
+        problems=["PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID", "QUERY_PARAMETER_INVALID", "STATE_INVALID"],
     )
     def list_datasets() -> Response:
         """List your data sets, newest first.

@@ -104,14 +104,19 @@ class AppendQuery(NoQuery):
 def parse_query(model: type[Query], request: Request) -> Query:
     """The query parameters as `model`. Raises RequestRefused (400).
 
-    Unknown ones are refused: ignoring them would do what nobody asked for.
+    Unknown and repeated ones are refused: ignoring them would do what nobody asked for.
     """
     if not request.query_string:
         return model()
     try:
-        return model.model_validate(request.args.to_dict())
+        query = model.model_validate(request.args.to_dict())
     except ValidationError as error:
         raise _bad_query(model, error) from None
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            detail = f"{name} is given {len(values)} times. Give it once."
+            raise RequestRefused(400, "QUERY_PARAMETER_INVALID", detail)
+    return query
 
 
 def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
