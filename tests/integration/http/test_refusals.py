@@ -262,6 +262,7 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "nests 101"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )
@@ -272,6 +273,14 @@ def test_a_bad_start_is_refused(server: Any, body: str, status: int, word: str) 
     assert answer.status_code == status, answer.text
     assert word in answer.json()["detail"]
     assert server.dataset(data_id)["state"] == "uploading"
+
+
+def test_parameters_that_nest_as_deep_as_they_may_are_told_again(server: Any) -> None:
+    data_id = server.announce()
+    server.append(data_id, ENTRY)
+    parameters: Any = {"x": json.loads("[" * 98 + "]" * 98)}
+    assert server.http.post(f"/train/{data_id}", json={"parameters": parameters}).status_code == 202
+    assert server.http.get(f"/train/{data_id}").json()["parameters"] == parameters
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from pydantic.json_schema import SkipJsonSchema
 from logleap.domain.dataset import State
 from logleap.entrypoints.http.body import read_body
 from logleap.entrypoints.http.codes import PROBLEMS
+from logleap.entrypoints.http.jsontext import JsonWalk
 from logleap.entrypoints.http.problems import RequestRefused
 
 SMALL_BODY_LIMIT = 64 * 1024
+MAX_BODY_DEPTH = 100  # arrays and objects in one another: pydantic cannot answer with more than 255
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 50
@@ -187,7 +189,7 @@ class TrainBody(EmptyBody):
     task: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """One that the operator offers; without it the operator's first."""
     parameters: dict[str, Any] = {}
-    """For the task, as it wants them."""
+    """For the task, as it wants them; at most 99 arrays and objects in one another."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
 
@@ -204,6 +206,11 @@ def parse_body(model: type[Body], request: Request) -> Body:
         raise RequestRefused(400, "JSON_MALFORMED", f"The body is not JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise RequestRefused(422, "BODY_INVALID", "The body must be a JSON object, or empty.")
+    if fields and (depth := JsonWalk(body).value().depth) > MAX_BODY_DEPTH:
+        detail = (
+            f"The body nests {depth} arrays and objects in one another; at most {MAX_BODY_DEPTH} are taken."
+        )
+        raise RequestRefused(422, "BODY_INVALID", detail)
     try:
         return model.model_validate(fields)
     except ValidationError as error:
