@@ -383,3 +383,11 @@ def test_zstd_with_garbage_behind_it_is_refused(garbage: bytes) -> None:
 @pytest.mark.parametrize("sent", [b'{"message": "plain"}', gzip.compress(b"x"), b""])
 def test_what_is_announced_as_zstd_but_is_not_is_refused(sent: bytes) -> None:
     assert refusal(squeezed(sent)).code == "ZSTD_MALFORMED"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_body_of_countless_empty_parts_is_refused(coding: str) -> None:
+    nothing = {"gzip": gzip.compress(b""), "zstd": zstd.compress(b"")}[coding]
+    refused = refusal(a_request(nothing * 20_001, HTTP_CONTENT_ENCODING=coding), 10 * MIB)
+    assert (refused.status, refused.code) == (400, f"{coding.upper()}_MALFORMED")
+    assert "20000" in refused.detail

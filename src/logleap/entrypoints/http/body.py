@@ -18,6 +18,7 @@ else:
 _ZSTD_WINDOW = 23  # log2 of bytes: 8 MiB, what RFC 8878 (3.1.1.1.2) asks every decoder to support
 
 _PIECE = 1 << 16  # bytes: what is read, or inflated, at a time
+_PARTS = 20_000  # of gzip or zstd in one body, enough for 1 GiB by bgzip: countless empty ones take an hour
 
 
 class BodyRefused(Exception):
@@ -154,6 +155,8 @@ def _gunzip(sent: Iterable[bytes]) -> Iterator[bytes]:
             if member.eof:
                 member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 members += 1
+                if members > _PARTS:
+                    raise _not_gzip(f"has more than {_PARTS} members")
             try:
                 inflated = member.decompress(data, _PIECE)
             except zlib.error as error:
@@ -177,6 +180,8 @@ def _unzstd(sent: Iterable[bytes]) -> Iterator[bytes]:
             if frame is None or frame.eof:
                 frame = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
                 frames += 1
+                if frames > _PARTS:
+                    raise _not_zstd(f"has more than {_PARTS} frames")
             try:
                 inflated = frame.decompress(data, _PIECE)
             except zstd.ZstdError as error:
