@@ -71,6 +71,12 @@ def test_each_call_has_its_section_with_its_codes(server: Any) -> None:
                     )
 
 
+def test_the_codes_of_many_calls_are_told_once() -> None:
+    [listed] = re.findall(r"^Every call may be refused with:((?:.|\n)*?)\n\n", PAGE, re.M)
+    codes = set(re.findall(r"`([A-Z0-9_]+)`", listed))
+    assert codes == {*ALWAYS, "NOT_ACCEPTABLE", *WITH_OWNER, *WITH_BODY}
+
+
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_code_has_its_row_with_its_remedy(code: str) -> None:
     known = PROBLEMS[code]

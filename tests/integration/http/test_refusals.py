@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from logleap.entrypoints.http.codes import PROBLEMS
 from logleap.entrypoints.http.entrycodes import ENTRY_PROBLEMS
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
@@ -371,6 +372,7 @@ def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 262_200 + b"\r\n\r\n", b"431"),
         (b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
         (b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
     ]:
         with socket.create_connection((address.hostname, address.port)) as connection:
             connection.settimeout(10)
@@ -380,4 +382,6 @@ def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:
                 received += chunk
         assert received.split(b" ")[1] == status, received
         assert b"application/problem+json" in received
-        assert json.loads(received.split(b"\r\n\r\n", 1)[1])["status"] == int(status)
+        problem = json.loads(received.split(b"\r\n\r\n", 1)[1])
+        assert problem["status"] == int(status)
+        assert problem["detail"].endswith(PROBLEMS[problem["code"]].remedy)

@@ -185,6 +185,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "The JSON body has more entries than one may have.",
             "Split it into several requests, or send it as `application/x-ndjson`.",
         ),
+        "TRANSFER_CODING_UNSUPPORTED": Meaning(
+            501,
+            "The request's `Transfer-Encoding` is not supported.",
+            "Send the body with a `Content-Length`, or as `Transfer-Encoding: chunked` alone.",
+        ),
         "UNAVAILABLE": Meaning(
             503,
             "The backend cannot answer now; it is not known whether the request took effect.",

@@ -11,13 +11,14 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
+from werkzeug.http import HTTP_STATUS_CODES
 
+from logleap.entrypoints.http.codes import PROBLEMS, Code
 from logleap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -40,16 +41,18 @@ class _ProblemTask(ErrorTask):
 
     def execute(self) -> None:
         error = self.request.error  # type: ignore[attr-defined]
+        code, title = _CODES[error.code], HTTP_STATUS_CODES[error.code]
+        why = str(error.body).rstrip(".")
         body = {
             "type": "about:blank",
-            "title": HTTPStatus(error.code).phrase,
+            "title": title,
             "status": error.code,
-            "code": _CODES.get(error.code, HTTPStatus(error.code).name),
-            "detail": f"The request was refused before it was read whole: {error.body}.",
+            "code": code,
+            "detail": f"The request was refused before it was read whole: {why}. {PROBLEMS[code].remedy}",
             "requestId": str(uuid.uuid4()),
         }
         content = json.dumps(body).encode()
-        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
+        self.status = f"{error.code} {title}"
         self.response_headers = [
             ("Content-Type", "application/problem+json"),
             ("X-Request-Id", str(body["requestId"])),
@@ -59,7 +62,14 @@ class _ProblemTask(ErrorTask):
         self.write(content)
 
 
-_CODES: Mapping[int, str] = {400: "REQUEST_MALFORMED", 413: "BODY_TOO_LARGE", 431: "HEADERS_TOO_LARGE"}
+# By the statuses of waitress.utilities.Error.
+_CODES: Mapping[int, Code] = {
+    400: "REQUEST_MALFORMED",
+    413: "BODY_TOO_LARGE",
+    431: "HEADERS_TOO_LARGE",
+    500: "INTERNAL_ERROR",
+    501: "TRANSFER_CODING_UNSUPPORTED",
+}
 
 
 class _Channel(HTTPChannel):
