@@ -21,7 +21,6 @@ from google.cloud.firestore_v1.types import (
     AggregationResult,
     BatchGetDocumentsRequest,
     BatchGetDocumentsResponse,
-    BeginTransactionResponse,
     CommitRequest,
     CommitResponse,
     Document,
@@ -81,15 +80,11 @@ def _append_rows(requests: Iterator[bytes], context: grpc.ServicerContext) -> It
 
 
 def _batch_get(request: BatchGetDocumentsRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
+    transaction = str(next(_transactions)).encode() if "new_transaction" in request else b""
     for name in request.documents:
         document = _documents.get(name)
         found = {"missing": name} if document is None else {"found": document}
-        yield _bytes(BatchGetDocumentsResponse(read_time=_now, **found))
-
-
-def _begin(request: bytes, context: grpc.ServicerContext) -> bytes:
-    transaction = str(next(_transactions)).encode()
-    return _bytes(BeginTransactionResponse(transaction=transaction))
+        yield _bytes(BatchGetDocumentsResponse(read_time=_now, transaction=transaction, **found))
 
 
 def _commit(request: CommitRequest, context: grpc.ServicerContext) -> bytes:
@@ -125,7 +120,6 @@ def _services() -> list[grpc.GenericRpcHandler]:
                 "BatchGetDocuments": grpc.unary_stream_rpc_method_handler(
                     _batch_get, request_deserializer=BatchGetDocumentsRequest.deserialize
                 ),
-                "BeginTransaction": unary(_begin),
                 "Commit": unary(_commit, request_deserializer=CommitRequest.deserialize),
                 "Rollback": unary(_rollback),
                 "RunAggregationQuery": grpc.unary_stream_rpc_method_handler(

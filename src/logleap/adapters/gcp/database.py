@@ -18,7 +18,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -34,6 +34,7 @@ from google.cloud.firestore import (
     Transaction,
     WriteBatch,
 )
+from google.cloud.firestore_v1.base_client import _parse_batch_get
 
 from logleap.adapters.gcp.calls import TRANSIENT, Budget, retrying
 from logleap.adapters.gcp.documents import Document, event_document
@@ -220,23 +221,37 @@ class FirestoreDatabase:
             writes.commit(**Budget().again())
 
     @contextmanager
-    def transaction(self, budget: Budget) -> Iterator[Transaction]:
+    def transaction(
+        self, place: DocumentReference, fields: Sequence[str], budget: Budget
+    ) -> Iterator[tuple[Transaction, DocumentSnapshot[Any]]]:
         """A transaction around the block: committed, once, at its end, rolled back if anything is raised.
 
-        The library's own runner knows no deadlines (60 s for each request and its repetitions) and ends
-        contention, after tries without a pause, with a bare ValueError; so its requests are made here.
+        It begins with reading these fields of a document, in one request: the library makes two of it. Its
+        own runner knows no deadlines either (60 s for each request and its repetitions) and ends contention,
+        after tries without a pause, with a bare ValueError; so its requests are made here.
         """
         api: Any = self.client._firestore_api
         database = {"database": self.client._database_string}
         metadata = self.client._rpc_metadata
         transaction = self.client.transaction()
-        transaction._id = api.begin_transaction(database, metadata=metadata, **budget.again()).transaction
-        ending = {**database, "transaction": transaction.id}
+        reading = {
+            **database,
+            "documents": [place._document_path],
+            "mask": {"field_paths": fields},
+            "new_transaction": {"read_write": {}},
+        }
         try:
-            yield transaction
-            writes = {**ending, "writes": transaction._write_pbs}
+            # The first answer tells the transaction, and one of them, the same or the next, the document.
+            for answer in api.batch_get_documents(reading, metadata=metadata, **budget.again()):
+                transaction._id = transaction.id or answer.transaction
+                if answer.found or answer.missing:
+                    snapshot = _parse_batch_get(answer, {place._document_path: place}, self.client)
+            yield transaction, snapshot
+            writes = {**database, "transaction": transaction.id, "writes": transaction._write_pbs}
             api.commit(writes, metadata=metadata, **budget.once())
         except BaseException:
-            with suppress(exceptions.GoogleAPIError):
-                api.rollback(ending, metadata=metadata, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
+            if transaction.id is not None:
+                ending = {**database, "transaction": transaction.id}
+                with suppress(exceptions.GoogleAPIError):
+                    api.rollback(ending, metadata=metadata, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
             raise

@@ -43,8 +43,8 @@ class FirestoreReceiptLedger(ReceiptLedger):
 
         def attempt(budget: Budget) -> Receipt:
             try:
-                with self._database.transaction(budget) as transaction:
-                    stored = dataset.get(["version", gate.FIELD], transaction, **budget.again())
+                fields = ["version", gate.FIELD]
+                with self._database.transaction(dataset, fields, budget) as (transaction, stored):
                     current = fields_of(stored).get("version") == dataset_version
                     if current:
                         gate.check_open(stored)
