@@ -212,8 +212,10 @@ def _stop_on_signals() -> threading.Event:
 
 def _setter(stop: threading.Event) -> Callable[..., None]:
     def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt  # the second Ctrl-C does not wait
+        # The second Ctrl-C does not wait. A second SIGTERM does: systemd sends one to each process of
+        # `serve --processes`, and the parent another.
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
         stop.set()
 
     return handle

@@ -5,6 +5,7 @@ slow clients hold no thread, and a body that is cut off on its way never reaches
 """
 
 import json
+import selectors
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.entrypoints.http.codes import PROBLEMS, Code
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _LOOK = 0.2  # seconds between two looks at whether to stop
+_LINGER = 0.1  # seconds without a request, after which a stopping server closes connections that are open
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,17 @@ _CODES: Mapping[int, Code] = {
 }
 
 
+class _Task(WSGITask):
+    """While the server stops, each answer says that it is the last on its connection."""
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.stopping:  # type: ignore[attr-defined]
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+
 class _Channel(HTTPChannel):
+    task_class = _Task
     error_task_class = _ProblemTask
 
 
@@ -101,7 +113,7 @@ def serve(
     stop: threading.Event,
     listening: Callable[[], None],
 ) -> None:
-    """Answer requests until `stop` is set, then finish those under way (at most `grace` seconds).
+    """Answer requests until `stop` is set, then those that have reached us by then, at most `grace` seconds.
 
     Calls `listening` once it answers. Several processes may serve on one listener.
     """
@@ -119,20 +131,39 @@ def serve(
         recv_bytes=1 << 18,
     )
     server.channel_class = _Channel
+    server.stopping = False
     try:
         listening()
         while not stop.is_set():
             server.asyncore.loop(timeout=_LOOK, map=connections, use_poll=True, count=1)
+        server.stopping = True
+        _accept_what_waits(server)
         server.accepting = False
         server.del_channel()
         server.socket.close()
-        deadline = time.monotonic() + options.grace
-        while _busy(server.active_channels) and time.monotonic() < deadline:
+        now = quiet_since = time.monotonic()
+        deadline = now + options.grace
+        while server.active_channels and now < deadline and now - quiet_since < _LINGER:
             server.asyncore.loop(timeout=0.02, map=connections, use_poll=True, count=1)
+            now = time.monotonic()
+            if _busy(server.active_channels):
+                quiet_since = now
     finally:
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         server.asyncore.close_all(connections)
 
 
+def _accept_what_waits(server: Any) -> None:
+    """Take the connections that the system has taken for us: closing the listener would reset them."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(server.socket, selectors.EVENT_READ)
+        while selector.select(0):
+            server.handle_accept()
+
+
 def _busy(channels: Mapping[int, HTTPChannel]) -> bool:
-    return any(channel.requests or channel.total_outbufs_len for channel in channels.values())
+    """Whether a request is being read, waits, is worked on, or its answer is being sent."""
+    return any(
+        channel.request is not None or channel.requests or channel.total_outbufs_len
+        for channel in channels.values()
+    )
