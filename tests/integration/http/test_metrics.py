@@ -139,6 +139,9 @@ def test_the_documentation_names_each_metric() -> None:
     told = set(re.findall(r"^\| `(logleap_\w+)` \|", page, re.MULTILINE))
     families = (family for family in Metrics().registry.collect() if family.name.startswith("logleap_"))
     assert told == {family.name + ("_total" if family.type == "counter" else "") for family in families}
+    alerts = re.findall(r"(logleap_\w+?)(?:_bucket)?(?=[{)\[ ])", page[page.index("## Alerts") :])
+    assert set(alerts) <= told
+    assert len(alerts) > 5
 
 
 def test_no_metric_has_an_owner(start_server: Any) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
@@ -24,6 +25,8 @@ from logleap.settings import SettingsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+log = structlog.get_logger()
 
 _LOOK = 0.2  # seconds between two looks at whether to stop
 _LINGER = 0.1  # seconds without a request, after which a stopping server closes connections that are open
@@ -59,6 +62,7 @@ class _ProblemTask(ErrorTask):
             ("Content-Type", "application/problem+json"),
             ("X-Request-Id", str(body["requestId"])),
         ]
+        log.info("request", status=error.code, code=code, requestId=body["requestId"])
         self.set_close_on_finish()
         self.content_length = len(content)
         self.write(content)
