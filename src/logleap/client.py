@@ -36,6 +36,10 @@ class Unreachable(Exception):
     """No answer from the API, after all tries."""
 
 
+class BadAddress(ValueError):
+    """The URL is none, or the key holds what no header can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """What has been acknowledged so far, in this push."""
@@ -53,8 +57,14 @@ class Client:
     def __init__(
         self, url: str, *, api_key: str | None = None, timeout: float = 60, patience: float = 60
     ) -> None:
+        """Raises BadAddress."""
         headers = {"X-API-Key": api_key} if api_key else {}
-        self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        try:
+            self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        except httpx2.InvalidURL as error:
+            raise BadAddress(f"The URL is {url!r}: {error}. It is such as http://127.0.0.1:8080.") from error
+        except UnicodeEncodeError:  # whose text would show the key
+            raise BadAddress("The key holds other characters than ASCII: no LogLeap made it.") from None
         self._url = url
         self._patience = patience
 
@@ -230,4 +240,6 @@ def _encode(value: object) -> bytes:
 
 
 def _segment(data_id: str) -> str:
-    return quote(data_id, safe="")
+    if not data_id:  # the path would be another call's
+        raise ApiError(404, "DATASET_NOT_FOUND", "The data set's id is empty.", {})
+    return quote(data_id, safe="", errors="surrogateescape")

@@ -92,6 +92,25 @@ def test_an_unknown_data_set_is_refused(logleap: Any, url: str) -> None:
     assert "no data set 'nonsense'" in done.stderr
 
 
+@pytest.mark.parametrize("data_id", ["", "\udcff"])
+def test_what_is_no_id_is_refused_and_not_taken_for_another_call(
+    logleap: Any, url: str, data_id: str
+) -> None:
+    done = logleap("status", data_id, LOGLEAP_URL=url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("logleap: ")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--url", "http://[::"), ("--api-key", "ü.secret")])
+def test_what_is_no_address_or_key_is_said_in_a_line_without_the_key(
+    logleap: Any, option: str, value: str
+) -> None:
+    done = logleap("status", option, value)
+    assert done.returncode == 2
+    assert done.stderr.startswith("logleap: ")
+    assert "secret" not in done.stderr
+
+
 def test_no_answer_has_an_exit_code_of_its_own(logleap: Any) -> None:
     done = logleap("status", "--url", "http://127.0.0.1:9", "--patience", "0.1")
     assert done.returncode == 3

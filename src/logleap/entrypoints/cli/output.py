@@ -38,13 +38,15 @@ def call_endings() -> Iterator[None]:
     """The same for the commands that call a server."""
     import stamina
 
-    from logleap.client import ApiError, Unreachable
+    from logleap.client import ApiError, BadAddress, Unreachable
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would stand among the command's output
     try:
         yield
     except ApiError as error:
         finish(_refusal(str(error), error.problem), FAILED)
+    except BadAddress as error:
+        finish(str(error), USAGE)
     except Unreachable as error:
         finish(f"{error} (start a server with: logleap serve)", NO_ANSWER)
     except TimeoutError as error:
