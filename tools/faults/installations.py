@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from emulators import Emulators
 from fleet import environment
-from laboratory import local_backend
+from laboratory import Laboratory, local_backend, memory_backend
 from logleap.adapters.local.database import FILE_NAME
 from logleap.backends import Backend, build_backend
 from logleap.settings import load_settings
@@ -103,6 +103,21 @@ def emulated_installation(emulators: Emulators, *, writer: str = "storage-write"
                     backend.close()
 
         yield Installation(settings, Path(folder), open_backend, emulators.check_answers)
+
+
+@contextlib.contextmanager
+def emulated_laboratories(site: Installation) -> Iterator[Callable[[], Laboratory]]:
+    """Makes laboratories, with the use cases in this process, on the emulators of a `site`.
+
+    But the queue, which there is slow to say that it is empty, is in memory, and outlives restarts.
+    """
+    with changed_environment(site.settings):  # to its end: Google's clients are made when first used
+
+        def make() -> Laboratory:
+            queue = memory_backend().queue
+            return Laboratory(lambda: replace(build_backend(load_settings()), queue=queue))
+
+        yield make
 
 
 @contextlib.contextmanager

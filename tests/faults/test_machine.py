@@ -1,0 +1,43 @@
+"""Any calls in any order, with crashes and jumps of the clock anywhere between, keep the promise."""
+
+from pathlib import Path
+
+import pytest
+
+from controls import CONTROLS
+from emulators import Emulators
+from installations import emulated_installation, emulated_laboratories
+from laboratory import Laboratory, local_backend, memory_backend
+from machine import drive
+
+
+def test_in_memory() -> None:
+    def make() -> Laboratory:
+        backend = memory_backend()
+        return Laboratory(lambda: backend)
+
+    tried, tally = drive(make, examples=100, steps=30)
+    assert tried >= 100
+    assert tally["entries acknowledged"] > 0
+
+
+def test_on_one_sqlite_file(tmp_path: Path) -> None:
+    tried, tally = drive(lambda: Laboratory(lambda: local_backend(tmp_path)), examples=40, steps=30)
+    assert tried >= 40
+    assert tally["entries acknowledged"] > 0
+
+
+def test_on_the_emulators(emulators: Emulators) -> None:
+    with emulated_installation(emulators) as site, emulated_laboratories(site) as make:
+        tried, tally = drive(make, examples=12, steps=30)
+    assert tried >= 12
+    assert tally["entries acknowledged"] > 0
+
+
+@pytest.mark.parametrize(
+    "broken", ["no replay", "no seal", "no walls", "the rows dropped before the archive is verified"]
+)
+def test_it_finds(broken: str) -> None:
+    _, make = CONTROLS[broken]
+    with pytest.raises(AssertionError, match=r"(lost|doubled|foreign) [1-9]"):
+        drive(make, examples=2000, steps=30, shorten=False)
