@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from logleap.client import Client
+
 LOG = """\
 2026-03-02 06:00:00,001 INFO started
 2026-03-02 06:00:01,002 ERROR failed
@@ -109,6 +111,13 @@ def test_what_is_no_address_or_key_is_said_in_a_line_without_the_key(
     assert done.returncode == 2
     assert done.stderr.startswith("logleap: ")
     assert "secret" not in done.stderr
+
+
+def test_a_name_cannot_break_its_line_or_command_the_terminal(logleap: Any, url: str) -> None:
+    with Client(url) as client:
+        data_id = client.announce("two\nlines \x1b[2J")["dataId"]
+    done = logleap("status", data_id, LOGLEAP_URL=url)
+    assert done.stdout.splitlines()[0].endswith(r"two\nlines \x1b[2J")
 
 
 def test_no_answer_has_an_exit_code_of_its_own(logleap: Any) -> None:

@@ -63,6 +63,11 @@ def _refusal(detail: str, problem: Mapping[str, Any]) -> str:
     return detail + "".join(named)
 
 
+def in_a_line(text: str) -> str:
+    """The text without line breaks, or anything else that a terminal would obey."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def describe_run(run: Mapping[str, Any]) -> str:
     """A run in a line."""
     line = f"run {run['runId']} of {run['task']} on {run['entries']} entries: {run['state']}"
@@ -75,7 +80,7 @@ def describe_run(run: Mapping[str, Any]) -> str:
 
 def describe_dataset(dataset: Mapping[str, Any]) -> str:
     """A data set in a line."""
-    name = f"  {dataset['name']}" if dataset["name"] else ""
+    name = f"  {in_a_line(dataset['name'])}" if dataset["name"] else ""
     return (
         f"{dataset['dataId']}  {dataset['state']:<9}  {dataset['entries']:>9} entries"
         f"  {dataset['createdAt'][:19]}Z{name}"

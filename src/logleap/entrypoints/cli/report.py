@@ -89,6 +89,5 @@ def _duration(seconds: float) -> str:
 
 
 def _shown(text: str, most: int) -> str:
-    """The text in one line, without what a terminal would obey."""
-    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    line = output.in_a_line(text)
     return line if len(line) <= most else f"{line[: most - 1]}…"
