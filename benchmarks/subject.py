@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import flask
 
 from logleap.backends import Backend, build_backend
+from logleap.container import build_container
 from logleap.domain.dataset import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
+from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.decoding import decode_array
+from logleap.entrypoints.logs import configure_logging
 from logleap.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,6 +77,23 @@ def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:
             pass
 
     return call
+
+
+@contextmanager
+def uploading(folder: Path, body: bytes) -> Iterator[Callable[[], None]]:
+    """An upload of a JSON array to `local`, whole, but through WSGI without a server."""
+    configure_logging("text", "warning")
+    container = build_container(Settings(backend="local", data_dir=folder))
+    client = create_app(container).test_client()
+    data_id = client.post("/data").get_json()["dataId"]
+
+    def call() -> None:
+        answer = client.post(f"/data/{data_id}", data=body, content_type="application/json")
+        if answer.status_code != 200:
+            raise ValueError(answer.text)
+
+    yield call
+    container.backend().close()
 
 
 def gcp_writer(name: str, credentials: "Credentials") -> "tuple[TableReference, Writer]":
