@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 class Refusal(Exception):
@@ -11,7 +10,7 @@ class Refusal(Exception):
     `code` is stable and UPPER_SNAKE: clients may switch on it.
     """
 
-    code: ClassVar[str] = "REFUSED"
+    code: str = "REFUSED"
 
 
 class DatasetNotFound(Refusal):

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import tracemalloc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +16,12 @@ from flask import Request
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logleap.domain.entries import Entry
+from logleap.container import build_container
+from logleap.domain.entries import Entry, Manifest
 from logleap.domain.errors import EntriesRefused
 from logleap.entrypoints.http.body import BodyRefused
 from logleap.entrypoints.http.wire import Limits, entry_source
+from logleap.settings import Settings
 
 AT = "2026-03-02T06:00:00Z"
 MOMENT = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -517,3 +519,20 @@ def test_without_a_bad_entry_there_is_nothing_to_tell() -> None:
     source = entry_source(a_request(entry()), LIMITS, partial=True)
     assert [list(part) for part in source] == [meant([0])]
     assert source.refused is None
+
+
+def test_of_a_bad_body_whose_data_set_is_deleted_meanwhile_nothing_is_left() -> None:
+    container = build_container(Settings(backend="memory"))
+    data_id = container.announce_dataset()("alice", None, {}).dataset_id
+    lines = (entry(0) + b"\n") * (2 * MIB // len(entry(0)))
+
+    def pieces() -> Iterator[bytes]:
+        yield lines
+        container.delete_dataset()("alice", data_id)
+        yield lines
+        raise ConnectionError
+
+    source = entry_source(a_request(Pieces(pieces()), NDJSON), LIMITS)
+    with pytest.raises(BodyRefused, match="broke off"):
+        container.append_entries()("alice", data_id, source)
+    assert container.backend().store.remove_orphans(Manifest(data_id, {})) == 0

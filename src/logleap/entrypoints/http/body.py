@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Request
 
+from logleap.domain.errors import Refusal
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -21,7 +23,7 @@ _PIECE = 1 << 16  # bytes: what is read, or inflated, at a time
 _PARTS = 20_000  # of gzip or zstd in one body, enough for 1 GiB by bgzip: countless empty ones take an hour
 
 
-class BodyRefused(Exception):
+class BodyRefused(Refusal):
     """The request cannot be taken as a whole. The text says what is wrong, where, and what to do about it.
 
     `status` is the HTTP status to answer with, `headers` go with it; `code` is stable and UPPER_SNAKE.
