@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from logleap.domain.training import TrainingMessage
+from logleap.domain.training import Origin, TrainingMessage
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NOWHERE = "127.0.0.1:1"  # nothing listens there
@@ -26,7 +26,8 @@ def start(api: Any, entries: int = 3) -> TrainingMessage:
     assert (answer.status_code, answer.json()["accepted"]) == (200, entries), answer.text
     started = api.http.post(f"/train/{data_id}")
     assert started.status_code == 202, started.text
-    return TrainingMessage("anonymous", data_id, started.json()["runId"])
+    origin = Origin(started.headers["X-Request-Id"])
+    return TrainingMessage("anonymous", data_id, started.json()["runId"], origin)
 
 
 def run_of(api: Any, message: TrainingMessage) -> Any:
