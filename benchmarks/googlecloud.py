@@ -93,12 +93,12 @@ class _Side:
 def _against_tutorial(stub: Mapping[str, str], effort: Effort) -> tuple[list[Target], list[Table]]:
     rows: list[Sequence[str]] = []
     targets: list[Target] = []
-    for entries in (1, 100, 1_000, 10_000):
-        with _sides(stub) as sides:
+    with _sides(stub) as sides:
+        for entries in (1, 100, 1_000, 10_000):
             figures = _rates(sides, entries, effort)
             rows += [side.row(name, figures, entries) for name, side in sides.items()]
-        if entries == 1_000:
-            targets.append(_target(figures))
+            if entries == 1_000:
+                targets.append(_target(figures))
     header = ("who, entries a call", "it / tutorial", "entries/s", "p50", "p99", "CPU µs/entry")
     note = (
         "storage-write and streaming-insert: LogLeap with these writers, one process, with its reads and "
