@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 _RESULT_LIMIT = 256 * 1024
 """Bytes. A Firestore document may have 1 MiB: https://firebase.google.com/docs/firestore/quotas"""
 
+_RESULT_DEPTH = 100
+"""Objects and lists in one another. What the API answers with may have some 250."""
+
 _TICK = 0.2  # seconds between two looks at whether to stop
 _LONGEST = 2000  # characters of an error's text that are stored
 
@@ -123,7 +126,19 @@ def _json_object(result: JsonObject) -> JsonObject:
             f"the task's result has {len(text)} bytes of JSON, but may have {_RESULT_LIMIT}: "
             "keep large things elsewhere and return where they are"
         )
+    if (depth := _depth(copy)) > _RESULT_DEPTH:
+        raise TaskFailed(
+            f"the task's result nests {depth} objects and lists in one another, but may have {_RESULT_DEPTH}"
+        )
     return copy
+
+
+def _depth(result: object) -> int:
+    depth, level = 0, [result]
+    while level := [value for value in level if isinstance(value, dict | list)]:
+        depth += 1
+        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+    return depth
 
 
 def _storable(text: str) -> str:

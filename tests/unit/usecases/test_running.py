@@ -1,5 +1,6 @@
 """Carry out a training run: claim it, run the task, store the result once."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -373,6 +374,14 @@ def test_a_result_may_have_256_kibibytes_of_json(
         assert "has 262145 bytes of JSON, but may have 262144" in ended.error.detail
 
 
+@pytest.mark.parametrize("lists", [99, 100])
+def test_a_result_may_nest_100_deep(
+    run_training: RunTraining, body: bytes, stored: Stored, lists: int
+) -> None:
+    with_task(run_training, lambda _: {"model": json.loads("[" * lists + "]" * lists)})(body)
+    assert (stored().state is RunState.SUCCEEDED) == (lists == 99)
+
+
 @pytest.mark.parametrize("error", [TaskFailed, KeyError, TryAgain])
 def test_whatever_a_task_raises_its_reason_can_be_stored(
     run_training: RunTraining, body: bytes, stored: Stored, error: type[Exception]
@@ -400,6 +409,7 @@ CIRCLE.append(CIRCLE)
         ({(1, 2): 3}, "is not JSON: keys must be"),
         ({"circle": CIRCLE}, "is not JSON: Circular reference"),
         ({"file": "\udc80"}, "is not JSON: 'utf-8' codec can't encode"),
+        ({"deep": json.loads("[" * 100 + "{}" + "]" * 100)}, "nests 102 objects and lists"),
         ({"text": "x" * 262_144}, "has 262156 bytes of JSON, but may have 262144"),
     ],
     ids=lambda value: ascii(value)[:30],
