@@ -54,8 +54,8 @@ class Source:
     skipped. While it is iterated it raises BodyRefused for what is wrong with the whole.
 
     Once an entry is bad no more lists come, but all is read to name every bad one, up to 100,000; then it
-    raises EntriesRefused. If it is `partial`, the good ones come, and `refused` tells the others; only where
-    none is good it raises.
+    raises EntriesRefused. If it is `partial`, the good ones come, and `refused` tells the others; it raises
+    only where none is good, or 100,000 are bad.
     """
 
     def __init__(
