@@ -44,8 +44,8 @@ clients: $(VENV)/.stamp-dev ## the log clients that are tested, where they are m
 test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 	$(BIN)/pytest
 
-faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md
-	$(BIN)/python tools/faults/faults.py
+faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
+	$(BIN)/python tools/faults/faults.py $(if $(SCALE),--scale $(SCALE))
 
 bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (PARTS=decode,ends: some; QUICK=1: a look)
 	$(BIN)/python benchmarks/bench.py $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
@@ -87,7 +87,7 @@ lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: th
 	$(COMPILE) -o benchmarks/requirements.txt benchmarks/requirements.in
 
 clean: ## remove .venv*, caches and what builds and test runs left
-	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .hypothesis .*_cache
+	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .faults.json .hypothesis .*_cache
 	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- the environment, in three stages -----------------------------------------------------------------------

@@ -89,6 +89,8 @@ def kills(
             check()
         stop.set()
         failures = ended(check)
+        if patience == NEVER and retries.total():
+            failures.append(f"{retries.total()} calls were tried again, by clients that were told not to")
         _wait_until_taken_up(site, settle)
         counts = history.tally() + _deaths(fleet) + retries
     return _judged(site, history, counts["kills"], began, counts, failures)

@@ -20,7 +20,7 @@ class Fault(Enum):
     meets all that are under way on it.
     """
 
-    NONE = "none"
+    NONE = "no fault"
     LATENCY = "latency"  # both ways, a moment each
     RESET = "reset"  # before anything of the request has got through
     BLACK_HOLE = "black hole"  # nothing gets through, and nobody says so
