@@ -200,7 +200,7 @@ CAMPAIGNS = (
         "SIGKILL at named points, emulators",
         _PROCESS,
         1,
-        120,
+        240,
         lambda rounds, seconds: on_emulators(lambda site: crash_points(site, seconds=seconds)),
     ),
     Campaign(
