@@ -119,6 +119,15 @@ def test_unknown_fields_are_passed_over(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("logs", "told"), [(7, "resourceLogs is not an array"), ([7], "resourceLogs is not an object")]
+)
+def test_what_has_the_wrong_form_is_named(server: Any, logs: Any, told: str) -> None:
+    answer = post(server, server.announce(), json.dumps({"resourceLogs": logs}).encode(), JSON)
+    assert answer.status_code == 400
+    assert told in answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "content_type", "status", "code"),
     [
         (b"\xff", PROTOBUF, 400, "PROTOBUF_MALFORMED"),

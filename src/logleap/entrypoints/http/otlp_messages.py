@@ -66,14 +66,17 @@ def decoded(request: Request, body: bytes) -> ExportLogsServiceRequest:
 
 
 def _check_shape(value: Any, descriptor: Any, where: str) -> None:
-    """Raises ParseError if there is something else where an object belongs: json_format passes over some."""
+    """Raises ParseError where an object, or an array of them, is missing: json_format passes over some."""
     if not isinstance(value, dict):
         raise json_format.ParseError(f"{where} is not an object")
     for field in descriptor.fields:
         inner = value.get(field.json_name, value.get(field.name))
-        if inner is not None and field.message_type is not None:
-            for item in inner if field.is_repeated and isinstance(inner, list) else [inner]:
-                _check_shape(item, field.message_type, field.json_name)
+        if inner is None or field.message_type is None:
+            continue
+        if field.is_repeated and not isinstance(inner, list):
+            raise json_format.ParseError(f"{field.json_name} is not an array")
+        for item in inner if field.is_repeated else [inner]:
+            _check_shape(item, field.message_type, field.json_name)
 
 
 def encoded(request: Request, message: Message, status: int = 200) -> Response:
