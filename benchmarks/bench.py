@@ -9,6 +9,7 @@ written.
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
@@ -52,6 +53,7 @@ def main() -> int:
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}. There are {', '.join(PARTS)}.")
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is stopped, as by Ctrl-C
     broken = []
     for name in chosen:
         print(f"{name} …", file=sys.stderr, flush=True)

@@ -63,7 +63,7 @@ def _workloads() -> Iterator[Workload]:
         yield Workload(entries, clients=clients)
 
 
-_ROUNDS = 3  # at most: there are many of them
+_ROUNDS, _SECONDS = 3, 0.6  # at most: there are many of them
 BACKENDS = ("local", "memory")
 
 
@@ -118,7 +118,7 @@ def _measured(workload: Workload, effort: Effort) -> dict[str, Sequence[str]]:
             side.outcomes.clear()
             side.cpu = 0.0
             side.server.forget_peak()
-            return lambda: rate(side, addressed, effort.seconds)
+            return lambda: rate(side, addressed, min(effort.seconds, _SECONDS))
 
         figures = taking_turns(min(effort.rounds, _ROUNDS), {name: turn(name) for name in sides})
         return {
