@@ -26,6 +26,7 @@ def fleet(site: Installation) -> Iterator[Fleet]:
         yield running
 
 
+@pytest.mark.timeout(60)  # rather than wait for an emulator that has stopped
 @pytest.mark.parametrize(
     "point",
     [

@@ -16,26 +16,26 @@ def test_in_memory() -> None:
         backend = memory_backend()
         return Laboratory(lambda: backend)
 
-    tried, tally = drive(make, examples=100, steps=30)
-    assert tried >= 100
+    tried, tally = drive(make, examples=80, steps=30)
+    assert tried >= 80
     assert tally["entries acknowledged"] > 0
 
 
 def test_on_one_sqlite_file(tmp_path: Path) -> None:
-    tried, tally = drive(lambda: Laboratory(lambda: local_backend(tmp_path)), examples=40, steps=30)
-    assert tried >= 40
+    tried, tally = drive(lambda: Laboratory(lambda: local_backend(tmp_path)), examples=30, steps=30)
+    assert tried >= 30
     assert tally["entries acknowledged"] > 0
 
 
 def test_on_the_emulators(emulators: Emulators) -> None:
     with emulated_installation(emulators) as site, emulated_laboratories(site) as make:
-        tried, tally = drive(make, examples=12, steps=30)
-    assert tried >= 12
+        tried, tally = drive(make, examples=8, steps=30)
+    assert tried >= 8
     assert tally["entries acknowledged"] > 0
 
 
 @pytest.mark.parametrize(
-    "broken", ["no replay", "no seal", "no walls", "the rows dropped before the archive is verified"]
+    "broken", ["no replay", "no seal", "the rows dropped before the archive is verified"]
 )
 def test_it_finds(broken: str) -> None:
     _, make = CONTROLS[broken]

@@ -66,7 +66,7 @@ def test_servers_and_workers_that_are_killed_while_data_sets_are_archived_and_de
 
 
 def test_uploads_starts_archivings_and_deletions_that_meet(site: Installation) -> None:
-    outcome = meetings(site, rounds=8, seconds=40, meet=farewell)
+    outcome = meetings(site, rounds=5, seconds=40, meet=farewell)
     assert outcome.kept, str(outcome)
 
 
@@ -97,6 +97,6 @@ def test_a_worker_that_stood_still_until_its_run_was_anothers(site: Installation
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE])
 def test_a_network_with(fault: Fault, site: Installation) -> None:
-    outcome = broken_network(site, rounds=12, seconds=30, only=fault)
+    outcome = broken_network(site, rounds=8, seconds=30, only=fault)
     assert outcome.kept, str(outcome)
-    assert outcome.counts[fault.value] >= 12
+    assert outcome.counts[fault.value] >= 8

@@ -16,7 +16,12 @@ STOPPED = Outcome(0, 5.0, Counter(), Findings(), not_compared="EmulatorError: it
 
 
 def page(*results: Result) -> str:
-    return report(results, [("no fence", "runs, by “a zombie”")], began=datetime(2026, 1, 2, tzinfo=UTC))
+    return report(
+        results,
+        [("no fence", "runs, by “a zombie”")],
+        began=datetime(2026, 1, 2, tzinfo=UTC),
+        state="abc1234",
+    )
 
 
 def test_what_was_kept_has_a_bound() -> None:

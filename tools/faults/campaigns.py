@@ -121,9 +121,11 @@ def crash_point(site: Installation, fleet: Fleet, point_name: str, *, retry: boo
             anna.append(data_id, size)
             if not retry:
                 fleet.wait_until_up(name)
+        site.check()
         anna.train(data_id)
         fleet.wait_for_end(name, ends + 2)  # one end was for the start with the point
         fleet.wait_until_up(name)
+        site.check()
         anna.trained(data_id)
     return _judged(site, history, 1, began, history.tally())
 
@@ -352,6 +354,7 @@ def _judged(  # noqa: PLR0917 -- what every campaign has
     counts: Counter[str],
     failures: Sequence[str] = (),
 ) -> Outcome:
+    site.check()
     with site.open_backend() as backend:
         findings = inspect(backend, history)
     return Outcome(rounds, time.monotonic() - began, counts, findings, list(failures))

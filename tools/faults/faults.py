@@ -258,7 +258,7 @@ CAMPAIGNS = (
         )
     ),
     Campaign(
-        "The same, emulators (but the queue in memory)",
+        "Any calls in any order with crashes and jumps of the clock, emulators, the queue in memory",
         _EXAMPLE,
         40,
         180,
@@ -366,7 +366,8 @@ def _main() -> int:
     logging.getLogger("logleap").setLevel(logging.CRITICAL)  # what it warns of here was our doing
     chosen = {int(number) for number in arguments.only.split(",")} if arguments.only else None
     missing = " ".join(reason for reason in available().values() if reason is not None)
-    progress = Progress(ROOT / ".faults.json", f"{sources()} at scale {arguments.scale}", anew=arguments.anew)
+    state = sources()
+    progress = Progress(ROOT / ".faults.json", f"{state} at scale {arguments.scale}", anew=arguments.anew)
     results: list[Result] = []
     for number, campaign in enumerate(CAMPAIGNS, start=1):
         head = f"[{number}/{len(CAMPAIGNS)}] {campaign.name}"
@@ -389,7 +390,7 @@ def _main() -> int:
     found = list(controls())
     for name, how in found:
         print(f"control: {name}: {how}", flush=True)
-    arguments.report.write_text(report(results, found, began=progress.began))
+    arguments.report.write_text(report(results, found, began=progress.began, state=state))
     print(f"written to {arguments.report}")
     progress.end()
     kept = all(result.outcome is None or result.outcome.kept for result in results)

@@ -73,9 +73,12 @@ def sources() -> str:
     return f"{commit}-changed" if _git("status", "--porcelain", "--", "src", "tools") else commit
 
 
-def report(results: Sequence[Result], found: Sequence[tuple[str, str]], *, began: datetime) -> str:
-    """The page."""
-    lines = [_wrapped(_INTRODUCTION.format(began=began, ended=datetime.now(UTC), environment=_environment()))]
+def report(
+    results: Sequence[Result], found: Sequence[tuple[str, str]], *, began: datetime, state: str
+) -> str:
+    """The page; `state` is that of the sources at the beginning."""
+    now = datetime.now(UTC)
+    lines = [_wrapped(_INTRODUCTION.format(began=began, ended=now, environment=_environment(state)))]
     lines += [
         "| # | attack | rounds | broken promises | bound at 95 % | seconds |",
         "|--:|---|--:|--:|--:|--:|",
@@ -139,9 +142,9 @@ def _wrapped(text: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _environment() -> str:
+def _environment(state: str) -> str:
     return (
-        f"LogLeap {version('logleap')} at {sources()}, Python {platform.python_version()}, SQLite "
+        f"LogLeap {version('logleap')} at {state}, Python {platform.python_version()}, SQLite "
         f"{sqlite3.sqlite_version}, {platform.system()} {platform.release()}, {os.cpu_count()} cores"
     )
 
