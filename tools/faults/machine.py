@@ -195,7 +195,12 @@ class Machine(RuleBasedStateMachine):
 
 
 def drive(
-    make: Callable[[], Laboratory], *, examples: int, steps: int, shorten: bool = True
+    make: Callable[[], Laboratory],
+    *,
+    examples: int,
+    steps: int,
+    shorten: bool = True,
+    seed: int | None = None,
 ) -> tuple[int, Counter[str]]:
     """How many examples were tried, and what happened. AssertionError, with a short example, if one fails."""
     tried, tally = 0, Counter[str]()
@@ -205,8 +210,12 @@ def drive(
         tried += 1
         tally.update(lab.history.tally())
 
+    def machine() -> Machine:
+        return Machine(make, told)
+
+    machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
     run_state_machine_as_test(
-        lambda: Machine(make, told),  # type: ignore[arg-type]
+        machine,  # type: ignore[arg-type]
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
