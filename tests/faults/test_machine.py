@@ -36,5 +36,5 @@ def test_on_the_emulators(emulators: Emulators) -> None:
 
 def test_it_finds_a_ledger_that_knows_no_batch_again() -> None:
     _, make = CONTROLS["no replay"]
-    with pytest.raises(AssertionError, match="lost [0-9]+, doubled"):
+    with pytest.raises(AssertionError, match=r"lost [0-9]+, doubled"):
         drive(make, examples=500, steps=30, shorten=False, seed=1)
