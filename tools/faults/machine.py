@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -213,9 +214,8 @@ def drive(
     def machine() -> Machine:
         return Machine(make, told)
 
-    machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
     run_state_machine_as_test(
-        machine,  # type: ignore[arg-type]
+        machine if seed is None else seeded(seed)(machine),  # type: ignore[arg-type]
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
