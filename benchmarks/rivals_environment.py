@@ -2,9 +2,8 @@
 
     python benchmarks/rivals_environment.py --uv .venv/bin/uv
 
-Debian's packages are fetched and unpacked there, not installed: no service is started, nothing of the system
-changes, and no root is needed. Where there is no apt, or no network, they are left out, which the benchmark
-says.
+Debian's packages are unpacked there, not installed. Where there is no apt, or no network, they are left out,
+which the benchmark says.
 """
 
 import argparse
@@ -15,6 +14,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tools" / "debian"))
+
+import debian
 
 _LOCK = Path(__file__).with_name("requirements.txt")
 ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-rivals"
@@ -50,8 +53,7 @@ def debian_version(package: str) -> str:
 
 def libraries() -> Mapping[str, str]:
     """The environment in which an unpacked program finds its libraries."""
-    folders = sorted({str(library.parent) for library in _DEBIAN.glob("**/lib*.so*")})
-    return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
+    return debian.libraries(_DEBIAN)
 
 
 def make(uv: str) -> None:
@@ -63,36 +65,9 @@ def make(uv: str) -> None:
         subprocess.run(install, check=True)
         _STAMP.write_text(_lock_hash())
     if any(program(name) is None for name in _PROGRAMS):
-        _unpack()
-
-
-def _unpack() -> None:
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        print("There is no apt here, so ClickHouse and InfluxDB are left out.", file=sys.stderr)
-        return
-    archives = ENVIRONMENT / "archives"
-    (archives / "partial").mkdir(parents=True, exist_ok=True)
-    fetch = [
-        "apt-get",
-        "install",
-        "--yes",
-        "--quiet",
-        "--quiet",
-        "--no-install-recommends",
-        "--download-only",
-    ]
-    options = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
-    done = subprocess.run([*fetch, *options, *_PACKAGES], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        print(f"ClickHouse and InfluxDB are left out (try apt-get update): {reason}", file=sys.stderr)
-        return
-    unpacked = ENVIRONMENT / "unpacking"
-    shutil.rmtree(unpacked, ignore_errors=True)
-    for archive in archives.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "--extract", str(archive), str(unpacked)], check=True)
-    unpacked.rename(_DEBIAN)
-    shutil.rmtree(archives)
+        reason = debian.unpack(_PACKAGES, _DEBIAN)
+        if reason is not None:
+            print(f"ClickHouse and InfluxDB are left out: {reason}", file=sys.stderr)
 
 
 def _lock_hash() -> str:

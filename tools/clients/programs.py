@@ -3,9 +3,8 @@
     python tools/clients/programs.py
 
 Into `.venv-clients/`. npm packages come at the versions and hashes of `package-lock.json`, without running
-their scripts. Debian's packages are fetched and unpacked, not installed: no service is started, nothing of
-the system changes. What cannot be had is left out, which this says; the tests that need it skip (with CI=true
-they fail).
+their scripts, Debian's unpacked and not installed. What cannot be had is left out, which this says; the tests
+that need it skip (with CI=true they fail).
 """
 
 import hashlib
@@ -18,6 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 _HERE = Path(__file__).parent
+sys.path.append(str(_HERE.parent / "debian"))
+
+import debian  # noqa: E402
+
 _NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
 FOLDER = _HERE.parents[1] / ".venv-clients"
 _NPM = FOLDER / "npm"
@@ -53,9 +56,8 @@ def syslog_ng() -> Program | None:
 
 def _unpacked_syslog_ng() -> Program | None:
     for module in _DEBIAN.glob("usr/lib/syslog-ng/*/libhttp.so"):
-        libraries = sorted({str(library.parent) for library in _DEBIAN.glob("**/lib*.so*")})
         program = str(_DEBIAN / "usr/sbin/syslog-ng")
-        return Program((program, f"--module-path={module.parent}"), {"LD_LIBRARY_PATH": ":".join(libraries)})
+        return Program((program, f"--module-path={module.parent}"), debian.libraries(_DEBIAN))
     return None
 
 
@@ -90,43 +92,15 @@ def _install_npm_packages() -> str | None:
         check=False,
     )
     if done.returncode != 0:
-        return f"winston and pino-http-send are left out, as npm failed: {_last_line(done)}"
+        return f"winston and pino-http-send are left out, as npm failed: {debian.last_line(done)}"
     _STAMP.write_text(_npm_hash())
     return None
 
 
 def _unpack_syslog_ng() -> str | None:
     """Why it could not be fetched, if so."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        return "syslog-ng is left out: it is not installed, and there is no apt here"
-    archives = FOLDER / "archives"
-    (archives / "partial").mkdir(parents=True, exist_ok=True)
-    # Also what is installed, without its HTTP destination say; what they depend on, only if it is missing.
-    fetch = [
-        "apt-get",
-        "install",
-        "--yes",
-        "--quiet",
-        "--no-install-recommends",
-        "--download-only",
-        "--reinstall",
-    ]
-    options = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
-    done = subprocess.run([*fetch, *options, *_PACKAGES], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        return f"syslog-ng is left out (try apt-get update): {_last_line(done)}"
-    unpacking = FOLDER / "unpacking"
-    shutil.rmtree(unpacking, ignore_errors=True)
-    for archive in archives.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "--extract", str(archive), str(unpacking)], check=True)
-    shutil.rmtree(_DEBIAN, ignore_errors=True)
-    unpacking.rename(_DEBIAN)
-    shutil.rmtree(archives)
-    return None
-
-
-def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
-    return (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+    reason = debian.unpack(_PACKAGES, _DEBIAN)
+    return None if reason is None else f"syslog-ng is left out: it is not installed, and {reason}"
 
 
 def _main() -> int:
