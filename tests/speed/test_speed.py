@@ -22,6 +22,8 @@ from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.decoding import decode_array, decode_entry
 from logleap.settings import Settings
 
+pytestmark = pytest.mark.no_cover  # a tracer slows down what is ours, and not the baseline
+
 _ROUNDS = 15
 _DECODING = 6  # times as long as orjson.loads of the same bytes
 _ROWS = 4
