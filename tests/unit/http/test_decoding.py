@@ -294,3 +294,18 @@ def test_an_entry_above_the_limit_is_not_decoded_at_once() -> None:
     data = ("[" + ", \n".join(texts) + "]").encode()
     assert decode_array(data, len(texts[1])) is not None
     assert decode_array(data, len(texts[1]) - 1) is None
+
+
+@given(st.lists(st.tuples(ENTRIES, st.integers(0, 40)), min_size=1, max_size=6), st.booleans(), st.data())
+def test_no_entry_is_larger_than_allowed_however_it_is_written(
+    entries: list[tuple[dict[str, Any], int]], ascii_only: bool, data: st.DataObject
+) -> None:
+    texts = [
+        (json.dumps(entry, ensure_ascii=ascii_only)[:-1] + " " * blanks + "}").encode()
+        for entry, blanks in entries
+    ]
+    largest = data.draw(st.integers(20, max(map(len, texts)) - 1))
+    assert decode_array(b"[" + b",".join(texts) + b"]", largest) is None
+    for text in texts:
+        if len(text) > largest:
+            assert decode_array(b"[" + text + b"]", largest) is None

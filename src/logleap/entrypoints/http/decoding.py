@@ -79,11 +79,24 @@ def decode_array(data: bytes, largest: int) -> Entries | None:
             if data.count(b'"entries"') > 1 or _TREACHEROUS.search(data):
                 return None
             data = bytes(_decode_wrapper(data).entries)
-        if len(data) > largest and max(map(len, _decode_raws(data)), default=0) > largest:
-            return None
-        return _entries(data, _ARRAY)
+        entries = _entries(data, _ARRAY)
+        if entries is None or len(data) <= largest or _surely_small(entries, len(data), largest):
+            return entries
+        return entries if max(map(len, _decode_raws(data)), default=0) <= largest else None
     except _CLOSER_LOOK:
         return None
+
+
+def _surely_small(entries: Entries, size: int, largest: int) -> bool:
+    """Whether none of them can have more than `largest` of the `size` bytes in which they were sent.
+
+    Even if all that is not the others' text belongs to the one with the longest. The other way to tell is to
+    parse everything once more.
+    """
+    messages = list(map(len, entries.messages))
+    contexts = [len(context) for context in entries.contexts if context is not None]
+    longest = max(messages, default=0) + max(contexts, default=0)
+    return size - sum(messages) - sum(contexts) + longest <= largest
 
 
 def decode_lines(data: bytes) -> Entries | None:
