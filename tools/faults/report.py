@@ -206,8 +206,8 @@ _NOT_COVERED = """## What is not covered
 - **Loss of power.** SIGKILL leaves the operating system running, with all that was written but not synced.
 The local backend syncs each commit (`synchronous=FULL`); whether a disk keeps what it said it wrote is not
 tested.
-- **The real Google services.** The emulators keep everything in memory and differ from them (no de-
-duplication, no quotas, no replicas, no slow starts of new tables). BigQuery's is run with all its work on
+- **The real Google services.** The emulators keep everything in memory and differ from them (no
+deduplication, no quotas, no replicas, no slow starts of new tables). BigQuery's is run with all its work on
 one thread ([bigquery_server.py](../tools/emulators/bigquery_server.py)), for else it locks up.
 - **A process that stands still in the middle of a write to the SQLite file.** Nobody else can write until
 it goes on or is killed: calls are answered 503 meanwhile. Nothing is lost by it.
