@@ -41,8 +41,11 @@ emulator-environment: $(VENV)/.stamp-dev
 clients: $(VENV)/.stamp-dev ## the log clients that are tested, where they are missing and can be had
 	@$(BIN)/python tools/clients/programs.py
 
+# Most tests wait, for processes, disks and services that are down: two runners halve the time.
+PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
+
 test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
 	$(BIN)/python tools/faults/faults.py $(if $(SCALE),--scale $(SCALE))
@@ -68,7 +71,7 @@ layers: $(VENV)/.stamp-dev ## who may import whom
 	$(BIN)/lint-imports --no-logo
 
 coverage: $(VENV)/.stamp-dev emulator-environment clients ## all tests and the lines they miss: none in the domain and the use cases
-	$(BIN)/pytest --cov
+	$(PYTEST) --cov
 	$(BIN)/coverage report --include='src/logleap/domain/*,src/logleap/usecases/*' --fail-under=100
 
 format: $(VENV)/.stamp-dev ## let ruff fix and format
