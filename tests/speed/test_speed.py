@@ -34,7 +34,7 @@ _BODY = payloads.json_array(_LINES)
 
 
 def ratio(work: Callable[[], object], baseline: Callable[[], object]) -> float:
-    """How many times the CPU time `work` takes: both at their best, as whatever disturbs them only ever adds."""
+    """How many times the CPU time `work` takes: both at their best, as what disturbs them only ever adds."""
     best = [float("inf")] * 2
     gc.collect()
     for _ in range(_ROUNDS):
