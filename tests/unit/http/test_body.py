@@ -198,7 +198,7 @@ def test_truncated_gzip_is_refused(cut: int) -> None:
     assert (refused.status, refused.code) == (400, "GZIP_MALFORMED")
 
 
-@pytest.mark.parametrize("garbage", [b"\x00", b"garbage behind", gzip.compress(b"x")[:5]])
+@pytest.mark.parametrize("garbage", [b"\x00", b"garbage behind", gzip.compress(b"x", mtime=0)[:5]])
 def test_gzip_with_garbage_behind_it_is_refused(garbage: bytes) -> None:
     for step in (1, 100_000):
         sent = gzip.compress(b"x" * 100) + garbage
@@ -380,7 +380,7 @@ def test_zstd_with_garbage_behind_it_is_refused(garbage: bytes) -> None:
         assert refusal(request).code == "ZSTD_MALFORMED"
 
 
-@pytest.mark.parametrize("sent", [b'{"message": "plain"}', gzip.compress(b"x"), b""])
+@pytest.mark.parametrize("sent", [b'{"message": "plain"}', gzip.compress(b"x", mtime=0), b""])
 def test_what_is_announced_as_zstd_but_is_not_is_refused(sent: bytes) -> None:
     assert refusal(squeezed(sent)).code == "ZSTD_MALFORMED"
 
