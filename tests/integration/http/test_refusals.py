@@ -3,7 +3,6 @@
 import gzip
 import json
 import socket
-import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -195,7 +194,8 @@ def test_a_body_cut_off_on_its_way_is_not_stored(server: Any, chunked: bool) -> 
 
 
 @pytest.mark.parametrize(
-    "data_id", ["9f5dd817-440d-40d0-9763-04b7cd898ebc", "nonsense", "..%2F..", "%00", "a" * 3000, "%F0%9F%98%80"]
+    "data_id",
+    ["9f5dd817-440d-40d0-9763-04b7cd898ebc", "nonsense", "..%2F..", "%00", "a" * 3000, "%F0%9F%98%80"],
 )
 @pytest.mark.parametrize(
     ("method", "path"),
