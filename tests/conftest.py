@@ -45,3 +45,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         except EmulatorError as error:
             item.session.shouldfail = f"{item.nodeid} left an emulator of no more use. {error}"
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test wrote, in UTF-8: the runners pass it on, and cannot pass on half of a surrogate pair."""
+    report = yield
+    report.sections = [
+        (title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
