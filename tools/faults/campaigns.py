@@ -307,10 +307,12 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
         while done < rounds and time.monotonic() - began < seconds:
             data_id = anna.announce()
             anna.append(data_id, 10)
-            name = f"worker-{done % 2}"
+            name, other = f"worker-{done % 2}", f"worker-{1 - done % 2}"
+            _pause_between_writes(site, fleet, other)  # or it might take the run
             anna.train(data_id, seconds=0.3)
             _until(lambda data_id=data_id: anna.client.run(data_id)["state"] == "running")  # type: ignore[misc]
             fleet.pause(name)
+            fleet.resume(other)
             try:
                 run = anna.client.wait(data_id, timeout=10)
             except TimeoutError:
@@ -325,6 +327,14 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
         counts = history.tally() + _deaths(fleet) + Counter({"runs taken over": overtaken})
         counts["stood still with the file locked"] = locked
     return _judged(site, history, done, began, counts)
+
+
+def _pause_between_writes(site: Installation, fleet: Fleet, name: str) -> None:
+    fleet.pause(name)
+    while site.is_locked():
+        fleet.resume(name)
+        time.sleep(0.01)
+        fleet.pause(name)
 
 
 def _wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
