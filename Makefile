@@ -1,4 +1,5 @@
-# Needs make and python3 (3.11 or newer, with venv); for another Python: make PYTHON=python3.13 …
+# Needs make and python3 (3.11 or newer, with venv), and is faster where there is a C compiler; for another Python:
+# make PYTHON=python3.13 …
 # All else goes into .venv, at the versions and hashes of requirements/*.txt.
 PYTHON ?= python3
 BACKEND ?= memory
@@ -90,7 +91,8 @@ lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: th
 	$(COMPILE) -o benchmarks/requirements.txt benchmarks/requirements.in
 
 clean: ## remove .venv*, caches and what builds and test runs left
-	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist htmlcov .coverage .coverage.* .faults.json .hypothesis .*_cache
+	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist src/*.egg-info htmlcov .coverage .coverage.* .faults.json .hypothesis .*_cache
+	find src -name '*.so' -delete
 	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- the environment, in three stages -----------------------------------------------------------------------
@@ -100,6 +102,7 @@ clean: ## remove .venv*, caches and what builds and test runs left
 export UV_SYSTEM_CERTS ?= true
 INSTALL := --python $(BIN)/python --quiet
 AGAIN = $(if $(wildcard $@),,--reinstall)
+C_SOURCES := $(wildcard src/logleap/*/*/*.c) # where no compiler is, Python does their work
 
 # There is none yet, it is unfinished, its Python is gone, or the folder was moved: begin anew.
 ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/.stamp-uv 2>/dev/null),$(CURDIR))
@@ -118,14 +121,14 @@ $(VENV)/.stamp-uv: requirements/uv.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@echo '$(CURDIR)' > $@
 
-$(VENV)/.stamp-app: $(VENV)/.stamp-uv pyproject.toml requirements/app.txt
+$(VENV)/.stamp-app: $(VENV)/.stamp-uv pyproject.toml requirements/app.txt $(C_SOURCES)
 	@rm -f $@
 	@$(BIN)/uv pip install $(INSTALL) $(AGAIN) --require-hashes -r requirements/app.txt
-	@$(BIN)/uv pip install $(INSTALL) --no-deps --editable .
+	@$(BIN)/uv pip install $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-app requirements/dev.txt
 	@rm -f $@
 	@$(BIN)/uv pip sync $(INSTALL) $(AGAIN) --require-hashes requirements/dev.txt
-	@$(BIN)/uv pip install $(INSTALL) --no-deps --editable .
+	@$(BIN)/uv pip install $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -10,14 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.domain.entries import Entry
+from logleap.entrypoints.http.columns import READERS, Reader
 from logleap.entrypoints.http.decoding import (
-    MAX_CONTEXT_DEPTH,
     Unfit,
     decode_array,
     decode_entry,
     decode_entry_exactly,
     decode_lines,
 )
+from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH
 
 MIB = 1 << 20
 AT = "2026-03-02T06:00:00Z"
@@ -38,6 +39,10 @@ TIMES = st.builds(
     lambda moment, offset: moment.isoformat() + offset,
     st.datetimes(datetime.min.replace(year=1000), datetime.max.replace(year=9000)),  # noqa: DTZ901
     st.sampled_from(["Z", "+01:30", "-00:00", "z"]),
+)
+LIKE_TIMES = (
+    r"(?a)[012]\d{3}-[0-2]\d-[0-3]\d[Tt ][0-3]\d:[0-6]\d:[0-6]\d(\.\d{0,8})?([Zz]|[+-][0-2]\d:?[0-6]\d|)"
+    r"|(0001-01-01|9999-12-31|2024-02-2[89]|2023-03-01|1900-02-2[89])T(00|23):\d\d:\d\dZ?([+-][01]\d:[0-5]\d)?"
 )
 ENTRIES = st.fixed_dictionaries({"timestamp": TIMES, "message": MESSAGES}, optional={"context": CONTEXTS})
 
@@ -121,12 +126,14 @@ def test_right_entries_are_what_was_sent(entries: list[dict[str, Any]], ascii_on
 def test_what_is_decoded_at_once_is_exactly_what_one_by_one_gives(objects: list[str]) -> None:
     lines = [text.encode() for text in objects]
     exact = [exactly(line) for line in lines]
-    for at_once in (
-        decode_array(b"[" + b",".join(lines) + b"]", MIB),
-        decode_array(b'{"entries": [' + b",".join(lines) + b"]}", MIB),
-        decode_lines(b"\n".join(lines)),
-    ):
-        assert at_once is None or list(at_once) == exact
+    wrapped = decode_array(b'{"entries": [' + b",".join(lines) + b"]}", MIB)
+    assert wrapped is None or list(wrapped) == exact
+    for reader in READERS:
+        for at_once in (
+            reader.array(b"[" + b",".join(lines) + b"]", MIB),
+            reader.lines(b"\n".join(lines)),
+        ):
+            assert at_once is None or list(at_once) == exact
 
 
 @given(sent=ENTRIES, at=st.integers(0, 200), put=st.binary(max_size=2))
@@ -136,15 +143,29 @@ def test_a_garbled_entry_is_refused_or_read_the_same_way_by_both(
 ) -> None:
     text = json.dumps(sent).encode()
     data = text[:at] + put + text[at + 1 :]
-    at_once = decode_array(b"[" + data + b"]", MIB)
-    lines = decode_lines(data)
     exact = exactly(data)
-    assert lines is None or list(lines) == [exact]
-    if not isinstance(exact, Unfit):
-        assert at_once is None or list(at_once) == [exact]
+    for reader in READERS:
+        at_once = reader.array(b"[" + data + b"]", MIB)
+        lines = reader.lines(data)
+        assert lines is None or list(lines) == [exact]
+        if not isinstance(exact, Unfit):
+            assert at_once is None or list(at_once) == [exact]
 
 
-def test_usual_batches_are_decoded_at_once() -> None:
+@given(text=st.from_regex(LIKE_TIMES, fullmatch=True))
+@settings(max_examples=1000, deadline=None)
+def test_a_time_is_read_the_same_way_by_all(text: str) -> None:
+    data = f'{{"timestamp":"{text}","message":"x"}}'.encode()
+    exact = exactly(data)
+    for reader in READERS:
+        lines = reader.lines(data)
+        assert lines is None or list(lines) == [exact]
+        # A leap second may need a closer look.
+        assert lines is not None or isinstance(exact, Unfit) or ":60" in text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_usual_batches_are_decoded_at_once(reader: Reader) -> None:
     usual = [
         entry(),
         entry(timestamp="2026-03-02T06:00:00.123456789+01:00"),
@@ -154,8 +175,10 @@ def test_usual_batches_are_decoded_at_once() -> None:
     ]
     lines = [text.encode() for text in usual]
     for at_once in (
-        decode_array(b"[" + b",".join(lines) + b"]", MIB),
-        decode_lines(b"\n".join(lines)),
+        reader.array(b"[" + b",".join(lines) + b"]", MIB),
+        reader.array(b" [\n" + b" ,\r\n".join(lines) + b"\t] ", MIB),
+        reader.lines(b"\n".join(lines)),
+        reader.lines(b" \r\n\t".join(lines) + b"\r\n"),
     ):
         assert at_once is not None
         assert list(at_once) == [decode_entry_exactly(line) for line in lines]
@@ -289,11 +312,12 @@ def test_depth_does_not_depend_on_how_much_stack_is_left() -> None:
     assert found == Entry(MOMENT, "x", deepest)
 
 
-def test_an_entry_above_the_limit_is_not_decoded_at_once() -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_an_entry_above_the_limit_is_not_decoded_at_once(reader: Reader) -> None:
     texts = [entry(), entry(message="x" * 1000)]
     data = ("[" + ", \n".join(texts) + "]").encode()
-    assert decode_array(data, len(texts[1])) is not None
-    assert decode_array(data, len(texts[1]) - 1) is None
+    assert reader.array(data, len(texts[1])) is not None
+    assert reader.array(data, len(texts[1]) - 1) is None
 
 
 @given(st.lists(st.tuples(ENTRIES, st.integers(0, 40)), min_size=1, max_size=6), st.booleans(), st.data())
@@ -305,7 +329,8 @@ def test_no_entry_is_larger_than_allowed_however_it_is_written(
         for entry, blanks in entries
     ]
     largest = data.draw(st.integers(20, max(map(len, texts)) - 1))
-    assert decode_array(b"[" + b",".join(texts) + b"]", largest) is None
-    for text in texts:
-        if len(text) > largest:
-            assert decode_array(b"[" + text + b"]", largest) is None
+    for reader in READERS:
+        assert reader.array(b"[" + b",".join(texts) + b"]", largest) is None
+        for text in texts:
+            if len(text) > largest:
+                assert reader.array(b"[" + text + b"]", largest) is None

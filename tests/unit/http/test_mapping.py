@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.domain.entries import Entry
-from logleap.entrypoints.http.decoding import MAX_CONTEXT_DEPTH, Unfit
+from logleap.entrypoints.http.decoding import Unfit
+from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH
 from logleap.entrypoints.http.mapped import decode_mapped, decode_quickly, mapped
 from logleap.entrypoints.http.mapping import BUILT_IN, FieldMapping, load_mappings
 from logleap.settings import SettingsError

@@ -15,7 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from logleap.domain.entries import Entry
 from logleap.entrypoints.http.body import BodyRefused
-from logleap.entrypoints.http.decoding import MAX_CONTEXT_DEPTH
+from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH
 from logleap.entrypoints.http.otlp_records import Export
 from logleap.entrypoints.http.wire import Limits
 

@@ -125,6 +125,7 @@ def _configure(flags: dict[str, Any]) -> "Settings":
 
 
 def _serve(flags: dict[str, Any]) -> None:
+    from logleap.entrypoints.http.columns import COMPILED
     from logleap.entrypoints.http.server import listen, url_of
     from logleap.entrypoints.processes import can_fork, run_processes
     from logleap.settings import SettingsError
@@ -148,6 +149,8 @@ def _serve(flags: dict[str, Any]) -> None:
             notes[0] += ": everything is lost on exit"
         if settings.processes > 1:
             notes.append(f"{settings.processes} processes")
+        if not COMPILED:
+            notes.append("reading entries slowly: installed without a C compiler")
         click.echo(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:

@@ -7,7 +7,6 @@ import msgspec
 
 from logleap.domain.entries import Entries, Entry
 from logleap.entrypoints.http.decoding import (
-    MAX_CONTEXT_DEPTH,
     Form,
     Unfit,
     decode_string,
@@ -16,7 +15,7 @@ from logleap.entrypoints.http.decoding import (
     well_formed,
 )
 from logleap.entrypoints.http.epoch import Unit, is_number, parse_epoch
-from logleap.entrypoints.http.jsontext import Span, has_lone_surrogate
+from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH, Span, has_lone_surrogate
 from logleap.entrypoints.http.mapping import FieldMapping
 from logleap.entrypoints.http.problems import RequestRefused
 from logleap.entrypoints.http.timestamps import EXAMPLE, BadTimestamp, parse_timestamp

@@ -4,6 +4,7 @@ waitress takes a request's body in whole, into memory or a temporary file, befor
 slow clients hold no thread, and a body that is cut off on its way never reaches the app.
 """
 
+import gc
 import json
 import selectors
 import socket
@@ -137,6 +138,8 @@ def serve(
     server.channel_class = _Channel
     server.stopping = False
     try:
+        gc.collect()
+        gc.freeze()  # what is there now stays: the collector need not look through it again and again
         listening()
         while not stop.is_set():
             server.asyncore.loop(timeout=_LOOK, map=connections, use_poll=True, count=1)

@@ -1,0 +1,45 @@
+"""Many entries at once, in columns, where it is sure that all are right: else they need a closer look.
+
+The compiled reader takes a fifth of the time of the other, which is there for machines without a C compiler.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from logleap.domain.entries import Entries
+from logleap.entrypoints.http import columns_msgspec
+from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH
+
+try:
+    from logleap.entrypoints.http import _columns
+except ImportError:
+    COMPILED = False
+else:
+    COMPILED = True
+
+
+class Reader(NamedTuple):
+    """One way to read entries. None: they need a closer look, entry by entry."""
+
+    array: Callable[[bytes, int], Entries | None]
+    """The entries of a JSON array, if each has at most so many bytes."""
+    lines: Callable[[bytes], Entries | None]
+    """The entries of text that has one a line, and no blank lines."""
+
+
+def _read_array(data: bytes, largest: int) -> Entries | None:
+    found = _columns.parse(data, False, MAX_CONTEXT_DEPTH)
+    if found is None:
+        return None
+    timestamps, messages, contexts, longest = found
+    return Entries(timestamps, messages, contexts) if longest <= largest else None
+
+
+def _read_lines(data: bytes) -> Entries | None:
+    found = _columns.parse(data, True, MAX_CONTEXT_DEPTH)
+    return Entries(*found[:3]) if found is not None else None
+
+
+MSGSPEC = Reader(columns_msgspec.read_array, columns_msgspec.read_lines)
+READERS = (Reader(_read_array, _read_lines), MSGSPEC) if COMPILED else (MSGSPEC,)
+"""All that are here, the quickest first."""
