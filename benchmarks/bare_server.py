@@ -1,14 +1,17 @@
 """The HTTP server that LogLeap uses, with an app that reads the body whole and answers: the least that
-receiving costs.
+receiving costs. Or with a Flask app that counts calls: the least that Flask costs.
 
-    python benchmarks/bare_server.py PORT
+    python benchmarks/bare_server.py PORT [flask]
 """
 
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from flask import Flask, Response
 
 from logleap.entrypoints.http.server import ServerOptions, listen, serve
 
@@ -28,12 +31,32 @@ def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable
     return [_ANSWER]
 
 
+def flask_app() -> Flask:
+    """A Flask app with one route, which counts its calls."""
+    counting = Flask("alone")
+    calls: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    @counting.post("/data/<name>")
+    def take(name: str) -> Response:
+        with lock:
+            calls[name] += 1
+        return Response(_ANSWER, content_type="application/json")
+
+    @counting.get("/data/<name>")
+    def count(name: str) -> dict[str, int]:
+        return {"calls": calls[name]}
+
+    return counting
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     options = ServerOptions(threads=8, body_limit=2 << 30, grace=1.0)
-    serve(app, listen("127.0.0.1", int(sys.argv[1])), options, stop=stop, listening=lambda: None)
+    served = flask_app() if "flask" in sys.argv[2:] else app
+    serve(served, listen("127.0.0.1", int(sys.argv[1])), options, stop=stop, listening=lambda: None)
 
 
 if __name__ == "__main__":

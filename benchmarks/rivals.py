@@ -1,6 +1,7 @@
 """What users would pick instead: how each is started, fed, and asked how much it holds."""
 
 import json
+import os
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class Store(ABC):
 
 
 class LogLeap(Store):
-    """LogLeap, backend `local`."""
+    """LogLeap, backend `local`, a process for each core: the others use all cores by themselves."""
 
     name = "LogLeap"
     durability = "fdatasync before the answer (SQLite, WAL, synchronous=FULL)"
@@ -57,7 +58,7 @@ class LogLeap(Store):
         return None
 
     def running(self) -> AbstractContextManager[Server]:
-        return running(servers.logleap("local"))
+        return running(servers.logleap("local", processes=str(os.cpu_count() or 1)))
 
     def room(self, port: int, name: str) -> str:
         return f"/data/{load.call(port, 'POST', '/data')['dataId']}"
@@ -65,6 +66,28 @@ class LogLeap(Store):
     def count(self, port: int, path: str) -> int:
         run = load.train(port, path.rpartition("/")[2])
         return int(run["result"]["entries"])
+
+
+class FlaskAlone(Store):
+    """Flask on LogLeap's HTTP server, in one process, with a view that reads no body and keeps nothing."""
+
+    name = "Flask alone"
+    durability = "none: it keeps nothing"
+
+    def write(self, entries: Sequence[payloads.Line]) -> bytes:
+        return payloads.json_array(entries)
+
+    def missing(self) -> str | None:
+        return None
+
+    def running(self) -> AbstractContextManager[Server]:
+        return running(servers.flask_alone)
+
+    def room(self, port: int, name: str) -> str:
+        return f"/data/{name}"
+
+    def count(self, port: int, path: str) -> int:
+        return int(load.call(port, "GET", path)["calls"])
 
 
 _INFLUX = """\
@@ -206,7 +229,7 @@ class Datasette(Store):
         return int(answer["rows"][0]["n"])
 
 
-STORES: Sequence[Store] = (LogLeap(), InfluxDB(), ClickHouse(), Datasette())
+STORES: Sequence[Store] = (LogLeap(), FlaskAlone(), InfluxDB(), ClickHouse(), Datasette())
 
 
 def _without(name: str) -> str | None:

@@ -122,6 +122,11 @@ def bare(port: int, folder: Path) -> Sequence[str]:
     return [sys.executable, str(Path(__file__).with_name("bare_server.py")), str(port)]
 
 
+def flask_alone(port: int, folder: Path) -> Sequence[str]:
+    """The same with a Flask app that counts the calls of each path."""
+    return [*bare(port, folder), "flask"]
+
+
 def free_port() -> int:
     """A port of loopback that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,14 +1,17 @@
 """LogLeap's inside, as far as the benchmark calls it directly: what changes there is followed here alone."""
 
+import io
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 
+from logleap.adapters.local import chunks
 from logleap.backends import Backend, build_backend
 from logleap.container import build_container
 from logleap.domain.dataset import Dataset, Event, EventKind, State
@@ -66,17 +69,36 @@ def append(backend: Backend, dataset: Dataset, entries: Sequence[Entry]) -> None
     backend.ledger.add(receipt, dataset.version)
 
 
+def pack(dataset: Dataset, entries: Sequence[Entry]) -> None:
+    """What `local` makes of a batch's entries before it writes them."""
+    chunks.pack(Batch(dataset.dataset_id, dataset.owner, dataset.dataset_id), entries, 0)
+
+
 def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:
     """A call of a Flask app with one route, through WSGI, without a server."""
     app = flask.Flask("benchmark")
     app.add_url_rule("/data/<data_id>", view_func=lambda data_id: answer(), methods=["POST"])
-    environ = flask.Flask("environ").test_request_context("/data/1", method="POST").request.environ
+    return partial(_call, app, _environ("/data/1", b""), b"")
 
-    def call() -> None:
-        for _ in app.wsgi_app(dict(environ), lambda status, headers, *rest: lambda data: None):
-            pass
 
-    return call
+def _environ(path: str, body: bytes) -> dict[str, Any]:
+    context = flask.Flask("environ").test_request_context(
+        path, method="POST", data=body, content_type="application/json"
+    )
+    return context.request.environ
+
+
+def _call(app: flask.Flask, environ: dict[str, Any], body: bytes) -> None:
+    statuses: list[str] = []
+
+    def answer(status: str, headers: object, *rest: object) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda data: None
+
+    parts = app.wsgi_app({**environ, "wsgi.input": io.BytesIO(body)}, answer)
+    text = b"".join(parts)
+    if not statuses[0].startswith("200"):
+        raise ValueError(text)
 
 
 @contextmanager
@@ -84,15 +106,9 @@ def uploading(folder: Path, body: bytes) -> Iterator[Callable[[], None]]:
     """An upload of a JSON array to `local`, whole, but through WSGI without a server."""
     configure_logging("text", "warning")
     container = build_container(Settings(backend="local", data_dir=folder))
-    client = create_app(container).test_client()
-    data_id = client.post("/data").get_json()["dataId"]
-
-    def call() -> None:
-        answer = client.post(f"/data/{data_id}", data=body, content_type="application/json")
-        if answer.status_code != 200:
-            raise ValueError(answer.text)
-
-    yield call
+    app = create_app(container)
+    data_id = app.test_client().post("/data").get_json()["dataId"]
+    yield partial(_call, app, _environ(f"/data/{data_id}", body), body)
     container.backend().close()
 
 

@@ -21,11 +21,12 @@ class Match:
     clients: int
     calls: int  # at most, in a turn
     aims: Mapping[str, float]
+    beside: Sequence[str] = ()  # what else is measured
 
 
 MATCHES = (
     Match(1_000, 4, 600, {"InfluxDB": 3.0, "datasette": 7.0, "ClickHouse": 2.5}),
-    Match(1, 16, 6_000, {"InfluxDB": 1.0}),
+    Match(1, 16, 6_000, {"InfluxDB": 1.0}, beside=["Flask alone"]),
 )
 _numbers = count()
 
@@ -73,7 +74,9 @@ class _Side:
 
 
 def _played(match: Match, effort: Effort) -> Findings:
-    stores = {store.name: store for store in rivals.STORES if store.name in ("LogLeap", *match.aims)}
+    stores = {
+        store.name: store for store in rivals.STORES if store.name in ("LogLeap", *match.aims, *match.beside)
+    }
     with rivals.started(list(stores.values())) as servers:
         sides = {name: _Side(stores[name], server.port, match) for name, server in servers.items()}
         for side in sides.values():

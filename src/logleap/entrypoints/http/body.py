@@ -19,7 +19,7 @@ else:
 
 _ZSTD_WINDOW = 23  # log2 of bytes: 8 MiB, what RFC 8878 (3.1.1.1.2) asks every decoder to support
 
-_PIECE = 1 << 16  # bytes: what is read, or inflated, at a time
+_PIECE = 1 << 18  # bytes: what is read, or inflated, at a time
 _PARTS = 20_000  # of gzip or zstd in one body, enough for 1 GiB by bgzip: countless empty ones take an hour
 
 

@@ -16,7 +16,7 @@ from logleap.settings import Settings
 JSON_TYPES = ("application/json",)
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
-_BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, so many that one more piece makes 1 MiB
+_BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece more
 _NAMED = 100  # bad entries
 _COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
 _BOM = b"\xef\xbb\xbf"
