@@ -294,6 +294,16 @@ def test_large_ndjson_comes_in_lists_that_stop_at_the_first_bad_one() -> None:
     assert [(error.index, error.line) for error in refused.value.errors] == [(1500, 1501), (3001, 3002)]
 
 
+def test_examining_bad_lines_ends_after_16_mib_of_them() -> None:
+    line = b'{"nonsense": "' + b"x" * (1 << 19) + b'"}\n'
+    stream = Pieces(line for _ in range(200))
+    source = entry_source(a_request(stream, NDJSON), LIMITS)
+    with pytest.raises(EntriesRefused) as refused:
+        list(source)
+    assert refused.value.total == 32
+    assert stream.given < 20 * MIB
+
+
 def test_ndjson_is_read_in_bounded_memory() -> None:
     line = entry(context="x" * 1000) + b"\n"
     stream = Pieces(line * 60 for _ in range(400))

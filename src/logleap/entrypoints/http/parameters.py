@@ -96,7 +96,7 @@ class AppendQuery(NoQuery):
 
     partial: Flag = False
     """Take the good entries and name the bad ones, instead of refusing all of them for one bad one. Where
-    none is good, or 100,000 are bad, all are refused."""
+    none is good, or 100,000 or 16 MiB of them are bad, all are refused."""
     dry_run: Flag = False
     """Only tell what would be taken; store nothing."""
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None

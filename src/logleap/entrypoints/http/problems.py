@@ -39,7 +39,7 @@ class Problem(Answer):
     errors: EntryProblems | SkipJsonSchema[None] = None
     """The first bad entries; with `ENTRIES_INVALID`."""
     errors_total: Positive | SkipJsonSchema[None] = None
-    """How many there are; of NDJSON at most 100,000, where reading stops."""
+    """How many there are; of NDJSON at most 100,000, or 16 MiB of them, where reading stops."""
 
 
 def example_of(code: Code) -> Mapping[str, Any]:

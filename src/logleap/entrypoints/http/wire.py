@@ -19,6 +19,7 @@ NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
 _BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece more
 _NAMED = 100  # bad entries
 _COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
+_EXAMINED = 16 << 20  # bytes of bad entries: to find out what is wrong takes up to a second for each MiB
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 
@@ -53,9 +54,9 @@ class Source:
     with blank lines skipped, and comes in lists of about 1 MiB. A byte order mark at the beginning is
     skipped. While it is iterated it raises BodyRefused for what is wrong with the whole.
 
-    Once an entry is bad no more lists come, but all is read to name every bad one, up to 100,000; then it
-    raises EntriesRefused. If it is `partial`, the good ones come, and `refused` tells the others; it raises
-    only where none is good, or 100,000 are bad.
+    Once an entry is bad no more lists come, but all is read to name every bad one, up to 100,000 or 16 MiB of
+    them; then it raises EntriesRefused. If it is `partial`, the good ones come, and `refused` tells the
+    others; it raises only where none is good, or so many are bad.
     """
 
     def __init__(
@@ -117,12 +118,15 @@ class _BadEntries:
     def __init__(self) -> None:
         self.named: list[EntryError] = []
         self.total = 0
+        self._bytes = 0
 
-    def add(self, unfit: Unfit, index: int, line: int | None = None) -> None:
+    def add(self, unfit: Unfit, size: int, index: int, line: int | None = None) -> None:
+        """One more, of `size` bytes. Raises EntriesRefused if that is enough."""
         self.total += 1
+        self._bytes += size
         if len(self.named) < _NAMED:
             self.named.append(EntryError(index, unfit.code, unfit.detail, unfit.field, line))
-        if self.total == _COUNTED:
+        if self.total == _COUNTED or self._bytes > _EXAMINED:
             self.refuse()
 
     def refuse(self) -> None:
@@ -154,7 +158,7 @@ def _one_by_one(data: bytes, limits: Limits, form: Form, bad: _BadEntries) -> li
             try:
                 entries.append(form.entry(data[span.start : span.end]))
             except Unfit as unfit:
-                bad.add(unfit, index)
+                bad.add(unfit, span.end - span.start, index)
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: {_place(data, error.start)} is wrong. Send it in UTF-8."
         raise BodyRefused(400, "BODY_NOT_UTF8", detail) from None
@@ -224,7 +228,7 @@ def _line_by_line(lines: list[bytes], index: int, number: int, form: Form, bad: 
         try:
             entries.append(form.entry(line))
         except Unfit as unfit:
-            bad.add(unfit, index, at)
+            bad.add(unfit, len(line), index, at)
         index += 1
     return entries
 
