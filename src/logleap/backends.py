@@ -113,10 +113,8 @@ def _local(settings: Settings) -> Backend:
 
 
 def _gcp(settings: Settings) -> Backend:
-    from google.cloud.firestore import Client as FirestoreClient
-
     from logleap.adapters.gcp.bucket import ArchiveBucket
-    from logleap.adapters.gcp.clients import bigquery_client, storage_client, write_client
+    from logleap.adapters.gcp.clients import FirestoreClient, bigquery_client, storage_client, write_client
     from logleap.adapters.gcp.database import FirestoreDatabase
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
     from logleap.adapters.gcp.entries import BigQueryEntryStore

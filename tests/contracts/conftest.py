@@ -18,11 +18,10 @@ from uuid import uuid4
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import TableReference
-from google.cloud.firestore import Client as FirestoreClient
 from google.pubsub_v1 import PublisherClient
 
 from emulators import Emulators
-from logleap.adapters.gcp.clients import bigquery_client, write_client
+from logleap.adapters.gcp.clients import FirestoreClient, bigquery_client, write_client
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.entries import BigQueryEntryStore

@@ -9,6 +9,7 @@ import pytest
 from google.cloud.firestore import Client
 
 from emulators import Emulators
+from logleap.adapters.gcp.clients import FirestoreClient
 
 
 class LostCall(grpc.RpcError):
@@ -69,16 +70,15 @@ class Wire(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
         return method
 
 
-class WatchedClient(Client):
+class WatchedClient(FirestoreClient):
     """A Firestore client whose requests go through a Wire."""
 
     def __init__(self, wire: Wire, **options: Any) -> None:
         super().__init__(**options)
         self._wire = wire
 
-    def _emulator_channel(self, transport: Any) -> Any:
-        channel = super()._emulator_channel(transport)  # type: ignore[no-untyped-call]
-        return grpc.intercept_channel(channel, self._wire)
+    def _emulator_channel(self, transport: Any) -> grpc.Channel:
+        return grpc.intercept_channel(super()._emulator_channel(transport), self._wire)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def firestore_client(firestore_options: dict[str, Any]) -> Iterator[Client]:
     """A client of the emulator. Tests keep apart by a prefix of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_options["host"])
-        client = Client(project=firestore_options["project"])
+        client = FirestoreClient(project=firestore_options["project"])
     yield client
     client._firestore_api.transport.close()
 

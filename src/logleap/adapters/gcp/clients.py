@@ -1,11 +1,12 @@
-"""Clients of BigQuery and Cloud Storage, of the services or of emulators, with deadlines that hold.
+"""Clients of BigQuery, Cloud Storage and Firestore, of the services or of emulators.
 
 These variables lead to an emulator, with anonymous credentials: `BIGQUERY_EMULATOR_HOST` and
-`STORAGE_EMULATOR_HOST` (`http://host:port`), `BIGQUERY_STORAGE_EMULATOR_HOST` (`host:port`, gRPC).
+`STORAGE_EMULATOR_HOST` (`http://host:port`), `BIGQUERY_STORAGE_EMULATOR_HOST` and `FIRESTORE_EMULATOR_HOST`
+(`host:port`, gRPC). What is asked over HTTP has deadlines that hold; over gRPC each call sets its own.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
@@ -14,9 +15,12 @@ import grpc
 from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials, Credentials, with_scopes_if_required
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud import bigquery
+from google.cloud import bigquery, firestore
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
+from google.cloud.firestore_v1.services.firestore import client as firestore_api
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from grpc.experimental import ChannelOptions
 from requests import Response
 from requests.adapters import HTTPAdapter
 
@@ -74,6 +78,31 @@ def write_client(credentials: Credentials | None = None) -> BigQueryWriteClient:
 def close_write_client(client: BigQueryWriteClient) -> None:
     """Close its connection."""
     client.transport.close()
+
+
+class FirestoreClient(firestore.Client):
+    """Google's client, over a connection on which a read takes no thread of its own.
+
+    gRPC's Python starts one for each answer that comes as a stream, as all of Firestore's reads do; the
+    option, which it calls experimental, lets the caller's thread wait instead.
+    """
+
+    @property
+    def _firestore_api(self) -> Any:
+        return self._firestore_api_helper(_OneThread, firestore_api.FirestoreClient, firestore_api)
+
+    def _emulator_channel(self, transport: type[FirestoreGrpcTransport]) -> grpc.Channel:
+        return grpc.insecure_channel(self._emulator_host or "", options=[_ONE_THREAD, *_ANY_LENGTH])
+
+
+class _OneThread(FirestoreGrpcTransport):
+    @classmethod
+    def create_channel(cls, *args: Any, options: Sequence[tuple[str, Any]] = (), **others: Any) -> Any:
+        return super().create_channel(*args, options=[_ONE_THREAD, *options], **others)
+
+
+_ONE_THREAD = (ChannelOptions.SingleThreadedUnaryStream, 1)
+_ANY_LENGTH = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
 def _session(emulator_variable: str, credentials: Credentials | None) -> AuthorizedSession:

@@ -31,14 +31,14 @@ from google.cloud.firestore import (
     DocumentReference,
     DocumentSnapshot,
     Query,
-    Transaction,
     WriteBatch,
 )
-from google.cloud.firestore_v1.base_client import _parse_batch_get
 
 from logleap.adapters.gcp.calls import TRANSIENT, Budget, retrying
+from logleap.adapters.gcp.clients import Lazy
 from logleap.adapters.gcp.documents import Document, event_document
 from logleap.adapters.gcp.gate import GateClosed
+from logleap.adapters.gcp.rpc import FirestoreRpc, Found, Writes
 from logleap.domain.dataset import Event
 from logleap.domain.entries import Totals
 from logleap.domain.training import TrainingMessage
@@ -112,6 +112,7 @@ class FirestoreDatabase:
         """`prefix`: letters, digits and `-`; the same in each process of an installation."""
         self.client = client
         self._prefix = prefix
+        self._rpc = Lazy(lambda: FirestoreRpc(client), lambda rpc: None)
 
     # ---- places ----
 
@@ -171,6 +172,11 @@ class FirestoreDatabase:
 
     # ---- reading ----
 
+    def look(self, place: DocumentReference, budget: Budget, fields: Sequence[str] | None = None) -> Found:
+        """A document, or these fields of it."""
+        (answer,) = self._rpc().batch_get(_reading(place, fields), **budget.again())
+        return Found(answer, place)
+
     def totals(self, dataset_id: str, budget: Budget) -> Totals:
         """What a data set's receipts add up to."""
         query = self.receipts(dataset_id).count(alias="batches").sum("entries", alias="entries")
@@ -223,35 +229,32 @@ class FirestoreDatabase:
     @contextmanager
     def transaction(
         self, place: DocumentReference, fields: Sequence[str], budget: Budget
-    ) -> Iterator[tuple[Transaction, DocumentSnapshot[Any]]]:
+    ) -> Iterator[tuple[Writes, Found]]:
         """A transaction around the block: committed, once, at its end, rolled back if anything is raised.
 
         It begins with reading these fields of a document, in one request: the library makes two of it. Its
         own runner knows no deadlines either (60 s for each request and its repetitions) and ends contention,
         after tries without a pause, with a bare ValueError; so its requests are made here.
         """
-        api: Any = self.client._firestore_api
-        database = {"database": self.client._database_string}
-        metadata = self.client._rpc_metadata
-        transaction = self.client.transaction()
-        reading = {
-            **database,
-            "documents": [place._document_path],
-            "mask": {"field_paths": fields},
-            "new_transaction": {"read_write": {}},
-        }
+        rpc = self._rpc()
+        reading = {**_reading(place, fields), "new_transaction": {"read_write": {}}}
+        writes = Writes()
+        transaction = b""
         try:
             # The first answer tells the transaction, and one of them, the same or the next, the document.
-            for answer in api.batch_get_documents(reading, metadata=metadata, **budget.again()):
-                transaction._id = transaction.id or answer.transaction
-                if answer.found or answer.missing:
-                    snapshot = _parse_batch_get(answer, {place._document_path: place}, self.client)
-            yield transaction, snapshot
-            writes = {**database, "transaction": transaction.id, "writes": transaction._write_pbs}
-            api.commit(writes, metadata=metadata, **budget.once())
+            for answer in rpc.batch_get(reading, **budget.again()):
+                transaction = transaction or answer.transaction
+                if answer.WhichOneof("result"):
+                    found = Found(answer, place)
+            yield writes, found
+            rpc.commit({"transaction": transaction, "writes": writes.messages}, **budget.once())
         except BaseException:
-            if transaction.id is not None:
-                ending = {**database, "transaction": transaction.id}
+            if transaction:
                 with suppress(exceptions.GoogleAPIError):
-                    api.rollback(ending, metadata=metadata, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
+                    rpc.rollback({"transaction": transaction}, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
             raise
+
+
+def _reading(place: DocumentReference, fields: Sequence[str] | None) -> dict[str, Any]:
+    mask = {} if fields is None else {"mask": {"field_paths": fields}}
+    return {"documents": [place._document_path], **mask}

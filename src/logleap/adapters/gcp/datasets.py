@@ -35,18 +35,18 @@ class FirestoreDatasetRepository(DatasetRepository):
             try:
                 writes.commit(**budget.once())
             except exceptions.AlreadyExists as error:
-                stored = fields_of(place.get(["mark"], **budget.again()))
-                if stored.get("mark") != mark:
+                stored = self._database.look(place, budget, ["mark"])
+                if stored.fields.get("mark") != mark:
                     raise Conflict(f"data set {dataset.dataset_id} exists") from error
 
         repeated(attempt)
 
     @translated(SERVICE)
     def get(self, owner: str, dataset_id: str) -> Dataset:
-        document = self._database.dataset(dataset_id).get(**Budget().again()).to_dict()
-        if document is None or document["owner"] != owner:
+        found = self._database.look(self._database.dataset(dataset_id), Budget())
+        if found.fields.get("owner") != owner:
             raise DatasetNotFound(dataset_id)
-        return dataset_of(document)
+        return dataset_of(found.fields)
 
     @translated(SERVICE)
     def list(
@@ -83,8 +83,8 @@ class FirestoreDatasetRepository(DatasetRepository):
     def remove(self, dataset_id: str) -> None:
         database = self._database
         place = database.dataset(dataset_id)
-        document = place.get(["state"], **Budget().again()).to_dict()
-        if document is None:
+        document = database.look(place, Budget(), ["state"]).fields
+        if not document:
             return
         if document["state"] != State.DELETING:
             raise Conflict(f"data set {dataset_id} is {document['state']}")

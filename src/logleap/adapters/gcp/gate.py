@@ -15,9 +15,10 @@ from datetime import timedelta
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud.firestore import Client, DocumentSnapshot
+from google.cloud.firestore import Client
 
 from logleap.adapters.gcp.calls import Budget
+from logleap.adapters.gcp.rpc import Found
 from logleap.ports.errors import Unavailable
 
 FIELD = "gate"
@@ -30,7 +31,7 @@ class GateClosed(Unavailable):
     """A start is adding up the receipts: that takes a moment."""
 
 
-def check_open(dataset: DocumentSnapshot[Any]) -> None:
+def check_open(dataset: Found) -> None:
     """Raises GateClosed, unless the gate is open or was left closed by a start that broke off.
 
     Its age is told by the server's clock. Who passes a gate that was left closed must open it: whoever
@@ -40,29 +41,29 @@ def check_open(dataset: DocumentSnapshot[Any]) -> None:
         raise GateClosed("Firestore: a training is being started on the data set")
 
 
-def is_shut(dataset: DocumentSnapshot[Any]) -> bool:
+def is_shut(dataset: Found) -> bool:
     """Whether the gate is closed, by whomever and whenever."""
-    return (dataset.to_dict() or {}).get(FIELD) is not None
+    return dataset.fields.get(FIELD) is not None
 
 
 @contextmanager
-def closed(client: Client, dataset: DocumentSnapshot[Any], mark: str, budget: Budget) -> Iterator[Any]:
+def closed(client: Client, dataset: Found, mark: str, budget: Budget) -> Iterator[Any]:
     """Closes the gate, as `mark`, for the block. Raises GateClosed if another start is at work.
 
     Gives the write option under which the block may change the data set: that nobody else has. The change
     must open the gate; if the block raises instead, it is opened here.
     """
     closed_at = dataset.update_time
-    if (dataset.to_dict() or {}).get(FIELD) != mark:  # else an earlier attempt closed it, its answer was lost
+    if dataset.fields.get(FIELD) != mark:  # else an earlier attempt closed it, its answer was lost
         check_open(dataset)
         writes = client.batch()
         unchanged = client.write_option(last_update_time=dataset.update_time)
-        writes.update(dataset.reference, {FIELD: mark}, option=unchanged)
+        writes.update(dataset.place, {FIELD: mark}, option=unchanged)
         closed_at = writes.commit(**budget.once())[0].update_time
     as_closed = client.write_option(last_update_time=closed_at)
     try:
         yield as_closed
     except BaseException:
         with suppress(GoogleAPIError):
-            dataset.reference.update({FIELD: None}, option=as_closed, retry=None, timeout=_OPENING)
+            dataset.place.update({FIELD: None}, option=as_closed, retry=None, timeout=_OPENING)
         raise

@@ -29,16 +29,16 @@ class FirestoreKeyRepository(KeyRepository):
                 place.create(key_document(key), **budget.once())
             except exceptions.AlreadyExists as error:
                 # Two keys never have one secret: the same digest means that it was this call's own writing.
-                stored = fields_of(place.get(["sha256"], **budget.again()))
-                if stored.get("sha256") != key.sha256:
+                stored = self._database.look(place, budget, ["sha256"])
+                if stored.fields.get("sha256") != key.sha256:
                     raise Conflict(f"key {key.key_id} exists") from error
 
         repeated(attempt)
 
     @translated(SERVICE)
     def get(self, key_id: str) -> ApiKey | None:
-        document = self._database.key(key_id).get(**Budget().again()).to_dict()
-        return None if document is None else key_of(document)
+        found = self._database.look(self._database.key(key_id), Budget())
+        return key_of(found.fields) if found.fields else None
 
     @translated(SERVICE)
     def list(self) -> Sequence[ApiKey]:
@@ -54,11 +54,10 @@ class FirestoreKeyRepository(KeyRepository):
         place = self._database.key(key_id)
 
         def attempt(budget: Budget) -> ApiKey | None:
-            stored = place.get(**budget.again())
-            document = stored.to_dict()
-            if document is None:
+            stored = self._database.look(place, budget)
+            if not stored.fields:
                 return None
-            key = key_of(document)
+            key = key_of(stored.fields)
             revoked = key.revoked(at)
             if revoked is not key:
                 unchanged = self._database.client.write_option(last_update_time=stored.update_time)

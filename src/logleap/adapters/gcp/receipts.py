@@ -7,7 +7,7 @@ from google.api_core import exceptions
 
 from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, repeated
 from logleap.adapters.gcp.documents import receipt_document, receipt_of
 from logleap.adapters.gcp.errors import translated
 from logleap.domain.entries import Manifest, Receipt, Totals
@@ -44,13 +44,13 @@ class FirestoreReceiptLedger(ReceiptLedger):
         def attempt(budget: Budget) -> Receipt:
             try:
                 fields = ["version", gate.FIELD]
-                with self._database.transaction(dataset, fields, budget) as (transaction, stored):
-                    current = fields_of(stored).get("version") == dataset_version
+                with self._database.transaction(dataset, fields, budget) as (writes, stored):
+                    current = stored.fields.get("version") == dataset_version
                     if current:
                         gate.check_open(stored)
                         if gate.is_shut(stored):
-                            transaction.update(dataset, {gate.FIELD: None})
-                        transaction.create(place, receipt_document(receipt))
+                            writes.update(dataset, {gate.FIELD: None})
+                        writes.create(place, receipt_document(receipt))
             except exceptions.AlreadyExists:
                 current = False
             if current:
@@ -86,5 +86,5 @@ class FirestoreReceiptLedger(ReceiptLedger):
         return Manifest(dataset_id, batches)
 
     def _find(self, dataset_id: str, key: str, budget: Budget) -> Receipt | None:
-        document = self._database.receipt(dataset_id, key).get(**budget.again()).to_dict()
-        return None if document is None else receipt_of(document, dataset_id)
+        found = self._database.look(self._database.receipt(dataset_id, key), budget)
+        return receipt_of(found.fields, dataset_id) if found.fields else None

@@ -40,13 +40,13 @@ class FirestoreRunRepository(RunRepository):
             return decide(database.totals(dataset.dataset_id, budget))
 
         def attempt(budget: Budget) -> Run:
-            stored = place.get(["version", gate.FIELD], **budget.again())
+            stored = database.look(place, budget, ["version", gate.FIELD])
             run = decided(budget).run  # refused as a rule here, with nothing touched
             run_place = database.run(run.dataset_id, run.run_id)
-            known = run_place.get(**budget.again()).to_dict()
-            if known is not None:
+            known = database.look(run_place, budget).fields
+            if known:
                 return run_of(known)
-            if fields_of(stored).get("version") != dataset.version:
+            if stored.fields.get("version") != dataset.version:
                 raise Conflict(f"data set {dataset.dataset_id} is not at version {dataset.version}")
             with gate.closed(database.client, stored, mark, budget) as unchanged:
                 start = decided(budget)
@@ -63,8 +63,8 @@ class FirestoreRunRepository(RunRepository):
 
     @translated(SERVICE)
     def get(self, dataset_id: str, run_id: str) -> Run | None:
-        document = self._database.run(dataset_id, run_id).get(**Budget().again()).to_dict()
-        return None if document is None else run_of(document)
+        found = self._database.look(self._database.run(dataset_id, run_id), Budget())
+        return run_of(found.fields) if found.fields else None
 
     @translated(SERVICE)
     def save(self, run: Run, event: Event | None = None) -> None:
