@@ -8,61 +8,34 @@ holds it, and the emulator is started with that as its HOME. A second run finds 
 and does nothing.
 """
 
-import argparse
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-_LOCK = Path(__file__).with_name("requirements.txt")
-ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-emulators"
-PYTHON = ENVIRONMENT / "bin" / "python"
-HOME = ENVIRONMENT / "home"
-_STAMP = ENVIRONMENT / "made-from"
+sys.path.append(str(Path(__file__).parents[1] / "environments"))
+
+import locked
+
+_ENVIRONMENT = locked.LockedEnvironment(
+    Path(__file__).resolve().parents[2] / ".venv-emulators", Path(__file__).with_name("requirements.txt")
+)
+PYTHON = _ENVIRONMENT.python
+HOME = _ENVIRONMENT.folder / "home"
+is_ready = _ENVIRONMENT.is_ready
 _IMPORT_SPATIAL = "from duckdb_extensions import import_extension; import_extension('spatial')"
 
 
-def is_ready() -> bool:
-    """Whether the environment is there, whole, and made from the lock as it is now."""
-    return PYTHON.exists() and _STAMP.exists() and _STAMP.read_text() == _lock_hash()
-
-
 def make(uv: str) -> None:
-    """Make the environment anew with the program `uv`, unless it is ready.
+    """Make the environment, unless it is ready. Raises subprocess.CalledProcessError."""
+    _ENVIRONMENT.make(uv, _import_spatial)
 
-    Raises subprocess.CalledProcessError when a step fails; the next run then starts over.
-    """
-    if is_ready():
-        return
-    create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)]
-    install = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON), str(_LOCK)]
-    import_spatial = [str(PYTHON), "-I", "-c", _IMPORT_SPATIAL]
-    subprocess.run(create, check=True)
-    subprocess.run(install, check=True)
+
+def _import_spatial() -> None:
     HOME.mkdir()
-    subprocess.run(import_spatial, check=True, env={**os.environ, "HOME": str(HOME)})
-    _STAMP.write_text(_lock_hash())
-
-
-def _lock_hash() -> str:
-    return hashlib.sha256(_LOCK.read_bytes()).hexdigest()
-
-
-def _main() -> int:
-    parser = argparse.ArgumentParser(description="Make the environment of the BigQuery emulator.")
-    parser.add_argument("--uv", default=shutil.which("uv"), help="the uv to use (default: from PATH)")
-    uv = parser.parse_args().uv
-    if uv is None:
-        parser.error("uv was not found on PATH: name it with --uv, for instance --uv .venv/bin/uv")
-    try:
-        make(uv)
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"The environment of the BigQuery emulator could not be made: {error}", file=sys.stderr)
-        return 1
-    return 0
+    command = [str(PYTHON), "-I", "-c", _IMPORT_SPATIAL]
+    subprocess.run(command, check=True, env={**os.environ, "HOME": str(HOME)})
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(locked.command("the environment of the BigQuery emulator", make))
