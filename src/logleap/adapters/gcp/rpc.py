@@ -10,11 +10,13 @@ The requests: https://github.com/googleapis/googleapis/blob/master/google/firest
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.gapic_v1 import routing_header
-from google.api_core.gapic_v1.method import wrap_method
+from google.api_core.grpc_helpers import wrap_errors
+from google.api_core.retry import Retry
 from google.cloud.firestore import Client, DocumentReference
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT_CLIENT_INFO
@@ -33,12 +35,15 @@ class FirestoreRpc:
 
     def __init__(self, client: Client) -> None:
         """Opens the client's connection: build it in the process that uses it."""
-        self._client = client
-        self._channel = client._firestore_api.transport.grpc_channel
-        got, committed = types.BatchGetDocumentsResponse.pb(), types.CommitResponse.pb()
-        streamed, single = self._channel.unary_stream, self._channel.unary_unary
-        self.batch_get = self._method(streamed, "BatchGetDocuments", types.BatchGetDocumentsRequest.pb(), got)
-        self.commit = self._method(single, "Commit", types.CommitRequest.pb(), committed)
+        self._database = client._database_string
+        user_agent = DEFAULT_CLIENT_INFO.to_grpc_metadata()  # type: ignore[no-untyped-call]
+        routing = routing_header.to_grpc_metadata({"database": self._database})  # type: ignore[no-untyped-call]
+        self._metadata = [user_agent, *client._rpc_metadata, routing]
+        channel = client._firestore_api.transport.grpc_channel
+        streamed, single = channel.unary_stream, channel.unary_unary
+        reading, found = types.BatchGetDocumentsRequest.pb(), types.BatchGetDocumentsResponse.pb()
+        self.batch_get = self._method(streamed, "BatchGetDocuments", reading, found)
+        self.commit = self._method(single, "Commit", types.CommitRequest.pb(), types.CommitResponse.pb())
         self.rollback = self._method(single, "Rollback", types.RollbackRequest.pb(), Empty)
 
     def _method(self, kind: Callable[..., Any], name: str, request: Any, answer: Any) -> Callable[..., Any]:
@@ -47,13 +52,12 @@ class FirestoreRpc:
             request_serializer=request.SerializeToString,
             response_deserializer=answer.FromString,
         )
-        send: Callable[..., Any] = wrap_method(stub, client_info=DEFAULT_CLIENT_INFO)  # type: ignore[no-untyped-call]
-        database = self._client._database_string
-        routing = routing_header.to_grpc_metadata({"database": database})  # type: ignore[no-untyped-call]
-        metadata = [*self._client._rpc_metadata, routing]
+        send: Callable[..., Any] = wrap_errors(stub)  # type: ignore[no-untyped-call]
 
-        def call(fields: dict[str, Any], **options: Any) -> Any:
-            return send(request(database=database, **fields), metadata=metadata, **options)
+        def call(fields: dict[str, Any], *, retry: Retry | None, timeout: float) -> Any:
+            message = request(database=self._database, **fields)
+            attempt = partial(send, message, timeout=timeout, metadata=self._metadata)
+            return attempt() if retry is None else retry(attempt)()
 
         return call
 

@@ -2,18 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
+from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
-from google.cloud.bigquery_storage_v1.types import (
-    AppendRowsRequest,
-    AppendRowsResponse,
-    ArrowRecordBatch,
-    ArrowSchema,
-)
+from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRowsResponse, RowError
 
-from logleap.adapters.gcp.append_streams import AppendStreams, routing
+from logleap.adapters.gcp.append_streams import AppendStreams, Request, routing
 from logleap.adapters.gcp.clients import Lazy, close_write_client
 from logleap.adapters.gcp.rows import ARROW_SCHEMA, arrow_pieces
 from logleap.adapters.gcp.writers import ATTEMPT, NotTaken, RowsRefused, Writer, repeated
@@ -21,7 +17,7 @@ from logleap.domain.entries import Batch, Entry
 
 _error: Callable[[int, str], exceptions.GoogleAPICallError] = exceptions.from_grpc_status
 
-_SCHEMA = ArrowSchema(serialized_schema=ARROW_SCHEMA.serialize().to_pybytes())
+_SCHEMA = {"serialized_schema": ARROW_SCHEMA.serialize().to_pybytes()}
 
 
 class StorageWriter(Writer):
@@ -44,35 +40,35 @@ class StorageWriter(Writer):
             f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}/streams/_default"
         )
         for rows in arrow_pieces(batch, entries, first_sequence):
-            data = AppendRowsRequest.ArrowData(
-                writer_schema=_SCHEMA,
-                rows=ArrowRecordBatch(serialized_record_batch=rows.serialize().to_pybytes()),
-            )
-            self._send(AppendRowsRequest(write_stream=name, arrow_rows=data))
+            data = {
+                "writer_schema": _SCHEMA,
+                "rows": {"serialized_record_batch": rows.serialize().to_pybytes()},
+            }
+            self._send(Request(write_stream=name, arrow_rows=data))
 
     def close(self) -> None:
         self._streams.close()
         self._client.close()
 
-    def _send(self, request: AppendRowsRequest) -> None:
+    def _send(self, request: Any) -> None:
         # What breaks a shared stream may be another's fault: only a stream of its own tells.
         ways = chain((self._streams.send,), repeat(self._send_alone))
         repeated(lambda: _check(next(ways)(request)))
 
-    def _send_alone(self, request: AppendRowsRequest) -> AppendRowsResponse:
-        calls = self._client().append_rows
-        answers = list(calls(iter((request,)), retry=None, timeout=ATTEMPT, metadata=[routing(request)]))
+    def _send_alone(self, request: Any) -> Any:
+        calls, requests = self._client().append_rows, iter((AppendRowsRequest.wrap(request),))
+        answers = list(calls(requests, retry=None, timeout=ATTEMPT, metadata=[routing(request)]))
         if not answers:
             raise NotTaken("the stream ended without an answer")
-        return answers[0]
+        return AppendRowsResponse.pb(answers[0])
 
 
-def _check(answer: AppendRowsResponse) -> None:
+def _check(answer: Any) -> None:
     if answer.row_errors:
         first = answer.row_errors[0]
         raise RowsRefused(
             f"The Storage Write API refused {len(answer.row_errors)} rows. Row {first.index}: "
-            f"{first.code.name}. Compare the table's columns with the docs."
+            f"{RowError.RowErrorCode(first.code).name}. Compare the table's columns with the docs."
         )
     if answer.error.code:
         raise _error(answer.error.code, answer.error.message)
