@@ -15,7 +15,7 @@ _PASSING = {"backendError", "internalError", "quotaExceeded", "rateLimitExceeded
 
 
 class StreamingInserter(Writer):
-    """Costs $0.01 for 200 MB, each row counted as 1 KB at least, and four times the other writer's CPU.
+    """Costs $0.01 for 200 MB, each row counted as 1 KB at least, and up to eight times as much CPU.
 
     The price: https://cloud.google.com/bigquery/pricing#data_ingestion_pricing. A project has 1 GB/s in the
     multi-regions US and EU, 300 MB/s elsewhere (https://cloud.google.com/bigquery/quotas#streaming_inserts).
