@@ -90,6 +90,28 @@ class FlaskAlone(Store):
         return int(load.call(port, "GET", path)["calls"])
 
 
+class BareStack(Store):
+    """The least that keeps entries on LogLeap's stack (stack_server.py), a process for each core."""
+
+    name = "the bare stack"
+    durability = "fdatasync before the answer, as LogLeap; but no receipts, owners, limits, log or metrics"
+
+    def write(self, entries: Sequence[payloads.Line]) -> bytes:
+        return payloads.json_array(entries)
+
+    def missing(self) -> str | None:
+        return None
+
+    def running(self) -> AbstractContextManager[Server]:
+        return running(servers.stack)
+
+    def room(self, port: int, name: str) -> str:
+        return f"/data/{name}"
+
+    def count(self, port: int, path: str) -> int:
+        return int(load.call(port, "GET", path)["entries"])
+
+
 _INFLUX = """\
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
@@ -229,7 +251,7 @@ class Datasette(Store):
         return int(answer["rows"][0]["n"])
 
 
-STORES: Sequence[Store] = (LogLeap(), FlaskAlone(), InfluxDB(), ClickHouse(), Datasette())
+STORES: Sequence[Store] = (LogLeap(), BareStack(), FlaskAlone(), InfluxDB(), ClickHouse(), Datasette())
 
 
 def _without(name: str) -> str | None:

@@ -127,6 +127,12 @@ def flask_alone(port: int, folder: Path) -> Sequence[str]:
     return [*bare(port, folder), "flask"]
 
 
+def stack(port: int, folder: Path) -> Sequence[str]:
+    """The command of the least that keeps entries on LogLeap's stack, with a process for each core."""
+    script = Path(__file__).with_name("stack_server.py")
+    return [sys.executable, str(script), str(port), str(folder), str(os.cpu_count() or 1)]
+
+
 def free_port() -> int:
     """A port of loopback that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from logleap.adapters.gcp.writers import Writer
 
 _ENTRY_LIMIT = 1 << 20
+_BATCH = Batch(str(uuid.uuid4()), "anonymous", str(uuid.uuid4()))
 
 
 def decode(body: bytes) -> Sequence[Entry]:
@@ -69,9 +70,9 @@ def append(backend: Backend, dataset: Dataset, entries: Sequence[Entry]) -> None
     backend.ledger.add(receipt, dataset.version)
 
 
-def pack(dataset: Dataset, entries: Sequence[Entry]) -> None:
+def packed(entries: Sequence[Entry]) -> bytes:
     """What `local` makes of a batch's entries before it writes them."""
-    chunks.pack(Batch(dataset.dataset_id, dataset.owner, dataset.dataset_id), entries, 0)
+    return chunks.pack(_BATCH, entries, 0).data
 
 
 def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:
