@@ -32,7 +32,7 @@ def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable
 
 
 def flask_app() -> Flask:
-    """A Flask app with one route, which counts its calls."""
+    """A Flask app that counts the calls of each path, of one entry each."""
     counting = Flask("alone")
     calls: Counter[str] = Counter()
     lock = threading.Lock()
@@ -45,7 +45,7 @@ def flask_app() -> Flask:
 
     @counting.get("/data/<name>")
     def count(name: str) -> dict[str, int]:
-        return {"calls": calls[name]}
+        return {"entries": calls[name]}
 
     return counting
 

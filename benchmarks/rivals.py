@@ -45,17 +45,27 @@ class Store(ABC):
         """How many entries a place holds, as the server itself counts them."""
 
 
-class LogLeap(Store):
-    """LogLeap, backend `local`, a process for each core: the others use all cores by themselves."""
-
-    name = "LogLeap"
-    durability = "fdatasync before the answer (SQLite, WAL, synchronous=FULL)"
+class _OfThisStack(Store):
+    """Takes LogLeap's JSON, and is here in any case. A bare part of it tells what it took at its path."""
 
     def write(self, entries: Sequence[payloads.Line]) -> bytes:
         return payloads.json_array(entries)
 
     def missing(self) -> str | None:
         return None
+
+    def room(self, port: int, name: str) -> str:
+        return f"/data/{name}"
+
+    def count(self, port: int, path: str) -> int:
+        return int(load.call(port, "GET", path)["entries"])
+
+
+class LogLeap(_OfThisStack):
+    """LogLeap, backend `local`, a process for each core: the others use all cores by themselves."""
+
+    name = "LogLeap"
+    durability = "fdatasync before the answer (SQLite, WAL, synchronous=FULL)"
 
     def running(self) -> AbstractContextManager[Server]:
         return running(servers.logleap("local", processes=str(os.cpu_count() or 1)))
@@ -68,48 +78,24 @@ class LogLeap(Store):
         return int(run["result"]["entries"])
 
 
-class FlaskAlone(Store):
+class FlaskAlone(_OfThisStack):
     """Flask on LogLeap's HTTP server, in one process, with a view that reads no body and keeps nothing."""
 
     name = "Flask alone"
     durability = "none: it keeps nothing"
 
-    def write(self, entries: Sequence[payloads.Line]) -> bytes:
-        return payloads.json_array(entries)
-
-    def missing(self) -> str | None:
-        return None
-
     def running(self) -> AbstractContextManager[Server]:
         return running(servers.flask_alone)
 
-    def room(self, port: int, name: str) -> str:
-        return f"/data/{name}"
 
-    def count(self, port: int, path: str) -> int:
-        return int(load.call(port, "GET", path)["calls"])
-
-
-class BareStack(Store):
+class BareStack(_OfThisStack):
     """The least that keeps entries on LogLeap's stack (stack_server.py), a process for each core."""
 
     name = "the bare stack"
     durability = "fdatasync before the answer, as LogLeap; but no receipts, owners, limits, log or metrics"
 
-    def write(self, entries: Sequence[payloads.Line]) -> bytes:
-        return payloads.json_array(entries)
-
-    def missing(self) -> str | None:
-        return None
-
     def running(self) -> AbstractContextManager[Server]:
         return running(servers.stack)
-
-    def room(self, port: int, name: str) -> str:
-        return f"/data/{name}"
-
-    def count(self, port: int, path: str) -> int:
-        return int(load.call(port, "GET", path)["entries"])
 
 
 _INFLUX = """\
