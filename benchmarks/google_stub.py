@@ -91,6 +91,8 @@ def _batch_get(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
 
 def _commit(request: Any, context: grpc.ServicerContext) -> Any:
     for write in request.writes:
+        if not write.HasField("update"):  # `verify`, which the published messages lack
+            continue
         document = _Document(name=write.update.name, create_time=_now, update_time=_now)
         if write.update_mask.field_paths and document.name in _documents:
             document.MergeFrom(_documents[document.name])

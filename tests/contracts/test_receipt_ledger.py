@@ -20,6 +20,19 @@ ReceiptFor = Callable[..., Receipt]
 Race = Callable[..., list[Any]]
 
 
+@pytest.fixture(params=["", "seen"])
+def announce_uploading(
+    announce_uploading: Announce, datasets: DatasetRepository, request: pytest.FixtureRequest
+) -> Announce:
+    """Stores a data set that takes entries, or one that was also looked at, as an upload does."""
+
+    def call(**fields: Any) -> Dataset:
+        dataset = announce_uploading(**fields)
+        return datasets.recent(dataset.owner, dataset.dataset_id) if request.param else dataset
+
+    return call
+
+
 def insist(call: Callable[[], Any]) -> Any:
     """Contention may make a backend unavailable for a moment; `add` can be repeated."""
     while True:

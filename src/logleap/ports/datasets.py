@@ -36,6 +36,14 @@ class DatasetRepository(ABC):
         Raises DatasetNotFound if there is none of this id, or if it belongs to another owner.
         """
 
+    def recent(self, owner: str, dataset_id: str) -> Dataset:
+        """The data set as it was a few seconds ago at the earliest; otherwise like `get`.
+
+        For who has its version checked later, as `ReceiptLedger.add` does: a backend that remembers it saves
+        a request.
+        """
+        return self.get(owner, dataset_id)
+
     @abstractmethod
     def list(
         self,

@@ -55,12 +55,12 @@ class AppendEntries:
         Raises DatasetNotFound, ActionRefused (sealed), KeyReused, BatchEmpty, and what `source` raises;
         then nothing is in the data set. After Unavailable it is in as a whole or not at all.
         """
-        dataset = self.datasets.get(owner, dataset_id)
+        dataset = self.datasets.recent(owner, dataset_id)
         earlier = self.ledger.find(dataset_id, key) if key is not None else None
         if earlier is not None:
             for _ in source:
                 pass  # a replay is told by the digest of the whole body
-            return _replay(earlier, source.sha256, dataset)
+            return _replay(earlier, source.sha256, self.datasets.get(owner, dataset_id))
         dataset.next_state(Action.UPLOAD)
         batch = Batch(dataset_id, owner, self.new_id())
         entries = 0

@@ -22,7 +22,7 @@ from google.cloud.firestore import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logleap.adapters.gcp import gate, receipts
+from logleap.adapters.gcp import gate, looks, receipts
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
@@ -43,19 +43,22 @@ UPLOADING = Event(NOON, EventKind.FIRST_ENTRIES, "First entries came in.")
 
 @dataclass(frozen=True, slots=True)
 class Firestore:
-    """The three repositories over one client, with a prefix of their own."""
+    """The three repositories over one client, with a prefix of their own unless another's is given."""
 
     datasets: FirestoreDatasetRepository
     ledger: FirestoreReceiptLedger
     runs: FirestoreRunRepository
+    prefix: str
 
     @classmethod
     def of(cls, client: Client, prefix: str | None = None) -> "Firestore":
-        database = FirestoreDatabase(client, prefix or f"test-{uuid4()}")
+        prefix = prefix or f"test-{uuid4()}"
+        database = FirestoreDatabase(client, prefix)
         return cls(
             FirestoreDatasetRepository(database),
             FirestoreReceiptLedger(database),
             FirestoreRunRepository(database),
+            prefix,
         )
 
     def announce(self) -> Dataset:
@@ -63,10 +66,11 @@ class Firestore:
         self.datasets.add(dataset, ANNOUNCED)
         return dataset
 
-    def open(self) -> Dataset:
+    def open(self, *, seen: bool = False) -> Dataset:
+        """A data set that takes entries. `seen`: by this process, a moment ago."""
         dataset = self.announce().after(Action.UPLOAD, NOON)
         self.datasets.save(dataset, UPLOADING)
-        return dataset
+        return self.datasets.recent("owner", dataset.dataset_id) if seen else dataset
 
     def started(self, **request: Any) -> tuple[Dataset, Run]:
         dataset = self.open()
@@ -118,22 +122,25 @@ def reads(requests: list[tuple[str, Any]]) -> int:
 
 
 def writes(requests: list[tuple[str, Any]]) -> list[str]:
-    return [
-        write.update.name for method, request in requests if method == "Commit" for write in request.writes
-    ]
+    changes = [write for method, request in requests if method == "Commit" for write in request.writes]
+    return [write.update.name for write in changes if write.HasField("update")]
 
 
-@pytest.mark.parametrize(("key", "at_most"), [("nightly-7", 3), (None, 2)])
-def test_a_batch_costs_three_reads_at_most_and_writes_its_receipt_alone(
-    watched: Firestore, wire: Any, key: str | None, at_most: int
+@pytest.mark.parametrize(
+    ("key", "seen", "read"),
+    [("nightly-7", False, 2), (None, False, 1), ("nightly-7", True, 1), (None, True, 0)],
+)
+def test_a_batch_costs_two_reads_at_most_and_writes_its_receipt_alone(
+    watched: Firestore, wire: Any, key: str | None, *, seen: bool, read: int
 ) -> None:
     append = AppendEntries(
         watched.datasets, MemoryEntryStore(), watched.ledger, lambda: NOON, lambda: str(uuid4())
     )
-    dataset = watched.open()
+    dataset = watched.open(seen=seen)
     wire.requests.clear()
     acknowledged = append("owner", dataset.dataset_id, Body(), key)
-    assert reads(wire.requests) <= at_most
+    assert reads(wire.requests) == read
+    assert len(wire.requests) == read + 1
     (written,) = writes(wire.requests)
     assert dataset.dataset_id in written
     assert written.endswith(sha256(acknowledged.receipt.key.encode()).hexdigest())
@@ -188,8 +195,11 @@ def test_saving_a_data_set_survives_a_lost_commit(watched: Firestore, lose: Call
         watched.datasets.save(opened, UPLOADING)
 
 
-def test_adding_a_receipt_survives_a_lost_commit(watched: Firestore, lose: Callable[[], None]) -> None:
-    dataset = watched.open()
+@pytest.mark.parametrize("seen", [False, True])
+def test_adding_a_receipt_survives_a_lost_commit(
+    watched: Firestore, lose: Callable[[], None], *, seen: bool
+) -> None:
+    dataset = watched.open(seen=seen)
     wanted = receipt(dataset)
     lose()
     assert watched.ledger.add(wanted, dataset.version) == wanted
@@ -244,17 +254,21 @@ def at_commit(wire: Any, number: int, call: Callable[[], object]) -> None:
     wire.before = before
 
 
+@pytest.mark.parametrize("seen", [False, True])
 def test_an_add_during_a_start_waits_and_is_refused(
-    watched: Firestore, wire: Any, firestore_client: Client
+    watched: Firestore, wire: Any, watched_client: Client, *, seen: bool
 ) -> None:
+    another_process = Firestore.of(watched_client, watched.prefix)
     dataset = watched.open()
     watched.ledger.add(receipt(dataset), dataset.version)
     late = receipt(dataset, key="late")
+    if seen:
+        another_process.datasets.recent("owner", dataset.dataset_id)
     with ThreadPoolExecutor(1) as threads:
         adding: list[Future[Receipt]] = []
 
         def add() -> None:
-            adding.append(threads.submit(watched.ledger.add, late, dataset.version))
+            adding.append(threads.submit(another_process.ledger.add, late, dataset.version))
             wait_for(lambda: any(method == "Rollback" for method, _ in wire.requests))  # found it closed
 
         at_commit(wire, 2, add)
@@ -263,6 +277,51 @@ def test_an_add_during_a_start_waits_and_is_refused(
             adding[0].result()
     assert run.totals == Totals(entries=3, batches=1)
     assert watched.ledger.totals(dataset.dataset_id) == run.totals
+
+
+def test_what_was_seen_before_a_start_adds_nothing_after_it(
+    firestore: Firestore, firestore_client: Client
+) -> None:
+    another_process = Firestore.of(firestore_client, firestore.prefix)
+    dataset = firestore.open()
+    firestore.ledger.add(receipt(dataset), dataset.version)
+    another_process.datasets.recent("owner", dataset.dataset_id)
+    run = firestore.runs.start(dataset, decision(dataset))
+    assert another_process.datasets.recent("owner", dataset.dataset_id) == dataset  # it knows no better
+    with pytest.raises(Conflict):
+        another_process.ledger.add(receipt(dataset, key="late"), dataset.version)
+    assert firestore.ledger.totals(dataset.dataset_id) == run.totals == Totals(entries=3, batches=1)
+    assert another_process.datasets.recent("owner", dataset.dataset_id).state is State.TRAINING
+
+
+def test_what_was_seen_of_a_data_set_is_seen_by_its_owner_alone(firestore: Firestore) -> None:
+    dataset = firestore.open(seen=True)
+    with pytest.raises(DatasetNotFound):
+        firestore.datasets.recent("another", dataset.dataset_id)
+
+
+def test_after_some_seconds_a_data_set_is_looked_at_anew(
+    firestore: Firestore, firestore_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_SECONDS", 0.0)
+    another_process = Firestore.of(firestore_client, firestore.prefix)
+    dataset = firestore.open(seen=True)
+    changed = dataset.after(Action.DELETE, NOON)
+    another_process.datasets.save(changed)
+    assert firestore.datasets.recent("owner", dataset.dataset_id) == changed
+
+
+def test_only_so_many_data_sets_are_remembered(
+    watched: Firestore, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_MOST", 2)
+    first, second, third = (watched.open(seen=True) for _ in range(3))
+    wire.requests.clear()
+    for dataset in (third, second):
+        watched.datasets.recent("owner", dataset.dataset_id)
+    assert reads(wire.requests) == 0
+    watched.datasets.recent("owner", first.dataset_id)
+    assert reads(wire.requests) == 1
 
 
 def test_a_start_that_is_refused_while_the_gate_is_closed_opens_it(watched: Firestore, wire: Any) -> None:
@@ -284,6 +343,7 @@ def test_a_gate_that_a_start_left_closed_keeps_nobody_out_for_ever(
     dataset = watched.open()
     watched.ledger.add(receipt(dataset), dataset.version)
     late = receipt(dataset, key="late", entries=4)
+    watched.datasets.recent("owner", dataset.dataset_id)
     # The start stands still with the gate closed, for longer than anybody waits; then it goes on.
     at_commit(wire, 2, lambda: watched.ledger.add(late, dataset.version))
     run = watched.runs.start(dataset, decision(dataset))

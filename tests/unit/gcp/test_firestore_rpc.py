@@ -15,6 +15,7 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1._helpers import encode_dict
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,10 @@ from logleap.adapters.gcp.calls import Budget
 from logleap.adapters.gcp.clients import FirestoreClient
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.fields import decoded, encoded
+from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
+from logleap.adapters.gcp.rpc import Writes
+from logleap.domain.dataset import Dataset, State
+from logleap.domain.entries import Receipt
 
 NAMES = st.from_regex(r"[a-zA-Z]{1,8}", fullmatch=True)
 VALUES = st.recursive(
@@ -173,6 +178,48 @@ def test_a_commit_is_googles_to_the_last_header(connect: Callable[[Service], Fir
     database.client._firestore_api.commit(request, metadata=database.client._rpc_metadata)
     _, first, second = service.asked
     assert first == second
+
+
+def test_a_commit_can_verify_that_a_document_is_as_it_was_found(
+    connect: Callable[[Service], FirestoreDatabase],
+) -> None:
+    service = Service(a_document)
+    database = connect(service)
+    writes = Writes()
+    writes.verify(database.look(database.dataset("d"), Budget()))
+    database.commit(writes, Budget())
+    (verify,) = types.CommitRequest.pb().FromString(service.asked[-1][1]).writes
+    assert verify.WhichOneof("operation") is None
+    (unknown,) = UnknownFieldSet(verify)
+    assert (unknown.field_number, unknown.data.decode()) == (5, database.dataset("d")._document_path)
+    assert verify.current_document.update_time == Timestamp(seconds=1, nanos=5)
+
+
+class WithoutVerify(Service):
+    """A service that sees a write that does nothing."""
+
+    def commit(self, request: Any, context: grpc.ServicerContext) -> Any:
+        answer = super().commit(request, context)
+        if any(write.WhichOneof("operation") is None for write in request.writes):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "empty write operation")
+        return answer
+
+
+def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
+    connect: Callable[[Service], FirestoreDatabase], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = WithoutVerify(a_document)
+    database = connect(service)
+    now = datetime.now(UTC)
+    dataset = Dataset("d", "owner", now, now, state=State.UPLOADING, version=3)
+    database.looks.note(dataset, database.look(database.dataset("d"), Budget()))
+    ledger = FirestoreReceiptLedger(database)
+    for key in ("first", "second"):
+        receipt = Receipt("d", key, key, 3, "ab" * 32, now)
+        assert ledger.add(receipt, dataset.version) == receipt
+    transaction = ["BatchGetDocuments", "Commit"]
+    assert service.methods() == ["BatchGetDocuments", "Commit", *transaction, *transaction]
+    assert caplog.text.count("takes no `verify`") == 1
 
 
 def test_a_document_that_is_missing_has_no_fields(connect: Callable[[Service], FirestoreDatabase]) -> None:

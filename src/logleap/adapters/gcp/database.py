@@ -38,6 +38,7 @@ from logleap.adapters.gcp.calls import TRANSIENT, Budget, retrying
 from logleap.adapters.gcp.clients import Lazy
 from logleap.adapters.gcp.documents import Document, event_document
 from logleap.adapters.gcp.gate import GateClosed
+from logleap.adapters.gcp.looks import Looks
 from logleap.adapters.gcp.rpc import FirestoreRpc, Found, Writes
 from logleap.domain.dataset import Event
 from logleap.domain.entries import Totals
@@ -111,6 +112,7 @@ class FirestoreDatabase:
     def __init__(self, client: Client, prefix: str = "logleap") -> None:
         """`prefix`: letters, digits and `-`; the same in each process of an installation."""
         self.client = client
+        self.looks = Looks()
         self._prefix = prefix
         self._rpc = Lazy(lambda: FirestoreRpc(client), lambda rpc: None)
 
@@ -216,6 +218,7 @@ class FirestoreDatabase:
                 self.log(writes, dataset_id, event)
             writes.commit(**budget.once())
 
+        self.looks.forget(dataset_id)
         repeated(attempt)
 
     def delete_all(self, group: Query | CollectionReference) -> None:
@@ -225,6 +228,10 @@ class FirestoreDatabase:
             for snapshot in found:
                 writes.delete(snapshot.reference)
             writes.commit(**Budget().again())
+
+    def commit(self, writes: Writes, budget: Budget) -> None:
+        """Make changes that carry their conditions with them: all or none."""
+        self._rpc().commit({"writes": writes.messages}, **budget.once())
 
     @contextmanager
     def transaction(

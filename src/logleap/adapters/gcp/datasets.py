@@ -46,7 +46,15 @@ class FirestoreDatasetRepository(DatasetRepository):
         found = self._database.look(self._database.dataset(dataset_id), Budget())
         if found.fields.get("owner") != owner:
             raise DatasetNotFound(dataset_id)
-        return dataset_of(found.fields)
+        dataset = dataset_of(found.fields)
+        self._database.looks.note(dataset, found)
+        return dataset
+
+    def recent(self, owner: str, dataset_id: str) -> Dataset:
+        look = self._database.looks.at(dataset_id)
+        if look is None or look.dataset.owner != owner:
+            return self.get(owner, dataset_id)
+        return look.dataset
 
     @translated(SERVICE)
     def list(

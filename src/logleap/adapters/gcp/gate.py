@@ -1,9 +1,10 @@
 """A data set's gate: closed while a start adds up the receipts, so that none comes in between.
 
-It is a field of the data set's document, which adding a receipt reads in its transaction. So an add either
-commits before the gate closes, and is counted, or sees it closed and waits; a transaction's read holds until
-its commit (https://firebase.google.com/docs/firestore/transaction-data-contention). The start writes on
-condition that the document is as closing left it.
+It is a field of the data set's document, which adding a receipt reads in its transaction, or verifies to be
+as it was when it was seen open. So an add either commits before the gate closes, and is counted, or sees it
+closed and waits; a transaction's read holds until its commit
+(https://firebase.google.com/docs/firestore/transaction-data-contention). The start writes on condition that
+the document is as closing left it.
 
 One transaction for adding up and storing would do without a gate, but it locks each receipt counted: adds
 would wait for its locks and it for theirs, and under a stream of uploads it would hardly get through.

@@ -1,18 +1,25 @@
 """Receipts in Firestore."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, repeat
 
 from google.api_core import exceptions
+from google.cloud.firestore import DocumentReference
 
 from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
 from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, repeated
 from logleap.adapters.gcp.documents import receipt_document, receipt_of
 from logleap.adapters.gcp.errors import translated
+from logleap.adapters.gcp.looks import Look
+from logleap.adapters.gcp.rpc import Writes
 from logleap.domain.entries import Manifest, Receipt, Totals
 from logleap.ports.entries import ReceiptLedger
 from logleap.ports.errors import Conflict
+
+log = logging.getLogger(__name__)
 
 _PAGE = 1000  # receipts in one request, so that each ends well within its deadline
 
@@ -22,15 +29,17 @@ _SIDE_BY_SIDE = 16  # aggregations at once; beyond that a page's answer waits fo
 class FirestoreReceiptLedger(ReceiptLedger):
     """A document for each receipt, named after its key's digest: what is there cannot be created again.
 
-    Adding one reads the data set's document in a transaction and creates the receipt's: one read, one write.
-    Reading locks a document against changes, not against others' reading, so uploads do not wait for
-    one another (https://firebase.google.com/docs/firestore/transaction-data-contention). Of a receipt only
+    Adding one creates it on condition that the data set's document is as it was seen a moment ago: one write.
+    If it is not, or was not seen, it is read in a transaction. Both lock it against changes, not against
+    others' reading, so uploads do not wait for one another
+    (https://firebase.google.com/docs/firestore/transaction-data-contention). Of a receipt only
     the number of entries is indexed: an index on its time would limit a collection to 500 writes a second
     (https://firebase.google.com/docs/firestore/solutions/shard-timestamp).
     """
 
     def __init__(self, database: FirestoreDatabase) -> None:
         self._database = database
+        self._verifies = True  # until the service says that it does not
 
     @translated(SERVICE)
     def find(self, dataset_id: str, key: str) -> Receipt | None:
@@ -38,22 +47,18 @@ class FirestoreReceiptLedger(ReceiptLedger):
 
     @translated(SERVICE)
     def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
-        dataset = self._database.dataset(receipt.dataset_id)
-        place = self._database.receipt(receipt.dataset_id, receipt.key)
+        looks = chain([self._database.looks.at(receipt.dataset_id)] if self._verifies else [], repeat(None))
 
         def attempt(budget: Budget) -> Receipt:
+            look = next(looks)
             try:
-                fields = ["version", gate.FIELD]
-                with self._database.transaction(dataset, fields, budget) as (writes, stored):
-                    current = stored.fields.get("version") == dataset_version
-                    if current:
-                        gate.check_open(stored)
-                        if gate.is_shut(stored):
-                            writes.update(dataset, {gate.FIELD: None})
-                        writes.create(place, receipt_document(receipt))
+                if look is not None and look.dataset.version == dataset_version:
+                    added = self._add_if_as_seen(receipt, look, budget)
+                else:
+                    added = self._add_if_at_version(receipt, dataset_version, budget)
             except exceptions.AlreadyExists:
-                current = False
-            if current:
+                added = False
+            if added:
                 return receipt
             earlier = self._find(receipt.dataset_id, receipt.key, budget)
             if earlier is None:
@@ -84,6 +89,36 @@ class FirestoreReceiptLedger(ReceiptLedger):
             following = pages.start_after(found[-1]).limit(_PAGE)
             found = following.get(read_time=found[0].read_time, **Budget().again())
         return Manifest(dataset_id, batches)
+
+    def _add_if_as_seen(self, receipt: Receipt, look: Look, budget: Budget) -> bool:
+        writes = Writes()
+        writes.verify(look.found)
+        writes.create(self._place(receipt), receipt_document(receipt))
+        try:
+            self._database.commit(writes, budget)
+        except exceptions.InvalidArgument as error:
+            added = self._add_if_at_version(receipt, look.dataset.version, budget)
+            log.warning("Firestore takes no `verify`; receipts are added in transactions: %s", error)
+            self._verifies = False
+            return added
+        except exceptions.FailedPrecondition:
+            self._database.looks.forget(receipt.dataset_id)
+            raise
+        return True
+
+    def _add_if_at_version(self, receipt: Receipt, version: int, budget: Budget) -> bool:
+        dataset = self._database.dataset(receipt.dataset_id)
+        with self._database.transaction(dataset, ["version", gate.FIELD], budget) as (writes, stored):
+            current: bool = stored.fields.get("version") == version
+            if current:
+                gate.check_open(stored)
+                if gate.is_shut(stored):
+                    writes.update(dataset, {gate.FIELD: None})
+                writes.create(self._place(receipt), receipt_document(receipt))
+        return current
+
+    def _place(self, receipt: Receipt) -> DocumentReference:
+        return self._database.receipt(receipt.dataset_id, receipt.key)
 
     def _find(self, dataset_id: str, key: str, budget: Budget) -> Receipt | None:
         found = self._database.look(self._database.receipt(dataset_id, key), budget)

@@ -78,7 +78,12 @@ class Found:
     @property
     def update_time(self) -> datetime:
         """When the document, if there is one, was written last; likewise."""
-        return _time(self._answer.found.update_time)
+        return _time(self.update_time_message)
+
+    @property
+    def update_time_message(self) -> Any:
+        """The same, as it came."""
+        return self._answer.found.update_time
 
 
 _time: Callable[[Any], datetime] = DatetimeWithNanoseconds.from_timestamp_pb
@@ -98,9 +103,22 @@ class Writes:
         """Replace these fields of a document. The commit raises NotFound if there is none."""
         self._add(place, fields, update_mask={"field_paths": fields}, current_document={"exists": True})
 
+    def verify(self, found: "Found") -> None:
+        """Change nothing. The commit raises FailedPrecondition unless the document is as it was found.
+
+        It needs a right to read alone. Google's published messages lack it; Firebase's clients, which send it
+        with their transactions, have it as number 5, a document's name as in `delete`
+        (https://github.com/firebase/firebase-js-sdk/tree/main/packages/firestore/src/protos). A service that
+        does not know it sees a write that does nothing, and raises InvalidArgument.
+        """
+        condition = {"update_time": found.update_time_message}
+        message = _Write(delete=found.place._document_path, current_document=condition)
+        self.messages.append(_Write.FromString(_VERIFY + message.SerializeToString()[1:]))
+
     def _add(self, place: DocumentReference, fields: Document, **condition: Any) -> None:
         document = {"name": place._document_path, "fields": encoded(fields)}
         self.messages.append(_Write(update=document, **condition))
 
 
-_Write: Callable[..., Any] = types.Write.pb()
+_Write: Any = types.Write.pb()
+_VERIFY = bytes([5 << 3 | 2])  # its tag: https://protobuf.dev/programming-guides/encoding/#structure

@@ -48,6 +48,7 @@ class FirestoreRunRepository(RunRepository):
                 return run_of(known)
             if stored.fields.get("version") != dataset.version:
                 raise Conflict(f"data set {dataset.dataset_id} is not at version {dataset.version}")
+            database.looks.forget(dataset.dataset_id)
             with gate.closed(database.client, stored, mark, budget) as unchanged:
                 start = decided(budget)
                 message = TrainingMessage.of(start.run)
