@@ -116,6 +116,8 @@ class Api(APIBlueprint):
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
 
+        The view is called with the request, and the id where there is one in the path.
+
         `answer` comes with `status`: a model, the content by media type, or None for no body. `problems` are
         the codes of what this call answers else, besides those of many calls. `query`, `headers` and `body`
         are what the view reads by hand; `body` is a model (then none is needed) or the content by media type.
@@ -152,13 +154,26 @@ class Api(APIBlueprint):
                 **options,
             )
             register(view)
-            # Told only now: else flask-openapi would read and check them at each request, too slowly.
+            # flask-openapi knows only those that it reads and checks itself.
             operation = getattr(self.paths[parse_rule(rule)], method.lower())
             operation.parameters = parameters
             self._offered[f"{self.name}.{view.__name__}"] = list(content or ())
             return view
 
         return registered
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """As of a blueprint, without flask-openapi's wrapper around the view: its checks take too long."""
+        view = inspect.unwrap(view_func)
+
+        def answer(**path: str) -> Response:
+            asked = request._get_current_object()  # type: ignore[attr-defined]
+            response: Response = view(asked, *path.values())
+            return response
+
+        super().add_url_rule(rule, endpoint or view.__name__, answer, *args, **options)
 
     def _check_accept(self) -> None:
         offered = self._offered.get(request.endpoint or "")

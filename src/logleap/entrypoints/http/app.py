@@ -1,5 +1,8 @@
 """The Flask app: what is told of each request, routes, problems."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from flask_openapi import OpenAPI
 
@@ -7,6 +10,11 @@ from logleap.container import Container
 from logleap.entrypoints.http import document, observing, problems, routes
 from logleap.entrypoints.http.docs import docs
 from logleap.entrypoints.http.health import health
+
+
+class _App(OpenAPI):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func  # none is async; Flask would look into each of them at each request
 
 
 def create_app(container: Container) -> Flask:
@@ -19,7 +27,7 @@ def create_app(container: Container) -> Flask:
 
 def bare_app(container: Container) -> OpenAPI:
     """An app with everything but routes: request ids, the log, metrics, traces, problems."""
-    app = OpenAPI("logleap", doc_ui=False, static_folder=None)
+    app = _App("logleap", doc_ui=False, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path of ours has none to merge: 404, not a redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]

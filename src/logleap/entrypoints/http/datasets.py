@@ -1,6 +1,6 @@
 """The calls on data sets."""
 
-from flask import Response, g, request
+from flask import Request, Response, g
 
 from logleap.container import Container
 from logleap.entrypoints.http import answers, examples, observing
@@ -8,7 +8,6 @@ from logleap.entrypoints.http.api import Api
 from logleap.entrypoints.http.paging import Filters, page_position, page_token
 from logleap.entrypoints.http.parameters import (
     AnnounceBody,
-    DataPath,
     EmptyBody,
     ListQuery,
     NoQuery,
@@ -37,7 +36,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         answer_headers=["Location"],
         problems=["BODY_INVALID"],
     )
-    def announce_dataset() -> Response:
+    def announce_dataset(request: Request) -> Response:
         """Announce a data set.
 
         Then post entries to it, under the `dataId` that is answered.
@@ -59,7 +58,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.PAGE,
         problems=["PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID", "QUERY_PARAMETER_INVALID", "STATE_INVALID"],
     )
-    def list_datasets() -> Response:
+    def list_datasets(request: Request) -> Response:
         """List your data sets, newest first.
 
         Walking from page to page meets each data set once, also while others are added.
@@ -79,10 +78,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.TRAINED,
         problems=["DATASET_NOT_FOUND"],
     )
-    def show_dataset(path: DataPath) -> Response:
+    def show_dataset(request: Request, data_id: str) -> Response:
         """Show a data set: its state, and what was acknowledged."""
         parse_query(NoQuery, request)
-        return answers.Dataset.of(datasets.one(g.owner, path.data_id)).response()
+        return answers.Dataset.of(datasets.one(g.owner, data_id)).response()
 
     @api.call(
         "GET",
@@ -92,10 +91,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.EVENTS,
         problems=["DATASET_NOT_FOUND"],
     )
-    def show_events(path: DataPath) -> Response:
+    def show_events(request: Request, data_id: str) -> Response:
         """Show a data set's log, oldest first."""
         parse_query(NoQuery, request)
-        return answers.Events.of(path.data_id, datasets.events(g.owner, path.data_id)).response()
+        return answers.Events.of(data_id, datasets.events(g.owner, data_id)).response()
 
     @api.call(
         "POST",
@@ -107,7 +106,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.ARCHIVED,
         problems=["BODY_INVALID", "DATASET_NOT_FOUND", "STATE_CONFLICT", "COUNT_MISMATCH"],
     )
-    def archive_dataset(path: DataPath) -> Response:
+    def archive_dataset(request: Request, data_id: str) -> Response:
         """Archive a data set.
 
         Its entries are written to a Parquet file, counted against the receipts, and then dropped from the
@@ -115,7 +114,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         """
         parse_query(NoQuery, request)
         parse_body(EmptyBody, request)
-        return answers.Dataset.of(archive(g.owner, path.data_id)).response()
+        return answers.Dataset.of(archive(g.owner, data_id)).response()
 
     @api.call(
         "DELETE",
@@ -125,8 +124,8 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         status=204,
         problems=["DATASET_NOT_FOUND", "STATE_CONFLICT"],
     )
-    def delete_dataset(path: DataPath) -> Response:
+    def delete_dataset(request: Request, data_id: str) -> Response:
         """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""
         parse_query(NoQuery, request)
-        delete(g.owner, path.data_id)
+        delete(g.owner, data_id)
         return Response(status=204)

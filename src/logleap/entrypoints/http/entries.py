@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from flask import Response, g, request
+from flask import Request, Response, g
 from pydantic import BaseModel, ConfigDict, Field
 
 from logleap.container import Container
@@ -12,7 +12,7 @@ from logleap.entrypoints.http.decoding import STRICT
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.mapped import mapped
 from logleap.entrypoints.http.mapping import load_mappings
-from logleap.entrypoints.http.parameters import AppendQuery, DataPath, idempotency_key, parse_query
+from logleap.entrypoints.http.parameters import AppendQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.quotas import Quota
 from logleap.entrypoints.http.wire import Limits, entry_source
 
@@ -108,7 +108,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
             "UNSUPPORTED_CHARSET",
         ],
     )
-    def append_entries(path: DataPath) -> Response:
+    def append_entries(request: Request, data_id: str) -> Response:
         """Post entries.
 
         Once this answers 200 they are durable, and every training that is started later counts each of them
@@ -121,10 +121,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         form = STRICT if query.mapping is None else mapped(mappings, query.mapping)
         source = entry_source(request, limits, form=form, partial=query.partial)
         if query.dry_run:
-            checked = check(g.owner, path.data_id, source)
+            checked = check(g.owner, data_id, source)
             return answers.Checked.of(checked, source.refused).response()
         quota.require(g.owner)
-        acknowledged = append(g.owner, path.data_id, watch.over_source(source), key)
+        acknowledged = append(g.owner, data_id, watch.over_source(source), key)
         if not acknowledged.replayed:
             quota.spend(g.owner, acknowledged.receipt.entries)
         observing.acknowledged(acknowledged)

@@ -1,6 +1,6 @@
 """The calls for whoever runs the service; no key needed."""
 
-from flask import Response, request
+from flask import Request, Response
 
 from logleap.container import Container
 from logleap.entrypoints.http import answers
@@ -22,7 +22,7 @@ def health(container: Container) -> Api:
     check, metrics = container.backend().check, container.metrics()
 
     @api.call("GET", "/healthz", tag=TAG, answer=answers.Health, example={"status": "ok"})
-    def healthz() -> Response:
+    def healthz(_: Request) -> Response:
         """Is the process up?
 
         For liveness probes: it looks no further.
@@ -37,7 +37,7 @@ def health(container: Container) -> Api:
         example={"status": "ready"},
         problems=["UNAVAILABLE"],
     )
-    def readyz() -> Response:
+    def readyz(_: Request) -> Response:
         """Can the service do its work?
 
         For readiness probes: the backend is asked.
@@ -46,7 +46,7 @@ def health(container: Container) -> Api:
         return answers.Health(status="ready").response()
 
     @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
-    def show_metrics() -> Response:
+    def show_metrics(request: Request) -> Response:
         """What did this process do, in numbers?
 
         For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.

@@ -3,7 +3,7 @@
 https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
 
-from flask import Response, g, request
+from flask import Request, Response, g
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from logleap.container import Container
@@ -14,7 +14,7 @@ from logleap.entrypoints.http.body import Body
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.otlp_messages import ANSWER, BODY, as_status, check_media_type, decoded, encoded
 from logleap.entrypoints.http.otlp_records import Export
-from logleap.entrypoints.http.parameters import DataPath, NoQuery, idempotency_key, parse_query
+from logleap.entrypoints.http.parameters import NoQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.quotas import Quota
 from logleap.entrypoints.http.wire import Limits
 
@@ -42,7 +42,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
             "TOO_MANY_ENTRIES",
         ],
     )
-    def export_logs(path: DataPath) -> Response:
+    def export_logs(request: Request, data_id: str) -> Response:
         """Post log records by OTLP.
 
         As an OpenTelemetry SDK or Collector sends them: the endpoint to set there is `/data/{dataId}`.
@@ -60,7 +60,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         quota.require(g.owner)
         answer = ExportLogsServiceResponse()
         try:
-            acknowledged = append(g.owner, path.data_id, export, key or f"otlp-{body.sha256}")
+            acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
         except BatchEmpty:
             return encoded(request, answer)  # nothing to take is no error
         observing.acknowledged(acknowledged)

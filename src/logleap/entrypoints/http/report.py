@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from flask import Response, g, request
+from flask import Request, Response, g
 from pydantic import Field
 
 from logleap.container import Container
@@ -12,7 +12,7 @@ from logleap.domain.dataset import State
 from logleap.entrypoints.http import examples
 from logleap.entrypoints.http.answers import Answer, Count, Id, Time, time
 from logleap.entrypoints.http.api import Api
-from logleap.entrypoints.http.parameters import DataPath, NoQuery, parse_query
+from logleap.entrypoints.http.parameters import NoQuery, parse_query
 from logleap.usecases.report import DatasetReport
 
 TAG = "Data sets"
@@ -137,11 +137,11 @@ def add(api: Api, container: Container) -> None:
         example=examples.REPORT,
         problems=["ARCHIVE_DAMAGED", "COUNT_MISMATCH", "DATASET_NOT_FOUND", "STATE_CONFLICT"],
     )
-    def report_on_dataset(path: DataPath) -> Response:
+    def report_on_dataset(request: Request, data_id: str) -> Response:
         """Tell what a data set's entries are like, before a training is paid for.
 
         All acknowledged entries are read, wherever they are, so this takes its time where there are many:
         a few seconds a million. Entries may be posted meanwhile.
         """
         parse_query(NoQuery, request)
-        return Report.of(report_on(g.owner, path.data_id)).response()
+        return Report.of(report_on(g.owner, data_id)).response()

@@ -1,6 +1,6 @@
 """The calls on trainings."""
 
-from flask import Response, g, request
+from flask import Request, Response, g
 
 from logleap.container import Container
 from logleap.domain.training import Origin
@@ -8,7 +8,6 @@ from logleap.entrypoints.http import answers, examples, observing
 from logleap.entrypoints.http.api import Api
 from logleap.entrypoints.http.headers import RepeatableHeaders
 from logleap.entrypoints.http.parameters import (
-    DataPath,
     NoQuery,
     TrainBody,
     idempotency_key,
@@ -47,7 +46,7 @@ def add(api: Api, container: Container) -> None:
             "TASK_UNKNOWN",
         ],
     )
-    def start_training(path: DataPath) -> Response:
+    def start_training(request: Request, data_id: str) -> Response:
         """Start the training on a data set's entries.
 
         No entries are taken from then on. While the run is under way a repeated call answers the same run;
@@ -58,7 +57,7 @@ def add(api: Api, container: Container) -> None:
         body = parse_body(TrainBody, request)
         run = start(
             g.owner,
-            path.data_id,
+            data_id,
             task=body.task,
             parameters=body.parameters,
             expected_entries=body.expected_entries,
@@ -66,7 +65,7 @@ def add(api: Api, container: Container) -> None:
             origin=Origin(g.request_id, g.traceparent),
         )
         observing.name(runId=run.run_id)
-        return answers.StartedRun.of(run).response(202, f"/train/{path.data_id}")
+        return answers.StartedRun.of(run).response(202, f"/train/{data_id}")
 
     @api.call(
         "GET",
@@ -76,9 +75,9 @@ def add(api: Api, container: Container) -> None:
         example=examples.SUCCEEDED,
         problems=["DATASET_NOT_FOUND", "RUN_NOT_FOUND"],
     )
-    def show_run(path: DataPath) -> Response:
+    def show_run(request: Request, data_id: str) -> Response:
         """Show the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
-        run = show_training(g.owner, path.data_id)
+        run = show_training(g.owner, data_id)
         observing.name(runId=run.run_id)
         return answers.Run.of(run).response()
