@@ -1,6 +1,7 @@
 """Chunks: the entries of one append, as one compressed value that can tell whether it is whole."""
 
 import sys
+import threading
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,6 +22,16 @@ _LEVEL = 1  # on log lines no larger than level 3, in half its time
 _Columns = tuple[list[datetime], list[str], list[str | None]]
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Columns)
+
+
+class _OfThread(threading.local):
+    """A compressor, kept: to make one takes longer than to compress a few entries."""
+
+    def __init__(self) -> None:
+        self.compressor = zstd.ZstdCompressor(_LEVEL)
+
+
+_of_thread = _OfThread()
 
 
 class Chunk(NamedTuple):
@@ -55,7 +66,7 @@ def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:
     """A chunk of `entries`, the first of which is the batch's entry number `first`."""
     columns = Entries.of(entries)
     plain = _encoder.encode((columns.timestamps, columns.messages, columns.contexts))
-    data = _FORMAT + zstd.compress(plain, _LEVEL)
+    data = _FORMAT + _of_thread.compressor.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
     count = len(entries)
     checksum = _checksum(batch.dataset_id, batch.batch_id, first, count, data)
     return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data)

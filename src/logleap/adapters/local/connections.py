@@ -44,7 +44,8 @@ class Connections:
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A connection that nobody else uses meanwhile. Raises Unavailable after `close`."""
-        with self._using():
+        self._enter()
+        try:
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -55,12 +56,18 @@ class Connections:
                 connection.close()
                 raise
             self._idle.append(connection)
+        finally:
+            self._leave()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The writer's transaction. Raises Unavailable after `close`."""
-        with self._using(), self._writer.transaction() as connection:
-            yield connection
+        self._enter()
+        try:
+            with self._writer.transaction() as connection:
+                yield connection
+        finally:
+            self._leave()
 
     def close(self) -> None:
         """Close all. Waits for what is under way; what comes later is refused."""
@@ -69,24 +76,21 @@ class Connections:
             if self._gate.wait_for(lambda: self._users == 0, self._patience):
                 self._close_all()
 
-    @contextmanager
-    def _using(self) -> Iterator[None]:
+    def _enter(self) -> None:
         with self._gate:
-            self._gate.wait_for(lambda: not self._forking)
+            while self._forking:
+                self._gate.wait()
             if self._refusal:
                 raise Unavailable(self._refusal)
             self._users += 1
-        try:
-            yield
-        finally:
-            self._leave()
 
     def _leave(self) -> None:
         with self._gate:
             self._users -= 1
-            if self._refusal and self._users == 0:
-                self._close_all()
-            self._gate.notify_all()
+            if self._users == 0:
+                if self._refusal:
+                    self._close_all()
+                self._gate.notify_all()
 
     def _close_all(self) -> None:
         while self._idle:

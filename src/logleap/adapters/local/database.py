@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 from logleap.adapters.local.connections import Connections
 from logleap.adapters.local.folder import make_durable, network_file_system, prepare_folder
@@ -85,7 +86,7 @@ class Database:
         Use up or close each cursor in the block: one that is open keeps the write-ahead log from being
         emptied. Raises Unavailable.
         """
-        with _translated(), self._connections.reader() as connection:
+        with _translated, self._connections.reader() as connection:
             yield connection
 
     @contextmanager
@@ -94,7 +95,7 @@ class Database:
 
         `payload` is about how many bytes it stores. Raises Unavailable.
         """
-        with _translated(), self._connections.transaction() as connection:
+        with _translated, self._connections.transaction() as connection:
             yield connection
             self._logged += payload + _OVERHEAD
 
@@ -131,7 +132,7 @@ class Database:
         for path in (self._folder, self._path):
             if path.exists() and not _may_write(path):
                 raise StorageUnusable(f"{path}: {_READ_ONLY}.")
-        with _translated(), closing(self._connect(mode="rwc")) as connection:
+        with _translated, closing(self._connect(mode="rwc")) as connection:
             if self._is_new(connection):
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # cannot be set later
             self._use_log(connection)
@@ -240,7 +241,7 @@ class Database:
             return
         self._logged = 0
         try:
-            with turnstile.next_in_line():
+            with turnstile:
                 connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT:.0f}")
                 try:
                     connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
@@ -258,17 +259,22 @@ def _meaning(error: sqlite3.Error) -> str | None:
     return meaning and f"{meaning} ({error.sqlite_errorname})"
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except Unavailable as error:
-        raise Unavailable(f"{_THE_STORE}{error}") from error.__cause__
-    except sqlite3.Error as error:
-        meaning = _meaning(error)
-        if meaning is None:
-            raise
-        raise Unavailable(f"{_THE_STORE}{meaning}") from error
+class _Translated:
+    """Around what may fail: the errors come out as what they mean."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Unavailable):
+            raise Unavailable(f"{_THE_STORE}{error}") from error.__cause__
+        if isinstance(error, sqlite3.Error) and (meaning := _meaning(error)) is not None:
+            raise Unavailable(f"{_THE_STORE}{meaning}") from error
+
+
+_translated = _Translated()
 
 
 def _may_write(path: Path) -> bool:

@@ -4,8 +4,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from logleap.ports.errors import Unavailable
 
@@ -16,6 +16,9 @@ if sys.platform != "win32":
 class Turnstile:
     """One process at a time is the next to write, and waits for the one that writes now.
 
+    In `with turnstile:` no other process is the next. Entering raises Unavailable if that takes too long; one
+    thread at a time may be in it.
+
     SQLite's own lock knows no order: beside a busy process another one waited for seconds, and was refused.
     """
 
@@ -25,21 +28,20 @@ class Turnstile:
         self._patience = patience
         self._descriptor: int | None = None
 
-    @contextmanager
-    def next_in_line(self) -> Iterator[None]:
-        """In the block, no other process is the next. Raises Unavailable if that takes too long."""
+    def __enter__(self) -> None:
         if sys.platform == "win32":
-            yield  # there, whoever asks at the right moment is next
-            return
+            return  # there, whoever asks at the right moment is next
         try:
             if self._descriptor is None:
                 self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
             self._lock(self._descriptor)
         except OSError as error:
             raise Unavailable(f"{self._file.name} cannot be locked: {error.strerror}") from error
-        try:
-            yield
-        finally:
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if sys.platform != "win32" and self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _lock(self, descriptor: int) -> None:

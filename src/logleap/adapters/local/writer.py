@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Condition, Event
 
 from logleap.adapters.local.turnstile import Turnstile, pauses
@@ -17,9 +17,14 @@ class _Group:
     """Transactions that are committed together, all or none."""
 
     members: int = 0  # whose changes are in
-    ended: Event = field(default_factory=Event)
+    ended: Event | None = None  # made for those who leave the commit to another thread
     committed: bool = False
     error: sqlite3.Error | None = None
+
+    def end(self) -> None:
+        """Nothing more will come of it."""
+        if self.ended is not None:
+            self.ended.set()
 
 
 class Writer:
@@ -72,7 +77,8 @@ class Writer:
             group.members += 1
         finally:
             self._pass_on()
-        group.ended.wait()
+        if group.ended is not None:
+            group.ended.wait()
         if not group.committed:
             raise group.error or Unavailable("its commit was broken off")
 
@@ -96,6 +102,8 @@ class Writer:
         with self._turn:
             group = self._group
             if group is None or (self._waiting and group.members < _MOST):
+                if group is not None and group.ended is None:
+                    group.ended = Event()
                 self._taken = False
                 self._turn.notify()
                 return
@@ -107,7 +115,7 @@ class Writer:
                 self._turn.notify()
 
     def _begin(self, connection: sqlite3.Connection) -> _Group:
-        with self._turnstile.next_in_line():
+        with self._turnstile:
             for _ in pauses(self._patience):
                 try:
                     connection.execute("BEGIN IMMEDIATE")
@@ -136,7 +144,7 @@ class Writer:
             group.error = error
             self.close()  # and so undo what is left of it
         finally:
-            group.ended.set()
+            group.end()
         if group.committed:
             self._committed(connection)
 
@@ -153,4 +161,4 @@ class Writer:
             self.close()  # which takes back what is left
         self._group = None
         group.error = error if isinstance(error, sqlite3.Error) else None
-        group.ended.set()
+        group.end()
