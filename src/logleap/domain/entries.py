@@ -1,9 +1,12 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, overload
+
+from logleap.domain.times import from_micros, to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Entries(Sequence[Entry]):
-    """Many entries, by column: lists of equal length. As a sequence, it is one of `Entry`.
+    """Many entries, by column, all of equal length. As a sequence, it is one of `Entry`.
 
     An object for each entry would cost more than all else that is done with it on its way to the store.
     """
 
-    timestamps: list[datetime]
+    micros: "array[int]"
+    """The timestamps, in microseconds since 1970 (UTC), of type code `q`: as BigQuery has them."""
     messages: list[str]
     contexts: list[str | None]
 
@@ -37,7 +41,7 @@ class Entries(Sequence[Entry]):
         if isinstance(entries, cls):
             return entries
         return cls(
-            [entry.timestamp for entry in entries],
+            array("q", [to_micros(entry.timestamp) for entry in entries]),
             [entry.message for entry in entries],
             [entry.context for entry in entries],
         )
@@ -46,7 +50,7 @@ class Entries(Sequence[Entry]):
         return len(self.messages)
 
     def __iter__(self) -> Iterator[Entry]:
-        return map(Entry, self.timestamps, self.messages, self.contexts)
+        return map(Entry, map(from_micros, self.micros), self.messages, self.contexts)
 
     @overload
     def __getitem__(self, at: int) -> Entry: ...
@@ -54,8 +58,8 @@ class Entries(Sequence[Entry]):
     def __getitem__(self, at: slice) -> "Entries": ...
     def __getitem__(self, at: int | slice) -> "Entry | Entries":
         if isinstance(at, slice):
-            return Entries(self.timestamps[at], self.messages[at], self.contexts[at])
-        return Entry(self.timestamps[at], self.messages[at], self.contexts[at])
+            return Entries(self.micros[at], self.messages[at], self.contexts[at])
+        return Entry(from_micros(self.micros[at]), self.messages[at], self.contexts[at])
 
 
 class Row(NamedTuple):

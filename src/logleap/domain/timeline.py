@@ -1,7 +1,7 @@
 """When entries happened: first, last, gaps and a histogram, in bounded memory and in one pass."""
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import nlargest
 from itertools import pairwise
@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from logleap.domain.report import LISTED, Gap, Span
+from logleap.domain.times import from_micros, to_micros
 
 _SECOND, _HOUR, _DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 
@@ -25,8 +26,7 @@ SPANS = 1_000
 """How many spans a histogram has at most: the narrowest that come to no more, from an hour on."""
 
 _BEGIN = datetime.min.replace(tzinfo=UTC)
-_END = datetime.max.replace(tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 _PENDING = 50_000  # times that are sorted at once
 
 
@@ -49,11 +49,11 @@ class Timeline:
         self._most_cells = most_cells
         self._level = 0
         self._cells: dict[int, Cell] = {}
-        self._pending: list[datetime] = []
+        self._pending: list[int] = []
 
-    def add(self, times: Sequence[datetime]) -> None:
-        """Add times, in any order."""
-        self._pending += times
+    def add(self, micros: Iterable[int]) -> None:
+        """Add times, in any order, as microseconds since 1970 (UTC)."""
+        self._pending += micros
         if len(self._pending) >= _PENDING:
             self._sort_in()
 
@@ -117,12 +117,14 @@ class Timeline:
 
     def _sort_in(self) -> None:
         times, self._pending = sorted(self._pending), []
+        begin = to_micros(_BEGIN)
         place = 0
         while place < len(times):
             # Found by bisection: many times in one cell cost hardly more than one.
-            beyond = (self._number(times[place]) + 1) * WIDTHS[self._level]
-            end = bisect_right(times, _BEGIN + min(beyond - _TICK, _END - _BEGIN), place)
-            self.add_cell(Cell(times[place], times[end - 1], end - place))
+            width = WIDTHS[self._level] // _MICROSECOND
+            number = (times[place] - begin) // width
+            end = bisect_left(times, begin + (number + 1) * width, place)
+            self.add_cell(Cell(from_micros(times[place]), from_micros(times[end - 1]), end - place))
             place = end
 
     def _widen(self) -> None:

@@ -1,5 +1,6 @@
 """Entries by column, and what receipts add up to."""
 
+from array import array
 from datetime import UTC, datetime
 
 from logleap.domain.entries import Entries, Entry, Manifest
@@ -21,7 +22,7 @@ def test_entries_by_column_are_a_sequence_of_the_same_entries() -> None:
     assert [columns[at] for at in range(-3, 3)] == ENTRIES * 2
     assert list(columns[1:]) == ENTRIES[1:]
     assert len(columns) == 3
-    assert not Entries([], [], [])
+    assert not Entries(array("q"), [], [])
 
 
 def test_entries_that_are_columns_already_are_not_copied() -> None:

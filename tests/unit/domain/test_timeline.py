@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from logleap.domain.report import Gap, Span
 from logleap.domain.timeline import WIDTHS, Cell, Timeline
+from logleap.domain.times import to_micros
 
 BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -34,7 +35,7 @@ def narrowest(given: Sequence[datetime], most: int, least: timedelta) -> timedel
 
 def timeline_of(times: Sequence[datetime], most_cells: int = 20_000) -> Timeline:
     timeline = Timeline(most_cells)
-    timeline.add(times)
+    timeline.add(map(to_micros, times))
     return timeline
 
 
@@ -65,7 +66,7 @@ def test_the_order_and_the_parts_in_which_times_come_change_nothing(
     together = timeline_of([time for part in parts for time in part], most)
     apart = Timeline(most)
     for part in reversed(parts):
-        apart.add(part)
+        apart.add(map(to_micros, part))
         assert apart.first is not None or not part  # looking at it between the parts does no harm
     assert (apart.resolution, apart.gaps(), apart.histogram()) == (
         together.resolution,
@@ -80,7 +81,7 @@ def test_cells_that_others_counted_are_worth_as_much_as_their_times(
 ) -> None:
     together, from_cells = Timeline(most), Timeline(most)
     for part in parts:
-        together.add(part)
+        together.add(map(to_micros, part))
         width = narrowest(part, most, SECOND)
         for number in {(time - BEGIN) // width for time in part}:
             inside = sorted(time for time in part if (time - BEGIN) // width == number)
@@ -92,7 +93,8 @@ def test_cells_that_others_counted_are_worth_as_much_as_their_times(
 def test_many_times_are_sorted_in_on_the_way() -> None:
     timeline = Timeline()
     for hour in range(3):
-        timeline.add([NOON + hour * HOUR + timedelta(milliseconds=number) for number in range(30_000)])
+        start = to_micros(NOON + hour * HOUR)
+        timeline.add(range(start, start + 30_000_000, 1000))
     assert timeline.histogram() == (HOUR, [Span(NOON + hour * HOUR, 30_000) for hour in range(3)])
     assert [gap.start for gap in timeline.gaps()] == [
         NOON + timedelta(milliseconds=29_999),

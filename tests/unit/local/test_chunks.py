@@ -1,13 +1,21 @@
 """A chunk comes back as it was, or says that it is damaged."""
 
+import sys
+from array import array
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.adapters.local.chunks import Chunk, pack
-from logleap.domain.entries import Batch, Entry
+from logleap.domain.entries import Batch, Entries, Entry
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BATCH = Batch("data set", "owner", "batch")
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -45,6 +53,25 @@ def test_any_changed_bit_is_noticed(given: list[Entry], data: st.DataObject) -> 
 def test_a_chunk_that_is_said_to_be_another_is_damaged(change: dict[str, int]) -> None:
     chunk = pack(BATCH, [Entry(NOON, "one"), Entry(NOON, "two")], 0)
     assert not Chunk(**(chunk._asdict() | change)).whole
+
+
+@given(st.lists(entries, max_size=20))
+def test_a_chunk_of_the_first_format_is_read(given: list[Entry]) -> None:
+    columns = [[getattr(entry, field) for entry in given] for field in ("timestamp", "message", "context")]
+    data = b"\x01" + zstd.compress(msgspec.msgpack.encode(columns))
+    chunk = pack(BATCH, given, 0)._replace(data=data)
+    assert list(chunk.unpack()) == given
+
+
+def test_a_chunk_is_the_same_on_machines_with_the_highest_byte_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = Entries.of([Entry(NOON, "one"), Entry(NOON, "two")])
+    turned = array("q", columns.micros)
+    turned.byteswap()
+    chunk = pack(BATCH, columns, 0)
+    monkeypatch.setattr(sys, "byteorder", "big")  # where such numbers stand in memory the other way round
+    there = pack(BATCH, Entries(turned, columns.messages, columns.contexts), 0)
+    assert there == chunk
+    assert there.unpack().micros == turned
 
 
 def test_a_chunk_of_a_newer_version_is_refused() -> None:

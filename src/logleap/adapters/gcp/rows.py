@@ -36,7 +36,7 @@ def arrow_pieces(batch: Batch, entries: Sequence[Entry], first_sequence: int) ->
     given = Entries.of(entries)
     rows = len(given)
     columns: list[pa.Array[Any]] = [
-        pa.array(given.timestamps, pa.timestamp("us", tz="UTC")),
+        pa.Array.from_buffers(pa.timestamp("us", tz="UTC"), rows, [None, pa.py_buffer(given.micros)]),
         pa.repeat(batch.dataset_id, rows),
         pa.repeat(batch.owner, rows),
         pa.array(given.messages, pa.string()),

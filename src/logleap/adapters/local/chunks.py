@@ -3,6 +3,7 @@
 import sys
 import threading
 import zlib
+from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -10,18 +11,23 @@ from typing import NamedTuple
 import msgspec
 
 from logleap.domain.entries import Batch, Entries, Entry
+from logleap.domain.times import to_micros
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-_FORMAT = b"\x01"  # msgpack of three columns (times, messages, contexts) in a zstd frame
+_FORMAT = b"\x02"
+"""msgpack of three columns in a zstd frame. The times are bytes: 64-bit integers, the lowest byte first.
+
+Chunks of format 1 have a list of msgpack's own times instead.
+"""
 _LEVEL = 1  # on log lines no larger than level 3, in half its time
 
-_Columns = tuple[list[datetime], list[str], list[str | None]]
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Columns)
+_decode = msgspec.msgpack.Decoder(tuple[bytes, list[str], list[str | None]]).decode
+_decode_first = msgspec.msgpack.Decoder(tuple[list[datetime], list[str], list[str | None]]).decode
 
 
 class _OfThread(threading.local):
@@ -54,22 +60,38 @@ class Chunk(NamedTuple):
 
     def unpack(self) -> Entries:
         """Its entries. Raises ValueError if a newer version wrote them in a way unknown to this one."""
-        if not self.data.startswith(_FORMAT):
-            raise ValueError(
-                f"chunk {self.first} of batch {self.batch_id} is in format {self.data[:1]!r}, "
-                "which this version of LogLeap does not know: use the one that wrote it"
-            )
-        return Entries(*_decoder.decode(zstd.decompress(memoryview(self.data)[1:])))
+        if self.data.startswith(_FORMAT):
+            times, messages, contexts = _decode(self._plain())
+            return Entries(_lowest_byte_first(array("q", times)), messages, contexts)
+        if self.data.startswith(b"\x01"):
+            moments, messages, contexts = _decode_first(self._plain())
+            return Entries(array("q", map(to_micros, moments)), messages, contexts)
+        raise ValueError(
+            f"chunk {self.first} of batch {self.batch_id} is in format {self.data[:1]!r}, "
+            "which this version of LogLeap does not know: use the one that wrote it"
+        )
+
+    def _plain(self) -> bytes:
+        return zstd.decompress(memoryview(self.data)[1:])
 
 
 def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:
     """A chunk of `entries`, the first of which is the batch's entry number `first`."""
     columns = Entries.of(entries)
-    plain = _encoder.encode((columns.timestamps, columns.messages, columns.contexts))
+    times = _lowest_byte_first(columns.micros).tobytes()
+    plain = _encoder.encode((times, columns.messages, columns.contexts))
     data = _FORMAT + _of_thread.compressor.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
     count = len(entries)
     checksum = _checksum(batch.dataset_id, batch.batch_id, first, count, data)
     return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data)
+
+
+def _lowest_byte_first(numbers: "array[int]") -> "array[int]":
+    """The same numbers on most machines; on the others their bytes are turned round, there or back."""
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers
 
 
 def _checksum(dataset_id: str, batch_id: str, first: int, entries: int, data: bytes) -> int:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.database import Database
-from logleap.adapters.local.values import from_micros, lookup, to_micros
+from logleap.adapters.local.values import lookup
 from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
+from logleap.domain.times import from_micros, to_micros
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.database import Database
-from logleap.adapters.local.values import from_micros, lookup, to_micros
+from logleap.adapters.local.values import lookup
 from logleap.domain.keys import ApiKey
+from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict
 from logleap.ports.keys import KeyRepository
 

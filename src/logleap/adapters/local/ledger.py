@@ -8,8 +8,8 @@ from typing import Any
 from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import check_version
 from logleap.adapters.local.entries import insert_chunks
-from logleap.adapters.local.values import from_micros, to_micros
 from logleap.domain.entries import Manifest, Receipt, Totals
+from logleap.domain.times import from_micros, to_micros
 from logleap.ports.entries import ReceiptLedger
 
 _ADD_UP = """

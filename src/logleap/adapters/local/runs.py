@@ -9,9 +9,10 @@ from typing import Any
 from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
 from logleap.adapters.local.ledger import totals_of
-from logleap.adapters.local.values import from_micros, lookup, to_micros
+from logleap.adapters.local.values import lookup
 from logleap.domain.dataset import Dataset, Event
 from logleap.domain.entries import Totals
+from logleap.domain.times import from_micros, to_micros
 from logleap.domain.training import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.ports.errors import Conflict
 from logleap.ports.training import RunRepository

@@ -1,7 +1,7 @@
 """Rows as Parquet files: written and read by row groups, in bounded memory."""
 
+from array import array
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from logleap.adapters.reporting.reporter import Block
 from logleap.domain.entries import Entries, Entry, Row
+from logleap.domain.times import from_micros
 
 _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("batchId", pa.string(), nullable=False),
@@ -26,8 +27,6 @@ _GROUP_ROWS = 50_000
 _GROUP_TEXT = 16_000_000  # characters; what one row group holds at most, but for a single long row
 _READ_ROWS = 1_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def write_rows(path: Path, rows: Iterator[Row]) -> None:
     """Make a file of all rows, in their order."""
@@ -39,8 +38,8 @@ def write_rows(path: Path, rows: Iterator[Row]) -> None:
 def read_rows(file: BinaryIO) -> Iterator[Row]:
     """All rows, in the order of writing."""
     for columns in _read_columns(file):
-        for batch_id, sequence, timestamp, message, context in zip(*columns, strict=True):
-            yield Row(batch_id, sequence, Entry(timestamp, message, context))
+        for batch_id, sequence, micros, message, context in zip(*columns, strict=True):
+            yield Row(batch_id, sequence, Entry(from_micros(micros), message, context))
 
 
 def read_blocks(file: BinaryIO) -> Iterator[Block]:
@@ -49,8 +48,8 @@ def read_blocks(file: BinaryIO) -> Iterator[Block]:
         start = 0
         for batch_id, batch in groupby(ids):
             end = start + sum(1 for _ in batch)
-            sequences, timestamps, messages, contexts = (column[start:end] for column in columns)
-            yield Block(batch_id, sequences, Entries(timestamps, messages, contexts))
+            sequences, micros, messages, contexts = (column[start:end] for column in columns)
+            yield Block(batch_id, sequences, Entries(array("q", micros), messages, contexts))
             start = end
 
 
@@ -60,14 +59,13 @@ def count_rows(file: BinaryIO) -> int:
 
 
 def _read_columns(file: BinaryIO) -> Iterator[list[list[Any]]]:
-    """The columns of some rows at a time, as in `SCHEMA`."""
+    """The columns of some rows at a time, as in `SCHEMA`; times in microseconds since 1970."""
     for batch in pq.ParquetFile(file).iter_batches(_READ_ROWS):
         ids, sequences, timestamps, messages, contexts = batch.columns
-        micros: list[Any] = timestamps.cast(pa.int64()).to_pylist()
         yield [
             ids.to_pylist(),
             sequences.to_pylist(),
-            [_EPOCH + timedelta(microseconds=micro) for micro in micros],
+            timestamps.cast(pa.int64()).to_pylist(),
             messages.to_pylist(),
             contexts.to_pylist(),
         ]

@@ -35,7 +35,7 @@ def report_on(blocks: Iterable[Block], expected: int) -> Report:
     with DistinctCount(expected) as distinct:
         # What is done for each entry is done by functions written in C: that is what makes it fast.
         for batch, sequences, block in blocks:
-            times = block.timestamps
+            times = block.micros
             entries += len(times)
             out_of_order += sum(map(gt, times, islice(times, 1, None)))
             if latest is not None and batch == batch_id and latest > times[0]:

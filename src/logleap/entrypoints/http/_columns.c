@@ -10,7 +10,6 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <datetime.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,7 +23,8 @@ typedef struct {
 } Walk;
 
 typedef struct {
-    PyObject *timestamp;
+    int64_t micros; /* the timestamp: since 1970, in UTC */
+    bool timed;     /* whether there is one */
     PyObject *message;
     PyObject *context;
 } Row;
@@ -292,54 +292,43 @@ static inline int digits(const char *at, int count)
     return value;
 }
 
+static bool is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
 static int days_of(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : days[month - 1];
+    return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* Subtracts an offset of less than a day; false if that leaves the years 1 to 9999. */
-static bool to_utc(int offset, int *year, int *month, int *day, int *hour, int *minute)
+/* Days from 1970-01-01 to a date of the years 1 to 9999, of which the first is day 1 - 719163. */
+static int days_since_1970(int year, int month, int day)
 {
-    int minutes = *hour * 60 + *minute - offset;
-    if (minutes < 0) {
-        minutes += 24 * 60;
-        if (--*day == 0) {
-            if (--*month == 0) {
-                *month = 12;
-                --*year;
-            }
-            *day = days_of(*year, *month);
-        }
-    } else if (minutes >= 24 * 60) {
-        minutes -= 24 * 60;
-        if (++*day > days_of(*year, *month)) {
-            *day = 1;
-            if (++*month > 12) {
-                *month = 1;
-                ++*year;
-            }
-        }
-    }
-    *hour = minutes / 60;
-    *minute = minutes % 60;
-    return *year >= 1 && *year <= 9999;
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    int past = year - 1;
+    int leap_day = month > 2 && is_leap(year);
+    return past * 365 + past / 4 - past / 100 + past / 400 + before[month - 1] + leap_day + day - 719163;
 }
 
-/* The time whose opening quote has been passed, as RFC 3339 writes it, in UTC; NULL for any other. */
-static PyObject *timestamp(Walk *walk)
+#define FIRST_SECOND (-62135596800) /* 0001-01-01T00:00:00Z */
+#define LAST_SECOND 253402300799    /* 9999-12-31T23:59:59Z */
+
+/* The time whose opening quote has been passed, as RFC 3339 writes it; false for any other. */
+static bool timestamp(Walk *walk, int64_t *micros)
 {
     const char *at = walk->at;
     if (walk->end - at < 20 || at[4] != '-' || at[7] != '-' || at[13] != ':' || at[16] != ':')
-        return NULL;
+        return false;
     if (at[10] != 'T' && at[10] != 't' && at[10] != ' ')
-        return NULL;
+        return false;
     int year = digits(at, 4), month = digits(at + 5, 2), day = digits(at + 8, 2);
     int hour = digits(at + 11, 2), minute = digits(at + 14, 2), second = digits(at + 17, 2);
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of(year, month))
-        return NULL;
+        return false;
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
-        return NULL;
+        return false;
     at += 19;
     int microsecond = 0;
     if (*at == '.') {
@@ -348,31 +337,33 @@ static PyObject *timestamp(Walk *walk)
             if (at - start < 6)
                 microsecond = microsecond * 10 + (*at - '0');
         if (at == start)
-            return NULL;
+            return false;
         for (Py_ssize_t i = at - start; i < 6; i++)
             microsecond *= 10;
     }
+    int64_t seconds = (int64_t)days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     if (*at == 'Z' || *at == 'z') {
         at++;
     } else {
         char sign = *at++;
         if ((sign != '+' && sign != '-') || walk->end - at < 5)
-            return NULL;
+            return false;
         int hours = digits(at, 2);
         at += at[2] == ':' ? 3 : 2;
         int minutes = digits(at, 2);
         at += 2;
         if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
-            return NULL;
-        int offset = (sign == '+' ? 1 : -1) * (hours * 60 + minutes);
-        if (!to_utc(offset, &year, &month, &day, &hour, &minute))
-            return NULL;
+            return false;
+        int offset = hours * 3600 + minutes * 60;
+        seconds -= sign == '+' ? offset : -offset;
+        if (seconds < FIRST_SECOND || seconds > LAST_SECOND)
+            return false;
     }
     if (*at != '"')
-        return NULL;
+        return false;
     walk->at = at + 1;
-    return PyDateTimeAPI->DateTime_FromDateAndTime(
-        year, month, day, hour, minute, second, microsecond, PyDateTime_TimeZone_UTC, PyDateTimeAPI->DateTimeType);
+    *micros = seconds * 1000000 + microsecond;
+    return true;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------- */
@@ -398,28 +389,23 @@ static bool read_members(Walk *walk, Row *row)
         return false;
     pass_blanks(walk);
     do {
-        PyObject **field;
-        PyObject *(*value)(Walk *);
         if (pass_word(walk, "\"timestamp\"", 11)) {
-            field = &row->timestamp;
-            value = timestamp;
+            if (row->timed || !passed(walk, ':') || *walk->at++ != '"' || !timestamp(walk, &row->micros))
+                return false;
+            row->timed = true;
         } else if (pass_word(walk, "\"message\"", 9)) {
-            field = &row->message;
-            value = string;
+            if (row->message != NULL || !passed(walk, ':') || *walk->at++ != '"')
+                return false;
+            if ((row->message = string(walk)) == NULL)
+                return false;
         } else if (pass_word(walk, "\"context\"", 9)) {
-            field = &row->context;
-            value = context;
+            if (row->context != NULL || !passed(walk, ':') || (row->context = context(walk)) == NULL)
+                return false;
         } else {
             return false;
         }
-        if (*field != NULL || !passed(walk, ':'))
-            return false;
-        if (value != context && *walk->at++ != '"')
-            return false;
-        if ((*field = value(walk)) == NULL)
-            return false;
     } while (passed(walk, ','));
-    if (*walk->at++ != '}' || row->timestamp == NULL || row->message == NULL)
+    if (*walk->at++ != '}' || !row->timed || row->message == NULL)
         return false;
     if (row->context == NULL)
         row->context = Py_NewRef(Py_None);
@@ -483,22 +469,22 @@ static bool read_lines(Walk *walk, Rows *rows)
 
 static PyObject *columns_of(Rows *rows)
 {
-    PyObject *timestamps = PyList_New(rows->size);
+    PyObject *micros = PyBytes_FromStringAndSize(NULL, rows->size * sizeof(int64_t));
     PyObject *messages = PyList_New(rows->size);
     PyObject *contexts = PyList_New(rows->size);
-    if (timestamps == NULL || messages == NULL || contexts == NULL) {
-        Py_XDECREF(timestamps);
+    if (micros == NULL || messages == NULL || contexts == NULL) {
+        Py_XDECREF(micros);
         Py_XDECREF(messages);
         Py_XDECREF(contexts);
         return NULL;
     }
     for (Py_ssize_t i = 0; i < rows->size; i++) {
-        PyList_SET_ITEM(timestamps, i, rows->rows[i].timestamp);
+        memcpy(PyBytes_AS_STRING(micros) + i * sizeof(int64_t), &rows->rows[i].micros, sizeof(int64_t));
         PyList_SET_ITEM(messages, i, rows->rows[i].message);
         PyList_SET_ITEM(contexts, i, rows->rows[i].context);
     }
     rows->size = 0; /* the lists have them now */
-    return Py_BuildValue("(NNNn)", timestamps, messages, contexts, rows->longest);
+    return Py_BuildValue("(NNNn)", micros, messages, contexts, rows->longest);
 }
 
 static PyObject *parse(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -514,7 +500,6 @@ static PyObject *parse(PyObject *Py_UNUSED(module), PyObject *arguments)
     if (lines ? read_lines(&walk, &rows) : read_array(&walk, &rows))
         found = columns_of(&rows);
     for (Py_ssize_t i = 0; i < rows.size; i++) {
-        Py_XDECREF(rows.rows[i].timestamp);
         Py_XDECREF(rows.rows[i].message);
         Py_XDECREF(rows.rows[i].context);
     }
@@ -532,23 +517,11 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int prepare(PyObject *Py_UNUSED(module))
-{
-    PyDateTime_IMPORT;
-    return PyDateTimeAPI == NULL ? -1 : 0;
-}
-
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, prepare},
-    {0, NULL},
-};
-
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_columns",
     .m_size = 0,
     .m_methods = methods,
-    .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__columns(void)

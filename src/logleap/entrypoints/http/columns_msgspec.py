@@ -1,6 +1,7 @@
 """Many entries at once, by msgspec, where what it makes of them is sure to be exact."""
 
 import re
+from array import array
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -8,6 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from logleap.domain.entries import Entries
+from logleap.domain.times import to_micros
 from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH, JsonWalk
 from logleap.entrypoints.http.timestamps import BadTimestamp, parse_timestamps
 
@@ -96,12 +98,13 @@ def _surely_small(entries: Entries, size: int, largest: int) -> bool:
 def _entries(data: bytes, decode: _Decode) -> Entries | None:
     """What `data` holds; None if a field may be given twice, which msgspec hides."""
     wires, timestamps = _decoded(data, decode)
+    micros = array("q", map(to_micros, timestamps))
     messages = [wire.message for wire in wires]
     raw = b"\0".join([wire.context for wire in wires])
     if len(raw) < len(wires):
         if not _each_name_once(data, messages, raw, 0):
             return None
-        return Entries(timestamps, messages, [None] * len(wires))
+        return Entries(micros, messages, [None] * len(wires))
     # msgspec has seen to it that messages are UTF-8, but leaves contexts to us.
     contexts = raw.decode().split("\0")
     if len(contexts) != len(wires) or not _each_name_once(
@@ -109,7 +112,7 @@ def _entries(data: bytes, decode: _Decode) -> Entries | None:
     ):
         return None
     plain = [text if text[:1] == "{" and len(text) <= _SHALLOW else _context(text) for text in contexts]
-    return Entries(timestamps, messages, plain)
+    return Entries(micros, messages, plain)
 
 
 def _decoded(data: bytes, decode: _Decode) -> tuple[Sequence[_Wire | _TextWire], list[datetime]]:
