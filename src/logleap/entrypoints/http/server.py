@@ -22,6 +22,7 @@ from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.entrypoints.http.codes import PROBLEMS, Code
+from logleap.entrypoints.http.loop import Loop
 from logleap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ _CODES: Mapping[int, Code] = {
 class _Task(WSGITask):
     """While the server stops, each answer says that it is the last on its connection."""
 
+    def write(self, data: bytes) -> None:
+        whole = self.complete and self.has_body and len(data) == self.content_length
+        if self.wrote_header or not whole:
+            super().write(data)
+            return
+        # Header and body in one packet: waitress would send two.
+        self.channel.write_soon(self.build_response_header() + data)
+        self.wrote_header = True
+        self.content_bytes_written = len(data)
+
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping:  # type: ignore[attr-defined]
             self.set_close_on_finish()
@@ -91,6 +102,15 @@ class _Task(WSGITask):
 class _Channel(HTTPChannel):
     task_class = _Task
     error_task_class = _ProblemTask
+
+    def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(server, *args, **kwargs)
+        self._loop: Loop = server.loop
+        self._loop.add(self)
+
+    def service(self) -> None:
+        self._loop.serving(self)
+        super().service()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -137,12 +157,13 @@ def serve(
     )
     server.channel_class = _Channel
     server.stopping = False
+    loop = server.loop = Loop(server, connections)
     try:
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look through it again and again
         listening()
         while not stop.is_set():
-            server.asyncore.loop(timeout=_LOOK, map=connections, use_poll=True, count=1)
+            loop.run(_LOOK)
         server.stopping = True
         _accept_what_waits(server)
         server.accepting = False
@@ -151,13 +172,14 @@ def serve(
         now = quiet_since = time.monotonic()
         deadline = now + options.grace
         while server.active_channels and now < deadline and now - quiet_since < _LINGER:
-            server.asyncore.loop(timeout=0.02, map=connections, use_poll=True, count=1)
+            loop.run(0.02)
             now = time.monotonic()
             if _busy(server.active_channels):
                 quiet_since = now
     finally:
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         server.asyncore.close_all(connections)
+        loop.close()
 
 
 def _accept_what_waits(server: Any) -> None:

@@ -1,0 +1,161 @@
+"""Connections: in turns, many, slow and half closed ones are all answered."""
+
+import contextlib
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from logleap.entrypoints.http.server import ServerOptions, listen, serve
+
+LARGE = 32 << 20  # bytes: more than the system takes in for a client that does not read
+PATIENCE = 20.0  # seconds
+
+
+def large_or_echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answers what it is sent; at /large much, in pieces."""
+    if environ["PATH_INFO"] == "/large":
+        start_response("200 OK", [("Content-Length", str(LARGE))])
+        return [b"x" * (1 << 20)] * (LARGE >> 20)
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+@pytest.fixture
+def closed_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are closed after a moment without a request."""
+    monkeypatch.setattr("waitress.adjustments.Adjustments.channel_timeout", 0.1)
+    monkeypatch.setattr("waitress.adjustments.Adjustments.cleanup_interval", 0.1)
+
+
+@pytest.fixture(params=["epoll", "poll"])
+def address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    if request.param == "poll":
+        monkeypatch.delattr("select.epoll")
+    stop, ready = threading.Event(), threading.Event()
+    listener = listen("127.0.0.1", 0)
+    options = ServerOptions(threads=2, body_limit=1 << 20, grace=5)
+    server = threading.Thread(
+        target=serve,
+        args=(large_or_echo, listener, options),
+        kwargs={"stop": stop, "listening": ready.set},
+    )
+    server.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield listener.getsockname()
+    finally:
+        stop.set()
+        server.join(PATIENCE)
+    assert not server.is_alive()
+
+
+def request(body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def bodies(connection: socket.socket, count: int) -> list[bytes]:
+    connection.settimeout(PATIENCE)
+    found = []
+    with connection.makefile("rb") as stream:
+        for _ in range(count):
+            length = 0
+            while (line := stream.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            found.append(stream.read(length))
+    return found
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_turn(address: tuple[str, int]) -> None:
+    sent = [b"%d" % number for number in range(100)]
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"".join(map(request, sent)))
+        assert bodies(connection, len(sent)) == sent
+
+
+def test_a_request_that_comes_in_small_pieces_is_answered(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number in range(5):
+            for byte in request(b"%d" % number):
+                connection.send(bytes([byte]))
+            assert bodies(connection, 1) == [b"%d" % number]
+
+
+def test_connections_that_take_turns_are_all_kept(address: tuple[str, int]) -> None:
+    with contextlib.ExitStack() as opened:
+        connections = [opened.enter_context(socket.create_connection(address)) for _ in range(50)]
+        for number in range(20):
+            for connection in connections:
+                connection.sendall(request(b"%d" % number))
+            for connection in connections:
+                assert bodies(connection, 1) == [b"%d" % number]
+
+
+def test_clients_at_the_same_time_get_their_own_answers(address: tuple[str, int]) -> None:
+    def call(client: int) -> None:
+        connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+        for number in range(100):
+            connection.request("POST", "/", body=f"{client} {number}")
+            assert connection.getresponse().read() == f"{client} {number}".encode()
+        connection.close()
+
+    with ThreadPoolExecutor(8) as clients:
+        for _ in clients.map(call, range(8)):
+            pass
+
+
+def test_a_client_that_reads_slowly_gets_all_of_a_large_answer(address: tuple[str, int]) -> None:
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+    for _ in range(2):  # the second shows that the connection is watched again
+        connection.request("GET", "/large")
+        answer = connection.getresponse()
+        size = 0
+        while piece := answer.read(1 << 16):
+            size += len(piece)
+        assert size == LARGE
+    connection.close()
+
+
+def test_a_client_that_will_send_no_more_gets_its_answer(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(request(b"all"))
+        connection.shutdown(socket.SHUT_WR)
+        assert bodies(connection, 1) == [b"all"]
+        assert connection.recv(1) == b""
+
+
+def test_clients_that_vanish_leave_nothing_behind(address: tuple[str, int]) -> None:
+    for number in range(50):
+        with socket.create_connection(address) as connection:
+            connection.sendall(request(b"half")[: number + 1])
+            if number % 2:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+    with socket.create_connection(address) as connection:
+        connection.sendall(request(b"still there"))
+        assert bodies(connection, 1) == [b"still there"]
+
+
+def test_an_answer_to_an_old_client_ends_with_the_connection(address: tuple[str, int]) -> None:
+    host, port = address
+    with socket.create_connection((host, port)) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nold")
+        received = b""
+        while piece := connection.recv(4096):
+            received += piece
+        assert received.endswith(b"\r\n\r\nold")
+
+
+@pytest.mark.usefixtures("closed_when_idle")
+def test_a_connection_that_is_not_used_is_closed(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(request(b"once"))
+        assert bodies(connection, 1) == [b"once"]
+        assert connection.recv(1) == b""
