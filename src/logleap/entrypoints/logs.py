@@ -57,7 +57,7 @@ def _rendering(log_format: str, project: str | None) -> list[Processor]:
             _for_cloud_logging,
             _as_json,
         ]
-    return [_without_none, structlog.processors.format_exc_info, _as_text]
+    return [structlog.processors.format_exc_info, _as_text]
 
 
 _JSON = msgspec.json.Encoder(enc_hook=repr)
@@ -113,12 +113,14 @@ def _as_text(logger: WrappedLogger, name: str, event: EventDict) -> str:
     trace = event.pop("exception", None)
     time, level, message = event.pop("time"), event.pop("level"), event.pop("event")
     event.pop("logger", None)
-    pairs = [f"{key}={_plain(value)}" for key, value in event.items()]
+    pairs = [f"{key}={_plain(value)}" for key, value in event.items() if value is not None]
     line = " ".join([time, level.upper().ljust(7), _escaped(str(message)), *pairs])
     return f"{line}\n{trace}" if trace else line
 
 
 def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

@@ -94,8 +94,6 @@ class Api(APIBlueprint):
         self._owned = owned
         self._offered: dict[str, Sequence[str]] = {}  # media types, by endpoint
         self.before_request(self._check_accept)
-        if owned:
-            self.after_request(lambda response: tagged(request, response))
 
     def call(
         self,
@@ -171,14 +169,15 @@ class Api(APIBlueprint):
         def answer(**path: str) -> Response:
             asked = request._get_current_object()  # type: ignore[attr-defined]
             response: Response = view(asked, *path.values())
-            return response
+            return tagged(asked, response) if self._owned else response
 
         super().add_url_rule(rule, endpoint or view.__name__, answer, *args, **options)
 
     def _check_accept(self) -> None:
-        offered = self._offered.get(request.endpoint or "")
-        if offered and request.method != "OPTIONS":
-            check_accept(request, offered)
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        offered = self._offered.get(asked.endpoint or "")
+        if offered and asked.method != "OPTIONS":
+            check_accept(asked, offered)
 
     def _content(
         self,

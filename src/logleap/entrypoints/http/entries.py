@@ -116,16 +116,17 @@ def add(api: Api, container: Container, quota: Quota) -> None:
 
         The body is JSON or NDJSON, plain or with `Content-Encoding: gzip` or `zstd`.
         """
+        owner = g.owner
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
         form = STRICT if query.mapping is None else mapped(mappings, query.mapping)
         source = entry_source(request, limits, form=form, partial=query.partial)
         if query.dry_run:
-            checked = check(g.owner, data_id, source)
+            checked = check(owner, data_id, source)
             return answers.Checked.of(checked, source.refused).response()
-        quota.require(g.owner)
-        acknowledged = append(g.owner, data_id, watch.over_source(source), key)
+        quota.require(owner)
+        acknowledged = append(owner, data_id, watch.over_source(source), key)
         if not acknowledged.replayed:
-            quota.spend(g.owner, acknowledged.receipt.entries)
+            quota.spend(owner, acknowledged.receipt.entries)
         observing.acknowledged(acknowledged)
         return answers.Acknowledgement.of(acknowledged, source.refused).response()

@@ -3,6 +3,7 @@
 import logging
 import re
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
@@ -54,20 +55,20 @@ def observe(app: Flask, container: Container) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        here: Any = g._get_current_object()
+        known = vars(g._get_current_object())
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
         status = response.status_code
-        response.headers["X-Request-Id"] = here.request_id
+        response.headers["X-Request-Id"] = known["request_id"]
         if asked.path not in _QUIET or status >= 500:
-            seconds = perf_counter() - here.began
+            seconds = perf_counter() - known["began"]
             if log.is_enabled_for(logging.INFO):
-                _log(here, asked, status, seconds)
-            metrics.answered(*_call(asked), status, here.get("problem_code"), seconds)
-            if here.get("accepted"):
-                metrics.accepted(here.accepted, asked.content_length or 0)
-        if "span" in here:
+                _log(known, asked, status, seconds)
+            metrics.answered(*_call(asked), status, known.get("problem_code"), seconds)
+            if known.get("accepted"):
+                metrics.accepted(known["accepted"], asked.content_length or 0)
+        if "span" in known:
             tracing.note({"http.response.status_code": status}, failed=status >= 500)
-            here.span.close()
+            known["span"].close()
         structlog.contextvars.clear_contextvars()
         return response
 
@@ -83,17 +84,17 @@ def acknowledged(ack: Acknowledgement) -> None:
     g.accepted = 0 if ack.replayed else ack.receipt.entries
 
 
-def _log(here: Any, asked: Request, status: int, seconds: float) -> None:
+def _log(known: Mapping[str, Any], asked: Request, status: int, seconds: float) -> None:
     log.info(
         "request",
         method=asked.method[:_LONGEST],
         path=asked.path[:_LONGEST],
         status=status,
-        code=here.get("problem_code"),
-        owner=here.get("owner"),
+        code=known.get("problem_code"),
+        owner=known.get("owner"),
         bytesIn=asked.content_length,
-        accepted=here.get("accepted"),
-        replayed=here.get("replayed") or None,
+        accepted=known.get("accepted"),
+        replayed=known.get("replayed") or None,
         milliseconds=round(seconds * 1000, 1),
     )
 

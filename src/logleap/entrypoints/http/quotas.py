@@ -85,6 +85,11 @@ class Quota:
         self._item = parse(rate) if rate is not None else None
         self._counts = counts
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return self._item is not None
+
     def take(self, owner: str) -> None:
         """Use up one. Raises RequestRefused (429) if none was left."""
         if self._item is not None and not self._counts.add(self._item, self._who(owner), 1):
@@ -139,6 +144,11 @@ class Quotas:
         self.requests = Quota("requests", settings.requests_per_owner, counts)
         self.entries = Quota("entries", settings.entries_per_owner, counts)
         self.datasets = Quota("data sets", settings.datasets_per_owner, counts)
+
+    @property
+    def limited(self) -> bool:
+        """Whether any is set."""
+        return self.requests.limited or self.entries.limited or self.datasets.limited
 
     def tell(self, owner: str, response: Response) -> None:
         """Add all to the headers of `response`: draft-ietf-httpapi-ratelimit-headers-10."""

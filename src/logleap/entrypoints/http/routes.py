@@ -21,9 +21,10 @@ def apis(container: Container) -> Sequence[Api]:
     exports = Api("otlp", owned=True, keys=keys, refusals=otlp_messages.refusals)
 
     def authenticate() -> None:
-        if request.method != "OPTIONS":
-            g.owner = authenticator.owner_of(request)
-            quotas.requests.take(g.owner)
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if asked.method != "OPTIONS":
+            owner = g.owner = authenticator.owner_of(asked)
+            quotas.requests.take(owner)
 
     def tell_quotas(response: Response) -> Response:
         if "owner" in g:
@@ -32,7 +33,8 @@ def apis(container: Container) -> Sequence[Api]:
 
     for api in (calls, exports):
         api.before_request(authenticate)
-        api.after_request(tell_quotas)
+        if quotas.limited:
+            api.after_request(tell_quotas)
     datasets.add(calls, container, quotas.datasets)
     entries.add(calls, container, quotas.entries)
     report.add(calls, container)
