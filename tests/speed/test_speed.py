@@ -26,8 +26,8 @@ from logleap.settings import Settings
 pytestmark = pytest.mark.no_cover  # a tracer slows down what is ours, and not the baseline
 
 _ROUNDS = 15
-# Times as long as orjson.loads of the same bytes, by whether the reader is compiled. The other makes a number of
-# each time by itself.
+# Times as long as orjson.loads of the same bytes, by whether the reader is compiled. The other makes a
+# number of each time by itself.
 _DECODING = {True: 1.5, False: 16}
 _ROWS = 6
 _UPLOADS = {"memory": 10, "local": 10}
