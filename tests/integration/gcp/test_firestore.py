@@ -22,7 +22,8 @@ from google.cloud.firestore import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logleap.adapters.gcp import gate, looks, receipts
+from logleap.adapters import looks
+from logleap.adapters.gcp import gate, receipts
 from logleap.adapters.gcp.database import FirestoreDatabase
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from logleap.adapters.gcp.calls import Budget
 from logleap.adapters.gcp.clients import FirestoreClient
-from logleap.adapters.gcp.database import FirestoreDatabase
+from logleap.adapters.gcp.database import FirestoreDatabase, Look
 from logleap.adapters.gcp.fields import decoded, encoded
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.adapters.gcp.rpc import Writes
@@ -212,7 +212,7 @@ def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
     database = connect(service)
     now = datetime.now(UTC)
     dataset = Dataset("d", "owner", now, now, state=State.UPLOADING, version=3)
-    database.looks.note(dataset, database.look(database.dataset("d"), Budget()))
+    database.looks.note("d", Look(dataset, database.look(database.dataset("d"), Budget())))
     ledger = FirestoreReceiptLedger(database)
     for key in ("first", "second"):
         receipt = Receipt("d", key, key, 3, "ab" * 32, now)

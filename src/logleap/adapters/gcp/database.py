@@ -20,7 +20,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from google.api_core import exceptions
@@ -38,9 +38,9 @@ from logleap.adapters.gcp.calls import TRANSIENT, Budget, retrying
 from logleap.adapters.gcp.clients import Lazy
 from logleap.adapters.gcp.documents import Document, event_document
 from logleap.adapters.gcp.gate import GateClosed
-from logleap.adapters.gcp.looks import Looks
 from logleap.adapters.gcp.rpc import FirestoreRpc, Found, Writes
-from logleap.domain.dataset import Event
+from logleap.adapters.looks import Looks
+from logleap.domain.dataset import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.training import TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
@@ -106,13 +106,20 @@ def repeated(attempt: Callable[[Budget], Result]) -> Result:
         pause = min(2 * pause, 1.0)
 
 
+class Look(NamedTuple):
+    """A data set in the state `uploading`, with an open gate, and its document."""
+
+    dataset: Dataset
+    found: Found
+
+
 class FirestoreDatabase:
     """The places of all documents, and the ways to read and change them, each within a Budget."""
 
     def __init__(self, client: Client, prefix: str = "logleap") -> None:
         """`prefix`: letters, digits and `-`; the same in each process of an installation."""
         self.client = client
-        self.looks = Looks()
+        self.looks = Looks[Look]()
         self._prefix = prefix
         self._rpc = Lazy(lambda: FirestoreRpc(client), lambda rpc: None)
 

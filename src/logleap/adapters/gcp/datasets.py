@@ -7,8 +7,9 @@ from uuid import uuid4
 from google.api_core import exceptions
 from google.cloud.firestore import FieldFilter, Query
 
+from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, fields_of, repeated
 from logleap.adapters.gcp.documents import dataset_document, dataset_of, event_of
 from logleap.adapters.gcp.errors import translated
 from logleap.domain.dataset import Dataset, Event, State
@@ -47,7 +48,9 @@ class FirestoreDatasetRepository(DatasetRepository):
         if found.fields.get("owner") != owner:
             raise DatasetNotFound(dataset_id)
         dataset = dataset_of(found.fields)
-        self._database.looks.note(dataset, found)
+        self._database.looks.forget(dataset_id)
+        if dataset.state is State.UPLOADING and not gate.is_shut(found):
+            self._database.looks.note(dataset_id, Look(dataset, found))
         return dataset
 
     def recent(self, owner: str, dataset_id: str) -> Dataset:

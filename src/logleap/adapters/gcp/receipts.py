@@ -10,10 +10,9 @@ from google.cloud.firestore import DocumentReference
 
 from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, repeated
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, repeated
 from logleap.adapters.gcp.documents import receipt_document, receipt_of
 from logleap.adapters.gcp.errors import translated
-from logleap.adapters.gcp.looks import Look
 from logleap.adapters.gcp.rpc import Writes
 from logleap.domain.entries import Manifest, Receipt, Totals
 from logleap.ports.entries import ReceiptLedger

@@ -14,10 +14,11 @@ from types import TracebackType
 from logleap.adapters.local.connections import Connections
 from logleap.adapters.local.folder import make_durable, network_file_system, prepare_folder
 from logleap.adapters.local.schema import APPLICATION_ID, MIGRATIONS
-from logleap.adapters.local.seen import Seen
 from logleap.adapters.local.staging import Staging
 from logleap.adapters.local.turnstile import Turnstile
 from logleap.adapters.local.writer import Writer
+from logleap.adapters.looks import Looks
+from logleap.domain.dataset import Dataset
 from logleap.ports.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Database:
         """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable."""
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
-        self.seen = Seen()
+        self.looks = Looks[Dataset]()
         self._connections = Connections(self._connect, self._make_writer, 2 * _WAIT)
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
         self._version = len(MIGRATIONS)
