@@ -102,12 +102,15 @@ def _cpu() -> str:
 
 
 def commit() -> str:
-    """What is measured, with `-dirty` if it was changed since."""
-    command = ["git", "describe", "--always", "--dirty"]
-    return (
-        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-        or "unknown"
-    )
+    """What is measured, with `-dirty` if it was changed since; the page that tells of it does not count."""
+    name = _git("describe", "--always") or "unknown"
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if sys.platform != "linux":
