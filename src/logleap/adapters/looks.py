@@ -5,6 +5,7 @@ it is not, rows may have been appended in vain, and their upload is refused.
 """
 
 import time
+from collections import OrderedDict
 from typing import Generic, TypeVar
 
 _SECONDS = 5.0
@@ -17,14 +18,14 @@ class Looks(Generic[_Look]):
     """The looks of a process: what was found of a data set, and until when (monotonic) that will do."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, tuple[_Look, float]] = {}  # the oldest first
+        self._looks: OrderedDict[str, tuple[_Look, float]] = OrderedDict()  # the oldest first
 
     def note(self, dataset_id: str, look: _Look) -> None:
         """Remember what was found, as the latest."""
         self.forget(dataset_id)
         self._looks[dataset_id] = look, time.monotonic() + _SECONDS
         while len(self._looks) > _MOST:
-            self.forget(next(iter(self._looks), dataset_id))
+            self._looks.popitem(last=False)  # in one step: other threads note theirs meanwhile
 
     def at(self, dataset_id: str) -> _Look | None:
         """What was found of a data set within the last five seconds."""
