@@ -101,7 +101,7 @@ class AppendEntries:
                     continue
                 stored = earlier
             if stored.batch_id != receipt.batch_id:
-                return _replay(stored, receipt.sha256, dataset)
+                return _replay(stored, receipt.sha256, self.datasets.get(dataset.owner, dataset.dataset_id))
             return Acknowledgement(stored, replayed=False, state=dataset.state)
 
     def _opened(self, dataset: Dataset) -> Dataset:

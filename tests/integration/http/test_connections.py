@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,14 +14,18 @@ import pytest
 from logleap.entrypoints.http.server import ServerOptions, listen, serve
 
 LARGE = 32 << 20  # bytes: more than the system takes in for a client that does not read
+HALF = 8 << 20
 PATIENCE = 20.0  # seconds
 
 
 def large_or_echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answers what it is sent; at /large much, in pieces."""
+    """Answers what it is sent; at /large much, in pieces; at /half less, in one."""
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Length", str(LARGE))])
         return [b"x" * (1 << 20)] * (LARGE >> 20)
+    if environ["PATH_INFO"] == "/half":
+        start_response("200 OK", [("Content-Length", str(HALF))])
+        return [b"x" * HALF]
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
@@ -159,3 +164,38 @@ def test_a_connection_that_is_not_used_is_closed(address: tuple[str, int]) -> No
         connection.sendall(request(b"once"))
         assert bodies(connection, 1) == [b"once"]
         assert connection.recv(1) == b""
+
+
+def test_clients_that_ask_for_much_and_take_none_of_it_hold_no_thread(address: tuple[str, int]) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):  # the server has two threads
+            greedy = stack.enter_context(socket.create_connection(address))
+            greedy.sendall(b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        time.sleep(1)
+        with socket.create_connection(address) as connection:
+            connection.sendall(request(b"me too"))
+            assert bodies(connection, 1) == [b"me too"]
+
+
+def test_a_client_that_takes_none_of_its_answers_is_parted_with(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as greedy:
+        greedy.sendall(b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        greedy.settimeout(PATIENCE)
+        time.sleep(1)
+        taken = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := greedy.recv(1 << 20):
+                taken += len(piece)
+    assert taken < 20 * HALF
+
+
+def test_urgent_data_is_no_news_again_and_again(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(address) as connection:
+        connection.send(b"!", socket.MSG_OOB)
+        time.sleep(0.3)
+    with socket.create_connection(address) as connection:
+        connection.sendall(request(b"hello"))
+        assert bodies(connection, 1) == [b"hello"]
+    assert caplog.text == ""

@@ -43,12 +43,15 @@ class Loop:
     def watch(self, connection: Any) -> None:
         """Wait once for what waitress wants of a connection now, if anything. For any thread.
 
-        It is never told to wait for nothing, so that of two threads the one with older news does no harm.
+        It is never told to wait for nothing. What a thread with older news makes of it, or one whose
+        descriptor is another connection's by now, is right again at the next look at all.
         """
-        events = select.EPOLLIN | select.EPOLLPRI if connection.readable() else 0
+        if self._epoll is None:
+            return
+        events = select.EPOLLIN if connection.readable() else 0
         if connection.writable():
             events |= select.EPOLLOUT
-        if events and self._epoll is not None:
+        if events:
             with suppress(OSError, TypeError):  # it was closed meanwhile
                 self._epoll.modify(connection._fileno, events | select.EPOLLONESHOT)
 
@@ -56,16 +59,19 @@ class Loop:
         """Wait until something happens, so long at most, and do what is to be done."""
         if self._epoll is None:
             self._server.asyncore.loop(timeout=seconds, map=self._connections, use_poll=True, count=1)
-            return
-        for descriptor, events in self._epoll.poll(seconds):
-            connection = self._connections.get(descriptor)
-            if connection is not None:
-                readwrite(connection, events)
-                self.watch(connection)
+        else:
+            for descriptor, events in self._epoll.poll(seconds):
+                connection = self._connections.get(descriptor)
+                if connection is not None:
+                    readwrite(connection, events)
+                    self.watch(connection)
         if time.monotonic() - self._swept > _SWEEP:
             self._swept = time.monotonic()
             for connection in list(self._connections.values()):
-                self.watch(connection)
+                if getattr(connection, "will_close", False):
+                    connection.handle_close()  # waitress waits until it can send: perhaps for ever
+                else:
+                    self.watch(connection)
 
     def close(self) -> None:
         """Watch nothing any more."""

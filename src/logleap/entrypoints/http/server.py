@@ -83,6 +83,13 @@ _CODES: Mapping[int, Code] = {
 class _Task(WSGITask):
     """While the server stops, each answer says that it is the last on its connection."""
 
+    def service(self) -> None:
+        self.channel.answering = True  # type: ignore[attr-defined]
+        try:
+            super().service()
+        finally:
+            self.channel.answering = False  # type: ignore[attr-defined]
+
     def write(self, data: bytes) -> None:
         whole = self.complete and self.has_body and len(data) == self.content_length
         if self.wrote_header or not whole:
@@ -105,12 +112,25 @@ class _Channel(HTTPChannel):
 
     def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(server, *args, **kwargs)
+        self.answering = False
         self._loop: Loop = server.loop
         self._loop.add(self)
+
+    def handle_expt(self) -> None:
+        self.handle_close()  # urgent data, where it is told at all: it would be told again and again
 
     def service(self) -> None:
         self._loop.serving(self)
         super().service()
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # Between two requests that were sent at once, waitress would wait until the client takes its answers,
+        # and hold a thread for as long. A client that leaves 16 MiB of them is not waited for.
+        if self.answering:
+            super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]
+        elif self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.will_close = True
+            self.connected = False
 
 
 def listen(host: str, port: int) -> socket.socket:
