@@ -48,9 +48,10 @@ class FirestoreDatasetRepository(DatasetRepository):
         if found.fields.get("owner") != owner:
             raise DatasetNotFound(dataset_id)
         dataset = dataset_of(found.fields)
-        self._database.looks.forget(dataset_id)
         if dataset.state is State.UPLOADING and not gate.is_shut(found):
             self._database.looks.note(dataset_id, Look(dataset, found))
+        else:
+            self._database.looks.forget(dataset_id)
         return dataset
 
     def recent(self, owner: str, dataset_id: str) -> Dataset:

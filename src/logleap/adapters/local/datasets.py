@@ -44,9 +44,10 @@ class SqliteDatasetRepository(DatasetRepository):
         dataset = None if row is None else _from_row(row)
         if dataset is None or dataset.owner != owner:
             raise DatasetNotFound(dataset_id)
-        self._database.looks.forget(dataset_id)
         if dataset.state is State.UPLOADING:
             self._database.looks.note(dataset_id, dataset)
+        else:
+            self._database.looks.forget(dataset_id)
         return dataset
 
     def recent(self, owner: str, dataset_id: str) -> Dataset:
