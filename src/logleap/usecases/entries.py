@@ -60,7 +60,7 @@ class AppendEntries:
         if earlier is not None:
             for _ in source:
                 pass  # a replay is told by the digest of the whole body
-            return _replay(earlier, source.sha256, self.datasets.get(owner, dataset_id))
+            return self._replay(owner, earlier, source.sha256)
         dataset.next_state(Action.UPLOAD)
         batch = Batch(dataset_id, owner, self.new_id())
         entries = 0
@@ -101,8 +101,15 @@ class AppendEntries:
                     continue
                 stored = earlier
             if stored.batch_id != receipt.batch_id:
-                return _replay(stored, receipt.sha256, self.datasets.get(dataset.owner, dataset.dataset_id))
+                return self._replay(dataset.owner, stored, receipt.sha256)
             return Acknowledgement(stored, replayed=False, state=dataset.state)
+
+    def _replay(self, owner: str, earlier: Receipt, sha256: str) -> Acknowledgement:
+        """The answer to a repetition: with the state of now, which an upload may not have looked at."""
+        dataset = self.datasets.get(owner, earlier.dataset_id)
+        if earlier.sha256 != sha256:
+            raise KeyReused(earlier.key)
+        return Acknowledgement(earlier, replayed=True, state=dataset.state)
 
     def _opened(self, dataset: Dataset) -> Dataset:
         """The data set in the state `uploading`, moved there if this is its first batch."""
@@ -138,9 +145,3 @@ class CheckEntries:
         if entries == 0:
             raise BatchEmpty
         return Checked(dataset_id, entries, dataset.state)
-
-
-def _replay(earlier: Receipt, sha256: str, dataset: Dataset) -> Acknowledgement:
-    if earlier.sha256 != sha256:
-        raise KeyReused(earlier.key)
-    return Acknowledgement(earlier, replayed=True, state=dataset.state)

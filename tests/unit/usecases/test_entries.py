@@ -349,6 +349,20 @@ def test_a_request_that_got_in_before_the_start_is_answered_though_its_twin_came
     assert counted() == ["a"]
 
 
+def test_a_repetition_that_met_its_twin_tells_the_state_of_now(
+    upload: Upload, dataset_id: str, counted: Counted, start: StartTraining, meanwhile: During
+) -> None:
+    def twin_and_start() -> None:
+        upload("a", key="k-1")
+        start("alice", dataset_id)
+
+    upload("x")  # so that the twin changes nothing that the other upload has looked at
+    meanwhile(twin_and_start)
+    answer = upload("a", key="k-1")
+    assert (answer.replayed, answer.state) == (True, State.TRAINING)
+    assert counted() == ["x", "a"]
+
+
 # ---- what the state does not allow -------------------------------------------------------------------------
 
 
