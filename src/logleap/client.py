@@ -1,6 +1,7 @@
 """A client of the HTTP API: announce, push in batches that are safe to repeat, train, wait."""
 
 import json
+import ssl
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,19 +49,33 @@ class Pushed:
     batches: int
 
 
+def tls_context() -> ssl.SSLContext:
+    """What trusts the certificates that this machine trusts; clients may share it."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class Client:
     """Talks to the API at `url`. Tries again what is safe to repeat, for about `patience` seconds a call.
 
     `timeout`: seconds for one try. With no patience each call is one try.
+    `tls`: for https; where there is none it makes one, as `tls_context` does.
     """
 
     def __init__(
-        self, url: str, *, api_key: str | None = None, timeout: float = 60, patience: float = 60
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 60,
+        patience: float = 60,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raises BadAddress."""
         headers = {"X-API-Key": api_key} if api_key else {}
         try:
-            self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+            self._http = httpx2.Client(
+                base_url=url, headers=headers, timeout=timeout, verify=tls or tls_context(), trust_env=False
+            )
         except httpx2.InvalidURL as error:
             raise BadAddress(f"The URL is {url!r}: {error}. It is such as http://127.0.0.1:8080.") from error
         except UnicodeEncodeError:  # whose text would show the key

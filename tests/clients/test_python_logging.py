@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -244,6 +245,25 @@ def test_a_program_that_ends_sends_what_it_logged_its_forked_children_theirs(ser
         "in a process of multiprocessing",
         "in the child",
     ]
+
+
+def test_the_sending_thread_makes_no_tls_context_for_a_fork_to_break_off(
+    server: Any, logging_to: Logging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A child forked meanwhile would wait for OpenSSL's lock for ever; that meets one fork in a few hundred.
+    made_by: list[str] = []
+    make: Callable[..., ssl.SSLContext] = ssl.SSLContext.__new__
+
+    def made(*arguments: Any, **options: Any) -> ssl.SSLContext:
+        made_by.append(threading.current_thread().name)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", made)
+    log, handler = logging_to(server.url, server.announce())
+    log.info("sent")
+    handler.flush()
+    assert handler.sent == 1
+    assert set(made_by) == {threading.current_thread().name}
 
 
 def test_a_program_ends_in_time_when_nobody_answers(server: Any) -> None:

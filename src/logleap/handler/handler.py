@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from logleap.client import Client
+from logleap.client import Client, tls_context
 from logleap.handler.outbox import Limits, Outbox
 from logleap.handler.records import NotAnEntry, encode
 
@@ -38,7 +38,11 @@ class LogLeapHandler(logging.Handler):
             raise ValueError(f"url is {url!r}, but must be such as http://127.0.0.1:8080")
         super().__init__(level)
         # No patience: the outbox itself tries again, and can be told to end.
-        connect = functools.partial(Client, url, api_key=api_key, timeout=timeout, patience=0)
+        # The TLS context is made here: a fork while the sending thread makes one would leave OpenSSL's lock
+        # held in the child for ever.
+        connect = functools.partial(
+            Client, url, api_key=api_key, timeout=timeout, patience=0, tls=tls_context()
+        )
         limits = Limits(batch_size=batch_size, interval=interval, capacity=capacity)
         self._exit_timeout = exit_timeout
         self._outbox = Outbox(connect, data_id, limits, exit_timeout=exit_timeout)
