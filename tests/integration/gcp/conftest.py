@@ -56,7 +56,7 @@ class Wire(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
             return continuation(client_call_details, request)
         status, carried_out = loss
         if carried_out:
-            continuation(client_call_details, request).result()
+            continuation(client_call_details, request).exception()  # whatever the answer was, it is lost
         return LostCall(status)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:

@@ -137,7 +137,10 @@ def test_a_batch_costs_two_reads_at_most_and_writes_its_receipt_alone(
     append = AppendEntries(
         watched.datasets, MemoryEntryStore(), watched.ledger, lambda: NOON, lambda: str(uuid4())
     )
-    dataset = watched.open(seen=seen)
+    dataset = watched.open(seen=True)
+    watched.ledger.add(receipt(dataset), dataset.version)  # the first finds out whether Firestore verifies
+    if not seen:
+        dataset = watched.open()
     wire.requests.clear()
     acknowledged = append("owner", dataset.dataset_id, Body(), key)
     assert reads(wire.requests) == read
@@ -200,11 +203,33 @@ def test_saving_a_data_set_survives_a_lost_commit(watched: Firestore, lose: Call
 def test_adding_a_receipt_survives_a_lost_commit(
     watched: Firestore, lose: Callable[[], None], *, seen: bool
 ) -> None:
+    first = watched.open(seen=True)
+    watched.ledger.add(receipt(first), first.version)  # finds out whether Firestore verifies
     dataset = watched.open(seen=seen)
     wanted = receipt(dataset)
     lose()
     assert watched.ledger.add(wanted, dataset.version) == wanted
     assert watched.ledger.totals(dataset.dataset_id) == Totals(entries=3, batches=1)
+
+
+def test_finding_out_whether_firestore_verifies_survives_a_lost_answer(
+    watched: Firestore, lose: Callable[[], None], wire: Any
+) -> None:
+    dataset = watched.open(seen=True)
+    wanted = receipt(dataset)
+    lose()
+    wire.requests.clear()
+    assert watched.ledger.add(wanted, dataset.version) == wanted
+    assert watched.ledger.totals(dataset.dataset_id) == Totals(entries=3, batches=1)
+    assert [method for method, _ in wire.requests][:3] == ["Commit", "BatchGetDocuments", "Commit"]
+
+
+def test_firestore_refuses_a_wrong_verification(watched: Firestore, wire: Any) -> None:
+    dataset = watched.open(seen=True)
+    wire.requests.clear()
+    watched.ledger.add(receipt(dataset), dataset.version)
+    watched.ledger.add(receipt(dataset, key="another"), dataset.version)
+    assert [method for method, _ in wire.requests] == ["Commit", "Commit", "Commit"]
 
 
 def test_starting_a_run_survives_a_lost_commit(watched: Firestore, lose: Callable[[], None]) -> None:

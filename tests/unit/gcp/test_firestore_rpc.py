@@ -186,7 +186,8 @@ def test_a_commit_can_verify_that_a_document_is_as_it_was_found(
     service = Service(a_document)
     database = connect(service)
     writes = Writes()
-    writes.verify(database.look(database.dataset("d"), Budget()))
+    found = database.look(database.dataset("d"), Budget())
+    writes.verify(found.place, found.update_time_message)
     database.commit(writes, Budget())
     (verify,) = types.CommitRequest.pb().FromString(service.asked[-1][1]).writes
     assert verify.WhichOneof("operation") is None
@@ -195,31 +196,78 @@ def test_a_commit_can_verify_that_a_document_is_as_it_was_found(
     assert verify.current_document.update_time == Timestamp(seconds=1, nanos=5)
 
 
-class WithoutVerify(Service):
-    """A service that sees a write that does nothing."""
+TRANSACTION = ["BatchGetDocuments", "Commit"]
+
+
+class Refusing(Service):
+    """A service that answers verifying commits with these codes in turn, and takes them after that."""
+
+    def __init__(self, *codes: grpc.StatusCode) -> None:
+        super().__init__(a_document)
+        self._codes = iter(codes)
 
     def commit(self, request: Any, context: grpc.ServicerContext) -> Any:
         answer = super().commit(request, context)
         if any(write.WhichOneof("operation") is None for write in request.writes):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "empty write operation")
+            code = next(self._codes, None)
+            if code is not None:
+                context.abort(code, "made up by a test")
         return answer
 
 
-def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
-    connect: Callable[[Service], FirestoreDatabase], caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def add_two(connect: Callable[[Service], FirestoreDatabase]) -> Callable[[Service], list[str]]:
+    """Adds two receipts to a data set that was seen; the methods of the requests for that."""
+
+    def methods(service: Service) -> list[str]:
+        database = connect(service)
+        now = datetime.now(UTC)
+        dataset = Dataset("d", "owner", now, now, state=State.UPLOADING, version=3)
+        database.looks.note("d", Look(dataset, database.look(database.dataset("d"), Budget())))
+        ledger = FirestoreReceiptLedger(database)
+        service.asked.clear()
+        for key in ("first", "second"):
+            receipt = Receipt("d", key, key, 3, "ab" * 32, now)
+            assert ledger.add(receipt, dataset.version) == receipt
+        return service.methods()
+
+    return methods
+
+
+def test_a_service_that_refuses_a_wrong_verification_is_asked_for_verifications(
+    add_two: Callable[[Service], list[str]],
 ) -> None:
-    service = WithoutVerify(a_document)
-    database = connect(service)
-    now = datetime.now(UTC)
-    dataset = Dataset("d", "owner", now, now, state=State.UPLOADING, version=3)
-    database.looks.note("d", Look(dataset, database.look(database.dataset("d"), Budget())))
-    ledger = FirestoreReceiptLedger(database)
-    for key in ("first", "second"):
-        receipt = Receipt("d", key, key, 3, "ab" * 32, now)
-        assert ledger.add(receipt, dataset.version) == receipt
-    transaction = ["BatchGetDocuments", "Commit"]
-    assert service.methods() == ["BatchGetDocuments", "Commit", *transaction, *transaction]
+    service = Refusing(grpc.StatusCode.FAILED_PRECONDITION)
+    assert add_two(service) == ["Commit", "Commit", "Commit"]
+    (probe,), *commits = (types.CommitRequest.pb().FromString(each).writes for _, each, _ in service.asked)
+    assert probe.current_document.update_time == Timestamp(seconds=0)
+    for verify, create in commits:
+        assert verify.current_document.update_time == Timestamp(seconds=1, nanos=5)
+        assert create.current_document.exists is False
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        Service(a_document),  # takes the commit and passes over what it does not know
+        Refusing(grpc.StatusCode.INVALID_ARGUMENT),
+        Refusing(grpc.StatusCode.UNIMPLEMENTED),
+        Refusing(grpc.StatusCode.UNKNOWN),
+    ],
+    ids=["passes over it", "invalid", "unimplemented", "unknown"],
+)
+def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
+    add_two: Callable[[Service], list[str]], caplog: pytest.LogCaptureFixture, service: Service
+) -> None:
+    assert add_two(service) == ["Commit", *TRANSACTION, *TRANSACTION]
     assert caplog.text.count("takes no `verify`") == 1
+
+
+def test_a_service_that_cannot_tell_now_whether_it_verifies_is_asked_again(
+    add_two: Callable[[Service], list[str]],
+) -> None:
+    service = Refusing(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION)
+    assert add_two(service) == ["Commit", *TRANSACTION, "Commit", "Commit"]
 
 
 def test_a_document_that_is_missing_has_no_fields(connect: Callable[[Service], FirestoreDatabase]) -> None:

@@ -7,13 +7,14 @@ from itertools import chain, repeat
 
 from google.api_core import exceptions
 from google.cloud.firestore import DocumentReference
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, repeated
+from logleap.adapters.gcp.database import AGAIN, SERVICE, FirestoreDatabase, Look, repeated
 from logleap.adapters.gcp.documents import receipt_document, receipt_of
 from logleap.adapters.gcp.errors import translated
-from logleap.adapters.gcp.rpc import Writes
+from logleap.adapters.gcp.rpc import Found, Writes
 from logleap.domain.entries import Manifest, Receipt, Totals
 from logleap.ports.entries import ReceiptLedger
 from logleap.ports.errors import Conflict
@@ -29,16 +30,16 @@ class FirestoreReceiptLedger(ReceiptLedger):
     """A document for each receipt, named after its key's digest: what is there cannot be created again.
 
     Adding one creates it on condition that the data set's document is as it was seen a moment ago: one write.
-    If it is not, or was not seen, it is read in a transaction. Both lock it against changes, not against
-    others' reading, so uploads do not wait for one another
-    (https://firebase.google.com/docs/firestore/transaction-data-contention). Of a receipt only
-    the number of entries is indexed: an index on its time would limit a collection to 500 writes a second
+    If it is not, or was not seen, or Firestore does not verify that, it is read in a transaction. Both lock
+    it against changes, not against others' reading, so uploads do not wait for one another
+    (https://firebase.google.com/docs/firestore/transaction-data-contention). Of a receipt only the number of
+    entries is indexed: an index on its time would limit a collection to 500 writes a second
     (https://firebase.google.com/docs/firestore/solutions/shard-timestamp).
     """
 
     def __init__(self, database: FirestoreDatabase) -> None:
         self._database = database
-        self._verifies = True  # until the service says that it does not
+        self._verifies: bool | None = None  # not known yet
 
     @translated(SERVICE)
     def find(self, dataset_id: str, key: str) -> Receipt | None:
@@ -46,12 +47,16 @@ class FirestoreReceiptLedger(ReceiptLedger):
 
     @translated(SERVICE)
     def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
-        looks = chain([self._database.looks.at(receipt.dataset_id)] if self._verifies else [], repeat(None))
+        looks = chain([self._database.looks.at(receipt.dataset_id)], repeat(None))
 
         def attempt(budget: Budget) -> Receipt:
             look = next(looks)
             try:
-                if look is not None and look.dataset.version == dataset_version:
+                if (
+                    look is not None
+                    and look.dataset.version == dataset_version
+                    and self._verifying(look.found, budget)
+                ):
                     added = self._add_if_as_seen(receipt, look, budget)
                 else:
                     added = self._add_if_at_version(receipt, dataset_version, budget)
@@ -89,17 +94,34 @@ class FirestoreReceiptLedger(ReceiptLedger):
             found = following.get(read_time=found[0].read_time, **Budget().again())
         return Manifest(dataset_id, batches)
 
+    def _verifying(self, found: Found, budget: Budget) -> bool:
+        """Whether the service carries out `verify`: found out once, by one that it has to refuse."""
+        if self._verifies is None:
+            earlier = Timestamp(seconds=found.update_time_message.seconds - 1)
+            wrong = Writes()
+            wrong.verify(found.place, earlier)
+            try:
+                self._database.commit(wrong, budget)
+            except exceptions.FailedPrecondition:
+                self._verifies = True
+            except AGAIN:
+                raise  # it may answer another time
+            except exceptions.GoogleAPICallError as error:
+                self._do_without(str(error))
+            else:
+                self._do_without("It passes over a condition that does not hold.")
+        return bool(self._verifies)
+
+    def _do_without(self, why: str) -> None:
+        log.warning("Firestore takes no `verify`; receipts are added in transactions: %s", why)
+        self._verifies = False
+
     def _add_if_as_seen(self, receipt: Receipt, look: Look, budget: Budget) -> bool:
         writes = Writes()
-        writes.verify(look.found)
+        writes.verify(look.found.place, look.found.update_time_message)
         writes.create(self._place(receipt), receipt_document(receipt))
         try:
             self._database.commit(writes, budget)
-        except exceptions.InvalidArgument as error:
-            added = self._add_if_at_version(receipt, look.dataset.version, budget)
-            log.warning("Firestore takes no `verify`; receipts are added in transactions: %s", error)
-            self._verifies = False
-            return added
         except exceptions.FailedPrecondition:
             self._database.looks.forget(receipt.dataset_id)
             raise

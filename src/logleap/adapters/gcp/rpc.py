@@ -21,6 +21,7 @@ from google.cloud.firestore import Client, DocumentReference
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT_CLIENT_INFO
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from logleap.adapters.gcp.documents import Document
 from logleap.adapters.gcp.fields import decoded, encoded
@@ -81,9 +82,10 @@ class Found:
         return _time(self.update_time_message)
 
     @property
-    def update_time_message(self) -> Any:
+    def update_time_message(self) -> Timestamp:
         """The same, as it came."""
-        return self._answer.found.update_time
+        message: Timestamp = self._answer.found.update_time
+        return message
 
 
 _time: Callable[[Any], datetime] = DatetimeWithNanoseconds.from_timestamp_pb
@@ -103,16 +105,16 @@ class Writes:
         """Replace these fields of a document. The commit raises NotFound if there is none."""
         self._add(place, fields, update_mask={"field_paths": fields}, current_document={"exists": True})
 
-    def verify(self, found: "Found") -> None:
-        """Change nothing. The commit raises FailedPrecondition unless the document is as it was found.
+    def verify(self, place: DocumentReference, update_time: Timestamp) -> None:
+        """Change nothing. The commit raises FailedPrecondition unless the document was written last then.
 
         It needs a right to read alone. Google's published messages lack it; Firebase's clients, which send it
         with their transactions, have it as number 5, a document's name as in `delete`
         (https://github.com/firebase/firebase-js-sdk/tree/main/packages/firestore/src/protos). A service that
-        does not know it sees a write that does nothing, and raises InvalidArgument.
+        does not know it sees a write that does nothing: the emulator then raises InvalidArgument.
         """
-        condition = {"update_time": found.update_time_message}
-        message = _Write(delete=found.place._document_path, current_document=condition)
+        condition = {"update_time": update_time}
+        message = _Write(delete=place._document_path, current_document=condition)
         self.messages.append(_Write.FromString(_VERIFY + message.SerializeToString()[1:]))
 
     def _add(self, place: DocumentReference, fields: Document, **condition: Any) -> None:
