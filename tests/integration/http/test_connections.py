@@ -1,16 +1,24 @@
 """Connections: in turns, many, slow and half closed ones are all answered."""
 
 import contextlib
+import errno
 import http.client
+import os
+import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
+from logleap.entrypoints.http.loop import Loop
 from logleap.entrypoints.http.server import ServerOptions, listen, serve
 
 LARGE = 32 << 20  # bytes: more than the system takes in for a client that does not read
@@ -38,26 +46,37 @@ def closed_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("waitress.adjustments.Adjustments.cleanup_interval", 0.1)
 
 
+class Server(NamedTuple):
+    address: tuple[str, int]
+    stop: threading.Event
+    thread: threading.Thread
+
+
 @pytest.fixture(params=["epoll", "poll"])
-def address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if request.param == "poll":
         monkeypatch.delattr("select.epoll")
     stop, ready = threading.Event(), threading.Event()
     listener = listen("127.0.0.1", 0)
     options = ServerOptions(threads=2, body_limit=1 << 20, grace=5)
-    server = threading.Thread(
+    thread = threading.Thread(
         target=serve,
         args=(large_or_echo, listener, options),
         kwargs={"stop": stop, "listening": ready.set},
     )
-    server.start()
+    thread.start()
     try:
         assert ready.wait(PATIENCE)
-        yield listener.getsockname()
+        yield Server(listener.getsockname(), stop, thread)
     finally:
         stop.set()
-        server.join(PATIENCE)
-    assert not server.is_alive()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def address(server: Server) -> tuple[str, int]:
+    return server.address
 
 
 def request(body: bytes) -> bytes:
@@ -199,3 +218,71 @@ def test_urgent_data_is_no_news_again_and_again(
         connection.sendall(request(b"hello"))
         assert bodies(connection, 1) == [b"hello"]
     assert caplog.text == ""
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """This process can open nothing."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as lowest_free:
+        least = lowest_free.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (least, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_connection_waits_until_there_is_a_descriptor_for_it(address: tuple[str, int]) -> None:
+    with socket.socket() as connection, capture_logs() as told:
+        with no_descriptor_left():
+            connection.connect(address)
+            connection.sendall(request(b"patient"))
+            time.sleep(1)
+        assert bodies(connection, 1) == [b"patient"]
+    assert {line["event"] for line in told} == {
+        "Cannot take a connection now: [Errno 24] Too many open files."
+    }
+    assert len(told) < 20
+
+
+def test_a_connection_that_cannot_be_watched_is_closed_and_the_next_is_answered(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(loop: Loop, connection: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # fs.epoll.max_user_watches, epoll_ctl(2)
+
+    with monkeypatch.context() as patch, socket.socket() as connection:
+        patch.setattr(Loop, "add", refuse)
+        connection.connect(address)
+        connection.settimeout(PATIENCE)
+        assert connection.recv(1) == b""
+    with socket.create_connection(address) as connection:
+        connection.sendall(request(b"next"))
+        assert bodies(connection, 1) == [b"next"]
+
+
+def test_a_server_stops_in_time_though_a_connection_finds_no_descriptor(
+    address: tuple[str, int], server: Server
+) -> None:
+    with socket.socket() as connection, no_descriptor_left():
+        connection.connect(address)
+        server.stop.set()
+        server.thread.join(PATIENCE)
+        assert not server.thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "fit", "soft_then"),
+    [(256, 8192, 1000, 3256), (4096, 8192, 1000, 4096), (256, 1024, 256, 1024), (256, 256, 16, 256)],
+)
+def test_a_process_holds_as_many_connections_as_leave_descriptors_for_the_work(
+    soft: int, hard: int, fit: int, soft_then: int
+) -> None:
+    program = (
+        "import resource; from logleap.entrypoints.http.descriptors import connections_that_fit;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
+        "print(connections_that_fit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(fit), str(soft_then), str(hard)]

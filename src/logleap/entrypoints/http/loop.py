@@ -52,7 +52,7 @@ class Loop:
         if connection.writable():
             events |= select.EPOLLOUT
         if events:
-            with suppress(OSError, TypeError):  # it was closed meanwhile
+            with suppress(OSError, TypeError, ValueError):  # it was closed meanwhile, or the loop was
                 self._epoll.modify(connection._fileno, events | select.EPOLLONESHOT)
 
     def run(self, seconds: float) -> None:
@@ -67,6 +67,7 @@ class Loop:
                     self.watch(connection)
         if time.monotonic() - self._swept > _SWEEP:
             self._swept = time.monotonic()
+            self._server.accepting = True  # it may have paused
             for connection in list(self._connections.values()):
                 if getattr(connection, "will_close", False):
                     connection.handle_close()  # waitress waits until it can send: perhaps for ever

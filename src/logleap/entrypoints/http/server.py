@@ -22,6 +22,7 @@ from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.entrypoints.http.codes import PROBLEMS, Code
+from logleap.entrypoints.http.descriptors import connections_that_fit
 from logleap.entrypoints.http.loop import Loop
 from logleap.settings import SettingsError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _LOOK = 0.2  # seconds between two looks at whether to stop
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # takes no descriptor
 _LINGER = 0.1  # seconds without a request, after which a stopping server closes connections that are open
 
 
@@ -114,7 +116,11 @@ class _Channel(HTTPChannel):
         super().__init__(server, *args, **kwargs)
         self.answering = False
         self._loop: Loop = server.loop
-        self._loop.add(self)
+        try:
+            self._loop.add(self)
+        except OSError as error:  # left to waitress, it would close the listener
+            log.warning(f"A connection was closed at once, for it cannot be watched: {error}.")
+            self.handle_close()
 
     def handle_expt(self) -> None:
         self.handle_close()  # urgent data, where it is told at all: it would be told again and again
@@ -172,12 +178,13 @@ def serve(
         ident="",
         clear_untrusted_proxy_headers=True,
         max_request_body_size=options.body_limit,
-        connection_limit=1000,
+        connection_limit=connections_that_fit(),
         recv_bytes=1 << 18,
     )
     server.channel_class = _Channel
     server.stopping = False
     loop = server.loop = Loop(server, connections)
+    server.accept = _pausing(server, server.accept)
     try:
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look through it again and again
@@ -186,7 +193,6 @@ def serve(
             loop.run(_LOOK)
         server.stopping = True
         _accept_what_waits(server)
-        server.accepting = False
         server.del_channel()
         server.socket.close()
         now = quiet_since = time.monotonic()
@@ -202,11 +208,28 @@ def serve(
         loop.close()
 
 
+def _pausing(server: Any, accept: Callable[[], Any]) -> Callable[[], Any]:
+    """`accept` that takes none until the loop's next look at all, if the system has no room for one.
+
+    Such a connection goes on waiting: without a pause the loop would try, and say so, without end.
+    """
+
+    def accept_or_pause() -> Any:
+        try:
+            return accept()
+        except OSError as error:
+            server.accepting = False
+            log.warning(f"Cannot take a connection now: {error}.")
+            return None
+
+    return accept_or_pause
+
+
 def _accept_what_waits(server: Any) -> None:
     """Take the connections that the system has taken for us: closing the listener would reset them."""
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(server.socket, selectors.EVENT_READ)
-        while selector.select(0):
+        while selector.select(0) and server.accepting:
             server.handle_accept()
 
 
