@@ -57,6 +57,10 @@ class EmulatorError(RuntimeError):
     """An emulator is missing, did not come up or ended by itself; the text says why and shows its log."""
 
 
+class _PortTaken(EmulatorError):
+    """Somebody listens on a port that was free when it was drawn, be it only for an outgoing connection."""
+
+
 def available() -> dict[str, str | None]:
     """For each emulator None when it can be started here, else one sentence: what is missing, the remedy."""
     return {name: _missing(name) for name in NAMES}
@@ -83,9 +87,19 @@ class Emulators:
         if reasons:
             raise EmulatorError(" ".join(reasons))
         deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._start_on(_free_ports(len(self._names)), deadline)
+            except _PortTaken:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _start_on(self, ports: Iterable[tuple[int, int]], deadline: float) -> None:
         try:
-            for name, ports in zip(self._names, _free_ports(len(self._names)), strict=True):
-                self._running[name] = _Emulator(name, *ports)
+            for name, pair in zip(self._names, ports, strict=True):
+                self._running[name] = _Emulator(name, *pair)
             for emulator in self._running.values():
                 emulator.wait_until_ready(deadline)
         except BaseException:
@@ -152,6 +166,8 @@ class _Emulator:
 
     def wait_until_ready(self, deadline: float) -> None:
         while not self._answers():
+            if "address already in use" in self._logged().lower():  # the one of Pub/Sub stays even so
+                raise _PortTaken(f"The {self._name} emulator found its port taken. {self._log()}")
             self.check()
             if time.monotonic() > deadline:
                 raise EmulatorError(f"The {self._name} emulator was not ready in time. {self._log()}")
@@ -235,9 +251,11 @@ class _Emulator:
         return True
 
     def _log(self) -> str:
+        return f"Its log ends:\n{self._logged()[-4000:].strip() or '(nothing was logged)'}"
+
+    def _logged(self) -> str:
         log = self._folder / "log"
-        text = log.read_text(errors="replace")[-4000:] if log.exists() else ""
-        return f"Its log ends:\n{text.strip() or '(nothing was logged)'}"
+        return log.read_text(errors="replace") if log.exists() else ""
 
 
 def _missing(name: str) -> str | None:
