@@ -66,7 +66,8 @@ def _compared(
         ],
         "GET /data/{dataId}": lambda place: [load.request(f"/data/{data_ids[place]}", b"", {}, "GET")] * 300,
     }
-    shares, rows = latency.compared(calls, dict.fromkeys(data_ids, port), effort)
+    ports = dict.fromkeys(data_ids, port)
+    shares, rows = latency.compared(latency.round_of(calls, ports) for _ in range(effort.rounds))
     header = ("call", "many / few", f"{_FEW * _ENTRIES:,} entries", f"{effort.many_entries:,} entries")
     table = Table("Calls on a large data set", header, rows, "Median times of one client's calls.")
     what = f"an upload to {effort.many_entries:,} entries, against one to {_FEW * _ENTRIES:,}"
