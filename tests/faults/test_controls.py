@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from campaigns import broken_network, kills
+from campaigns import Outcome, broken_network, kills
 from controls import CONTROLS, first_to_find
 from installations import local_installation
 from network import Fault
@@ -29,7 +29,10 @@ def test_the_attacks_on_real_processes_find_an_archiving_that_drops_the_rows_too
         caller.archive(data_id)
         return data_id
 
-    broken = "the rows dropped before the archive is verified"
-    with local_installation() as site:
-        outcome = kills(site, rounds=40, seconds=30, job=archive, sabotage=broken, settle=2)
-    assert "lost" in outcome.findings.kinds
+    def storm() -> Outcome:
+        broken = "the rows dropped before the archive is verified"
+        with local_installation() as site:
+            return kills(site, rounds=40, seconds=30, job=archive, sabotage=broken, settle=2)
+
+    # Kills come at random: now and then none of forty meets the moment.
+    assert any("lost" in storm().findings.kinds for _ in range(5))
