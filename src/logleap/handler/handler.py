@@ -38,8 +38,8 @@ class LogLeapHandler(logging.Handler):
             raise ValueError(f"url is {url!r}, but must be such as http://127.0.0.1:8080")
         super().__init__(level)
         # No patience: the outbox itself tries again, and can be told to end.
-        # The TLS context is made here: a fork while the sending thread makes one would leave OpenSSL's lock
-        # held in the child for ever.
+        # The TLS context is made here, for http too: a fork while the sending thread made one would leave
+        # OpenSSL's lock held in the child for ever.
         connect = functools.partial(
             Client, url, api_key=api_key, timeout=timeout, patience=0, tls=tls_context()
         )

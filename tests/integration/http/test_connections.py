@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from structlog.testing import capture_logs
 
+from logleap.entrypoints.http.descriptors import connections_that_fit
 from logleap.entrypoints.http.loop import Loop
 from logleap.entrypoints.http.server import ServerOptions, listen, serve
 
@@ -262,6 +263,15 @@ def test_a_connection_that_cannot_be_watched_is_closed_and_the_next_is_answered(
         assert bodies(connection, 1) == [b"next"]
 
 
+def test_a_process_that_may_not_raise_its_limit_makes_do_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(what: int, limits: tuple[int, int]) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # under a seccomp profile
+
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (1024, 4096))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert connections_that_fit() == 256
+
+
 def test_a_server_stops_in_time_though_a_connection_finds_no_descriptor(
     address: tuple[str, int], server: Server
 ) -> None:
@@ -274,7 +284,7 @@ def test_a_server_stops_in_time_though_a_connection_finds_no_descriptor(
 
 @pytest.mark.parametrize(
     ("soft", "hard", "fit", "soft_then"),
-    [(256, 8192, 1000, 3256), (4096, 8192, 1000, 4096), (256, 1024, 256, 1024), (256, 256, 16, 256)],
+    [(256, 4096, 1000, 3256), (3500, 4096, 1000, 3500), (256, 1024, 256, 1024), (256, 256, 16, 256)],
 )
 def test_a_process_holds_as_many_connections_as_leave_descriptors_for_the_work(
     soft: int, hard: int, fit: int, soft_then: int

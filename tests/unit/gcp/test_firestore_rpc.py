@@ -263,10 +263,18 @@ def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
     assert caplog.text.count("takes no `verify`") == 1
 
 
-def test_a_service_that_cannot_tell_now_whether_it_verifies_is_asked_again(
+def test_a_service_that_verifies_no_more_is_asked_for_transactions_from_then_on(
     add_two: Callable[[Service], list[str]],
 ) -> None:
-    service = Refusing(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION)
+    service = Refusing(grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
+    assert add_two(service) == ["Commit", "Commit", *TRANSACTION, *TRANSACTION]
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "PERMISSION_DENIED", "CANCELLED"])
+def test_a_service_that_cannot_tell_now_whether_it_verifies_is_asked_again(
+    add_two: Callable[[Service], list[str]], code: str
+) -> None:
+    service = Refusing(grpc.StatusCode[code], grpc.StatusCode.FAILED_PRECONDITION)
     assert add_two(service) == ["Commit", *TRANSACTION, "Commit", "Commit"]
 
 

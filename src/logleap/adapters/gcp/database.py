@@ -53,14 +53,13 @@ _AGGREGATION = 8.0  # seconds; takes longer the more receipts there are
 
 _PLAIN_ID = re.compile(r"(?!__)[A-Za-z0-9_-]{1,64}")
 
-AGAIN: tuple[type[Exception], ...] = (
+_AGAIN: tuple[type[Exception], ...] = (
     exceptions.Aborted,  # contention
     exceptions.FailedPrecondition,  # changed between reading and writing, and
     exceptions.NotFound,  # gone: reading again tells
     GateClosed,
     *TRANSIENT,
 )
-"""Errors after which `repeated` attempts a change again."""
 
 Result = TypeVar("Result")
 
@@ -95,7 +94,7 @@ def repeated(attempt: Callable[[Budget], Result]) -> Result:
     while True:
         try:
             return attempt(budget)
-        except AGAIN as error:
+        except _AGAIN as error:
             doubtful = doubtful or isinstance(error, TRANSIENT)
             if budget.left <= pause:
                 raise

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from logleap.adapters.gcp import gate
 from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import AGAIN, SERVICE, FirestoreDatabase, Look, repeated
+from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, repeated
 from logleap.adapters.gcp.documents import receipt_document, receipt_of
 from logleap.adapters.gcp.errors import translated
 from logleap.adapters.gcp.rpc import Found, Writes
@@ -22,6 +22,8 @@ from logleap.ports.errors import Conflict
 log = logging.getLogger(__name__)
 
 _PAGE = 1000  # receipts in one request, so that each ends well within its deadline
+
+_LACKING = (exceptions.InvalidArgument, exceptions.MethodNotImplemented, exceptions.Unknown)
 
 _SIDE_BY_SIDE = 16  # aggregations at once; beyond that a page's answer waits for the client's threads
 
@@ -95,7 +97,7 @@ class FirestoreReceiptLedger(ReceiptLedger):
         return Manifest(dataset_id, batches)
 
     def _verifying(self, found: Found, budget: Budget) -> bool:
-        """Whether the service carries out `verify`: found out once, by one that it has to refuse."""
+        """Whether the service carries out `verify`: found out by one that it has to refuse."""
         if self._verifies is None:
             earlier = Timestamp(seconds=found.update_time_message.seconds - 1)
             wrong = Writes()
@@ -104,10 +106,10 @@ class FirestoreReceiptLedger(ReceiptLedger):
                 self._database.commit(wrong, budget)
             except exceptions.FailedPrecondition:
                 self._verifies = True
-            except AGAIN:
-                raise  # it may answer another time
-            except exceptions.GoogleAPICallError as error:
+            except _LACKING as error:
                 self._do_without(str(error))
+            except exceptions.GoogleAPICallError as error:
+                log.info("Whether Firestore takes `verify` is not known yet: %s", error)
             else:
                 self._do_without("It passes over a condition that does not hold.")
         return bool(self._verifies)
@@ -122,6 +124,9 @@ class FirestoreReceiptLedger(ReceiptLedger):
         writes.create(self._place(receipt), receipt_document(receipt))
         try:
             self._database.commit(writes, budget)
+        except _LACKING as error:
+            self._do_without(str(error))
+            return self._add_if_at_version(receipt, look.dataset.version, budget)
         except exceptions.FailedPrecondition:
             self._database.looks.forget(receipt.dataset_id)
             raise

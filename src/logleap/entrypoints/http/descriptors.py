@@ -1,6 +1,7 @@
 """How many connections a process may hold: each needs descriptors, and so does the work itself."""
 
 import sys
+from contextlib import suppress
 
 _MOST, _FEWEST = 1000, 16
 _EACH = 3  # its own, and a file each for a large body and a large answer
@@ -17,6 +18,7 @@ def connections_that_fit() -> int:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft, hard = (wanted if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if soft < wanted:
-        soft = min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, limits[1]))
+        with suppress(OSError, ValueError):  # it may be forbidden: then there are as many as there are
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), limits[1]))
+            soft = min(wanted, hard)
     return max(_FEWEST, min(_MOST, (soft - _RESERVED) // _EACH))

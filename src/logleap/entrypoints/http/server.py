@@ -192,6 +192,7 @@ def serve(
         while not stop.is_set():
             loop.run(_LOOK)
         server.stopping = True
+        server.accepting = True  # it may have paused, and there be room again
         _accept_what_waits(server)
         server.del_channel()
         server.socket.close()
