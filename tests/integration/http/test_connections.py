@@ -282,6 +282,21 @@ def test_a_server_stops_in_time_though_a_connection_finds_no_descriptor(
         assert not server.thread.is_alive()
 
 
+def test_a_connection_that_waited_for_a_descriptor_is_answered_though_the_server_stops(
+    address: tuple[str, int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_connection(address) as busy, socket.socket() as waiting:
+        busy.sendall(request(b"busy"))
+        assert bodies(busy, 1) == [b"busy"]
+        monkeypatch.setattr("logleap.entrypoints.http.loop._SWEEP", 60)  # it does not try again by itself
+        with no_descriptor_left():
+            waiting.connect(address)
+            waiting.sendall(request(b"late"))
+            time.sleep(0.5)
+        server.stop.set()
+        assert bodies(waiting, 1) == [b"late"]
+
+
 @pytest.mark.parametrize(
     ("soft", "hard", "fit", "soft_then"),
     [(256, 4096, 1000, 3256), (3500, 4096, 1000, 3500), (256, 1024, 256, 1024), (256, 256, 16, 256)],

@@ -336,13 +336,20 @@ def test_a_start_during_the_upload_refuses_it(
     assert counted() == ["x"]
 
 
-def test_a_request_that_got_in_before_the_start_is_answered_though_its_twin_came_after(
-    upload: Upload, dataset_id: str, counted: Counted, start: StartTraining, meanwhile: During
-) -> None:
-    def twin_and_start() -> None:
+@pytest.fixture
+def twin_and_start(upload: Upload, dataset_id: str, start: StartTraining) -> Callable[[], None]:
+    """Another client uploads the same batch, and the training starts."""
+
+    def call() -> None:
         upload("a", key="k-1")
         start("alice", dataset_id)
 
+    return call
+
+
+def test_a_request_that_got_in_before_the_start_is_answered_though_its_twin_came_after(
+    upload: Upload, counted: Counted, meanwhile: During, twin_and_start: Callable[[], None]
+) -> None:
     meanwhile(twin_and_start)
     answer = upload("a", key="k-1")
     assert (answer.replayed, answer.state) == (True, State.TRAINING)
@@ -350,12 +357,8 @@ def test_a_request_that_got_in_before_the_start_is_answered_though_its_twin_came
 
 
 def test_a_repetition_that_met_its_twin_tells_the_state_of_now(
-    upload: Upload, dataset_id: str, counted: Counted, start: StartTraining, meanwhile: During
+    upload: Upload, counted: Counted, meanwhile: During, twin_and_start: Callable[[], None]
 ) -> None:
-    def twin_and_start() -> None:
-        upload("a", key="k-1")
-        start("alice", dataset_id)
-
     upload("x")  # so that the twin changes nothing that the other upload has looked at
     meanwhile(twin_and_start)
     answer = upload("a", key="k-1")
