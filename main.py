@@ -8,6 +8,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))
 
-from logleap.entrypoints.functions import api, sweep, train
+from logleap.entrypoints.pubsub.functions import api, sweep, train
 
 __all__ = ["api", "sweep", "train"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
-from logleap.entrypoints.http.server import ServerOptions, listen, serve
+from logleap.entrypoints.http.server.server import ServerOptions, listen, serve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

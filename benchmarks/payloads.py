@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 
-from logleap.sample import sample_log
+from logleap.client.sample import sample_log
 
 if sys.version_info >= (3, 14):
     from compression import zstd

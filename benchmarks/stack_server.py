@@ -17,8 +17,8 @@ from pathlib import Path
 from flask import Flask, Response, request
 
 import subject
-from logleap.entrypoints.http.server import ServerOptions, listen, serve
-from logleap.entrypoints.processes import run_processes
+from logleap.entrypoints.http.server.processes import run_processes
+from logleap.entrypoints.http.server.server import ServerOptions, listen, serve
 
 _ANSWER = b'{"accepted":1000}'
 _PATIENCE = 30.0  # seconds for another process's commit

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from logleap.adapters.local import chunks
+from logleap.adapters.local.sqlite import chunks
 from logleap.backends import Backend, build_backend
+from logleap.codecs.json.strict import decode_array
 from logleap.container import build_container
-from logleap.domain.dataset import Dataset, Event, EventKind, State
+from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.decoding import decode_array
 from logleap.entrypoints.logs import configure_logging
 from logleap.settings import Settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.bigquery import TableReference
 
-    from logleap.adapters.gcp.writers import Writer
+    from logleap.adapters.gcp.bigquery.writers.base import Writer
 
 _ENTRY_LIMIT = 1 << 20
 _BATCH = Batch(str(uuid.uuid4()), "anonymous", str(uuid.uuid4()))
@@ -117,9 +117,9 @@ def gcp_writer(name: str, credentials: "Credentials") -> "tuple[TableReference, 
     """The writer `storage-write` or `streaming-insert`, and a table to write to."""
     from google.cloud.bigquery import TableReference
 
-    from logleap.adapters.gcp.clients import bigquery_client, write_client
-    from logleap.adapters.gcp.storage_write import StorageWriter
-    from logleap.adapters.gcp.streaming_insert import StreamingInserter
+    from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
+    from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
+    from logleap.adapters.gcp.google.clients import bigquery_client, write_client
 
     writer: Writer
     if name == "storage-write":

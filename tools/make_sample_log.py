@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-SAMPLE = Path(__file__).parent.parent / "src" / "logleap" / "sample" / "dotnet-app.log"
+SAMPLE = Path(__file__).parent.parent / "src" / "logleap" / "client" / "sample" / "dotnet-app.log"
 MONDAY = datetime.fromisoformat("2026-03-02T00:00:00+01:00")
 
 SECOND = 1000  # all times here are milliseconds since Monday, midnight

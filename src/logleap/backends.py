@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
 from logleap.ports.keys import KeyRepository
-from logleap.ports.training import RunRepository, TrainingQueue
+from logleap.ports.queue import TrainingQueue
+from logleap.ports.receipts import ReceiptLedger
+from logleap.ports.runs import RunRepository
 from logleap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from logleap.adapters.gcp.credentials import Access
+    from logleap.adapters.gcp.google.credentials import Access
     from logleap.adapters.gcp.provisioning import Check, Resources, Step
 
 
@@ -65,9 +67,11 @@ def _memory(settings: Settings) -> Backend:
     from logleap.adapters.memory.archive import MemoryArchiveStore
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
-    from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+    from logleap.adapters.memory.entries import MemoryEntryStore
     from logleap.adapters.memory.keys import MemoryKeyRepository
-    from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+    from logleap.adapters.memory.queue import MemoryTrainingQueue
+    from logleap.adapters.memory.receipts import MemoryReceiptLedger
+    from logleap.adapters.memory.runs import MemoryRunRepository
 
     database = MemoryDatabase()
     return Backend(
@@ -82,13 +86,13 @@ def _memory(settings: Settings) -> Backend:
 
 
 def _local(settings: Settings) -> Backend:
-    from logleap.adapters.local.database import Database, StorageUnusable
     from logleap.adapters.local.datasets import SqliteDatasetRepository
     from logleap.adapters.local.entries import SqliteEntryStore
     from logleap.adapters.local.keys import SqliteKeyRepository
-    from logleap.adapters.local.ledger import SqliteReceiptLedger
     from logleap.adapters.local.queue import SqliteTrainingQueue
+    from logleap.adapters.local.receipts import SqliteReceiptLedger
     from logleap.adapters.local.runs import SqliteRunRepository
+    from logleap.adapters.local.sqlite.database import Database, StorageUnusable
     from logleap.adapters.parquet.archive import ParquetArchiveStore
 
     if not settings.archive_to.startswith("file:"):
@@ -113,17 +117,22 @@ def _local(settings: Settings) -> Backend:
 
 
 def _gcp(settings: Settings) -> Backend:
-    from logleap.adapters.gcp.bucket import ArchiveBucket
-    from logleap.adapters.gcp.clients import FirestoreClient, bigquery_client, storage_client, write_client
-    from logleap.adapters.gcp.database import FirestoreDatabase
+    from logleap.adapters.gcp.archive import ArchiveBucket
+    from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
+    from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
     from logleap.adapters.gcp.entries import BigQueryEntryStore
+    from logleap.adapters.gcp.firestore.database import FirestoreDatabase
+    from logleap.adapters.gcp.google.clients import (
+        FirestoreClient,
+        bigquery_client,
+        storage_client,
+        write_client,
+    )
     from logleap.adapters.gcp.keys import FirestoreKeyRepository
     from logleap.adapters.gcp.queue import PubSubTrainingQueue
     from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
     from logleap.adapters.gcp.runs import FirestoreRunRepository
-    from logleap.adapters.gcp.storage_write import StorageWriter
-    from logleap.adapters.gcp.streaming_insert import StreamingInserter
     from logleap.adapters.parquet.archive import ParquetArchiveStore
 
     access = _access(settings)
@@ -171,7 +180,7 @@ def _gcp(settings: Settings) -> Backend:
 
 def gcp_resources(settings: Settings, project: str) -> "Resources":
     """What the `gcp` backend uses in the project."""
-    from logleap.adapters.gcp.layouts import SharedTable, TablePerDataset
+    from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
     from logleap.adapters.gcp.provisioning import Resources
     from logleap.adapters.gcp.queue import QueueNames
 
@@ -204,7 +213,7 @@ def gcp_check(settings: Settings) -> "Iterator[Check]":
 
 
 def _access(settings: Settings) -> "Access":
-    from logleap.adapters.gcp.credentials import CredentialsError, find_access
+    from logleap.adapters.gcp.google.credentials import CredentialsError, find_access
 
     try:
         buckets: tuple[Literal["storage"], ...] = (

@@ -13,15 +13,15 @@ from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracing
 from logleap.telemetry.watching import Watch
+from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import AppendEntries, CheckEntries
+from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.report import ReportOnDataset
-from logleap.usecases.running import RunTraining
-from logleap.usecases.sweeping import FailDeadLetter, Sweep
-from logleap.usecases.training import ShowTraining, StartTraining
+from logleap.usecases.run_training import RunTraining
+from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.sweep import FailDeadLetter, Sweep
 
 
 def utc_now() -> datetime:

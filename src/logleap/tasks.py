@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Mapping
 
-from logleap.domain.training import JsonObject
+from logleap.domain.runs import JsonObject
 from logleap.ports.task import TrainingContext, TrainingTask
 
 COUNT_ENTRIES = "count-entries"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from logleap.handler import LogLeapHandler
+from logleap.client.logging_handler import LogLeapHandler
 
 Logging = Callable[..., tuple[logging.Logger, LogLeapHandler]]
 

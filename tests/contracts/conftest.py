@@ -21,39 +21,43 @@ from google.cloud.bigquery import TableReference
 from google.pubsub_v1 import PublisherClient
 
 from emulators import Emulators
-from logleap.adapters.gcp.clients import FirestoreClient, bigquery_client, write_client
-from logleap.adapters.gcp.database import FirestoreDatabase
+from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
+from logleap.adapters.gcp.bigquery.schema import entries_table
+from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
+from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.entries import BigQueryEntryStore
+from logleap.adapters.gcp.firestore.database import FirestoreDatabase
+from logleap.adapters.gcp.google.clients import FirestoreClient, bigquery_client, write_client
 from logleap.adapters.gcp.keys import FirestoreKeyRepository
-from logleap.adapters.gcp.layouts import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.adapters.gcp.runs import FirestoreRunRepository
-from logleap.adapters.gcp.schema import entries_table
-from logleap.adapters.gcp.storage_write import StorageWriter
-from logleap.adapters.gcp.streaming_insert import StreamingInserter
-from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import SqliteDatasetRepository
 from logleap.adapters.local.entries import SqliteEntryStore
 from logleap.adapters.local.keys import SqliteKeyRepository
-from logleap.adapters.local.ledger import SqliteReceiptLedger
 from logleap.adapters.local.queue import SqliteTrainingQueue
+from logleap.adapters.local.receipts import SqliteReceiptLedger
 from logleap.adapters.local.runs import SqliteRunRepository
+from logleap.adapters.local.sqlite.database import Database
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.keys import MemoryKeyRepository
-from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+from logleap.adapters.memory.queue import MemoryTrainingQueue
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.adapters.parquet.archive import ParquetArchiveStore
-from logleap.domain.dataset import Action, Dataset, Event, EventKind
+from logleap.domain.datasets import Action, Dataset, Event, EventKind
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
 from logleap.ports.keys import KeyRepository
-from logleap.ports.training import RunRepository, TrainingQueue
+from logleap.ports.queue import TrainingQueue
+from logleap.ports.receipts import ReceiptLedger
+from logleap.ports.runs import RunRepository
 
 
 class Backend(ABC):

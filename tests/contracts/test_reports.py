@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logleap.domain.dataset import Dataset
+from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
 from logleap.domain.report import FrequentMessage, Gap, LargeEntry, Report, Span
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
+from logleap.ports.receipts import ReceiptLedger
 
 WAYS = [
     "memory",

@@ -15,12 +15,12 @@ import orjson
 import pytest
 
 import payloads
-from logleap.adapters.gcp.rows import arrow_pieces, json_pieces
+from logleap.adapters.gcp.bigquery.rows import arrow_pieces, json_pieces
+from logleap.codecs.json.fast import COMPILED, MSGSPEC, READERS, Reader
+from logleap.codecs.json.strict import decode_entry
 from logleap.container import build_container
 from logleap.domain.entries import Batch, Entries
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.columns import COMPILED, MSGSPEC, READERS, Reader
-from logleap.entrypoints.http.decoding import decode_entry
 from logleap.settings import Settings
 
 pytestmark = pytest.mark.no_cover  # a tracer slows down what is ours, and not the baseline

@@ -8,10 +8,10 @@ from typing import Any
 
 from history import Answer, Operation
 from laboratory import LEASE, Crash, Laboratory
-from logleap.domain.training import TrainingMessage
+from logleap.domain.runs import TrainingMessage
 from logleap.ports.errors import Unavailable
+from logleap.ports.queue import Delivery, TrainingQueue
 from logleap.ports.task import TrainingContext
-from logleap.ports.training import Delivery, TrainingQueue
 from points import POINTS, START, UPLOAD, AtPoint, Hook, Point
 
 Attack = Callable[[Laboratory], None]

@@ -2,7 +2,7 @@
 
 import time
 
-from logleap.domain.training import JsonObject
+from logleap.domain.runs import JsonObject
 from logleap.ports.task import TrainingContext
 
 

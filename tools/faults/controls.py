@@ -12,16 +12,17 @@ from history import Findings
 from laboratory import Laboratory, memory_backend
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.adapters.memory.training import MemoryRunRepository
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.backends import Backend
-from logleap.domain.dataset import Action, Dataset, Event
+from logleap.domain.datasets import Action, Dataset, Event
 from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
 from logleap.domain.errors import DatasetNotFound
-from logleap.domain.training import Run, TrainingMessage
+from logleap.domain.runs import Run, TrainingMessage
+from logleap.usecases.append import Acknowledgement, AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import Acknowledgement, AppendEntries, EntrySource
+from logleap.usecases.delete import DeleteDataset
 from points import NotCrossed
 from sabotage import RowsDroppedFirst
 

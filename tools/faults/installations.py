@@ -15,7 +15,7 @@ from uuid import uuid4
 from emulators import Emulators
 from fleet import environment
 from laboratory import Laboratory, local_backend, memory_backend
-from logleap.adapters.local.database import FILE_NAME
+from logleap.adapters.local.sqlite.database import FILE_NAME
 from logleap.backends import Backend, build_backend
 from logleap.settings import load_settings
 

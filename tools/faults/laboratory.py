@@ -19,18 +19,18 @@ from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.backends import Backend
 from logleap.container import Container, new_id
-from logleap.domain.dataset import EventKind
+from logleap.domain.datasets import EventKind
 from logleap.domain.entries import Entry, Manifest
 from logleap.domain.errors import DatasetNotFound, Refusal
-from logleap.domain.training import JsonObject, Run
+from logleap.domain.runs import JsonObject, Run
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings
+from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import AppendEntries
-from logleap.usecases.running import Outcome, Verdict
+from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.run_training import Outcome, Verdict
 from points import Hook, watched
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -72,9 +72,11 @@ def memory_backend() -> Backend:
     """All in this process."""
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
-    from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
+    from logleap.adapters.memory.entries import MemoryEntryStore
     from logleap.adapters.memory.keys import MemoryKeyRepository
-    from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
+    from logleap.adapters.memory.queue import MemoryTrainingQueue
+    from logleap.adapters.memory.receipts import MemoryReceiptLedger
+    from logleap.adapters.memory.runs import MemoryRunRepository
 
     database = MemoryDatabase()
     return Backend(
@@ -90,12 +92,12 @@ def memory_backend() -> Backend:
 
 def local_backend(folder: Path) -> Backend:
     """One SQLite file. A delivery is held for a moment only, so that those of crashed workers come again."""
-    from logleap.adapters.local.database import Database
     from logleap.adapters.local.datasets import SqliteDatasetRepository
     from logleap.adapters.local.entries import SqliteEntryStore
-    from logleap.adapters.local.ledger import SqliteReceiptLedger
     from logleap.adapters.local.queue import SqliteTrainingQueue
+    from logleap.adapters.local.receipts import SqliteReceiptLedger
     from logleap.adapters.local.runs import SqliteRunRepository
+    from logleap.adapters.local.sqlite.database import Database
     from logleap.adapters.memory.keys import MemoryKeyRepository
 
     database = Database(folder)

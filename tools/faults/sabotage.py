@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.backends import Backend
-from logleap.domain.dataset import Dataset
+from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Batch, Manifest, Receipt, Totals
-from logleap.ports.entries import ReceiptLedger
+from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.archive import ArchiveDataset
 
 

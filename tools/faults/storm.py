@@ -17,7 +17,7 @@ from fleet import OWNERS, api_key
 from history import Answer, DatasetFound, Findings, History, Operation, RunFound, message
 from laboratory import dataset_found, run_found, runs_in_log
 from logleap.backends import Backend
-from logleap.client import ApiError, Client, Unreachable
+from logleap.client.api import ApiError, Client, Unreachable
 from logleap.ports.errors import Unavailable
 
 NEVER = 1e-9

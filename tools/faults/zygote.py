@@ -41,24 +41,24 @@ def _build_watched(settings: Settings) -> logleap.backends.Backend:
 logleap.backends.build_backend = _build_watched
 
 # With all that the backend (this command's argument) uses, so that the forked processes are there at once.
-import logleap.adapters.local.ledger  # noqa: E402
 import logleap.adapters.local.queue  # noqa: E402
+import logleap.adapters.local.receipts  # noqa: E402
 import logleap.adapters.local.runs  # noqa: E402
 import logleap.adapters.parquet.archive  # noqa: E402
 import logleap.container  # noqa: E402
 import logleap.entrypoints.cli.service  # noqa: E402
 import logleap.entrypoints.http.app  # noqa: E402
-import logleap.entrypoints.http.server  # noqa: E402
-import logleap.entrypoints.worker  # noqa: E402
+import logleap.entrypoints.http.server.server  # noqa: E402
+import logleap.entrypoints.worker.worker  # noqa: E402
 from logleap.entrypoints.cli import main  # noqa: E402
 from sabotage import SABOTAGE  # noqa: E402
 
 if sys.argv[1] == "gcp":
+    import logleap.adapters.gcp.bigquery.writers.storage_write
+    import logleap.adapters.gcp.bigquery.writers.streaming_insert
     import logleap.adapters.gcp.provisioning
     import logleap.adapters.gcp.receipts
     import logleap.adapters.gcp.runs
-    import logleap.adapters.gcp.storage_write
-    import logleap.adapters.gcp.streaming_insert
 
 
 def _command(order: Mapping[str, Any]) -> None:

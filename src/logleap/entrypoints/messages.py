@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from logleap.domain.training import TrainingMessage, UnreadableMessage
+from logleap.domain.runs import TrainingMessage, UnreadableMessage
 from logleap.entrypoints.tracing import trace_of
 from logleap.telemetry.tracing import Kind, Tracing
 

@@ -1,5 +1,5 @@
-"""For Python's `logging`: a handler that sends what a program logs to a data set."""
+"""An alias of `logleap.client.logging_handler`, for configurations that name it."""
 
-from logleap.handler.handler import LogLeapHandler
+from logleap.client.logging_handler import LogLeapHandler
 
 __all__ = ["LogLeapHandler"]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from logleap.domain.dataset import Archive
+from logleap.domain.datasets import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
 

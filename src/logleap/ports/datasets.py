@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from logleap.domain.dataset import Dataset, Event, State
+from logleap.domain.datasets import Dataset, Event, State
 
 
 class Position(NamedTuple):

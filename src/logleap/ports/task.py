@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from logleap.domain.entries import Row
-from logleap.domain.training import JsonObject
+from logleap.domain.runs import JsonObject
 
 
 class TaskFailed(Exception):

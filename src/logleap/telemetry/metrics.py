@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from logleap.domain.training import Run
+from logleap.domain.runs import Run
 
 STEPS = ("append", "commit", "publish")
 """What a request waits for: rows written, their receipt committed, a training's message handed over."""

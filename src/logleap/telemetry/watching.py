@@ -8,13 +8,13 @@ from time import perf_counter
 from typing import Any, ParamSpec, TypeVar, cast
 
 from logleap.backends import Backend
-from logleap.domain.dataset import Dataset, Event, EventKind
+from logleap.domain.datasets import Dataset, Event, EventKind
 from logleap.domain.entries import Entry
-from logleap.domain.training import Run, TrainingMessage
+from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.task import TrainingTask
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import Kind, NoTracing, Tracing
-from logleap.usecases.entries import EntrySource
+from logleap.usecases.append import EntrySource
 
 Port = TypeVar("Port")
 Arguments = ParamSpec("Arguments")

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from logleap.domain.dataset import Action, Archive, Dataset, Event, EventKind, State
+from logleap.domain.datasets import Action, Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict, CountMismatch
+from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.datasets import Clock, DatasetView
 
 

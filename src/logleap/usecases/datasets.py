@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from logleap.domain.dataset import Dataset, Event, EventKind, State
+from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.ports.datasets import DatasetRepository, Position
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
+from logleap.ports.receipts import ReceiptLedger
 
 Clock = Callable[[], datetime]
 IdMaker = Callable[[], str]

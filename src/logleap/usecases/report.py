@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from logleap.domain.dataset import Dataset, State
+from logleap.domain.datasets import Dataset, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import ActionRefused
 from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch
+from logleap.ports.receipts import ReceiptLedger
 
 
 @dataclass(frozen=True, slots=True)

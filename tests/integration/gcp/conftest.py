@@ -9,7 +9,7 @@ import pytest
 from google.cloud.firestore import Client
 
 from emulators import Emulators
-from logleap.adapters.gcp.clients import FirestoreClient
+from logleap.adapters.gcp.google.clients import FirestoreClient
 
 
 class LostCall(grpc.RpcError):

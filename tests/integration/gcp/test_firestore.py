@@ -22,20 +22,21 @@ from google.cloud.firestore import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logleap.adapters import looks
-from logleap.adapters.gcp import gate, receipts
-from logleap.adapters.gcp.database import FirestoreDatabase
+from logleap.adapters import snapshots as looks
+from logleap.adapters.gcp import receipts
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
+from logleap.adapters.gcp.firestore import gate
+from logleap.adapters.gcp.firestore.database import FirestoreDatabase
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.adapters.gcp.runs import FirestoreRunRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
-from logleap.domain.dataset import Action, Dataset, Event, EventKind, State
+from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Entry, Receipt, Totals
 from logleap.domain.errors import DatasetNotFound, EntryCountDiffers
-from logleap.domain.training import Run, Start, TrainingMessage, TrainingRequest, start_training
+from logleap.domain.runs import Run, Start, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import Position
 from logleap.ports.errors import Conflict, Unavailable
-from logleap.usecases.entries import AppendEntries
+from logleap.usecases.append import AppendEntries
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ANNOUNCED = Event(NOON, EventKind.ANNOUNCED, "Announced.")
@@ -597,7 +598,9 @@ def test_each_query_over_several_fields_has_its_index(watched_client: Client, wi
     for state, name in product((None, State.CREATED), (None, "nightly")):
         watched.datasets.list(f"owner-{uuid4()}", state=state, name=name, limit=1, after=Position(NOON, "x"))
     watched.runs.due(datetime(1, 1, 1, tzinfo=UTC), 1)
-    stored = json.loads(files("logleap.adapters.gcp").joinpath("firestore.indexes.json").read_text())
+    stored = json.loads(
+        files("logleap.adapters.gcp.firestore").joinpath("firestore.indexes.json").read_text()
+    )
     made = [
         (
             index["collectionGroup"],

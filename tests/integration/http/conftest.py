@@ -11,8 +11,8 @@ import pytest
 
 from logleap.container import Container, build_container
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.server import ServerOptions, listen, serve, url_of
-from logleap.entrypoints.worker import make_worker
+from logleap.entrypoints.http.server.server import ServerOptions, listen, serve, url_of
+from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings
 
 

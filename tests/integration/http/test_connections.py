@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 from structlog.testing import capture_logs
 
-from logleap.entrypoints.http.descriptors import connections_that_fit
-from logleap.entrypoints.http.loop import Loop
-from logleap.entrypoints.http.server import ServerOptions, listen, serve
+from logleap.entrypoints.http.server.descriptors import connections_that_fit
+from logleap.entrypoints.http.server.epoll import Loop
+from logleap.entrypoints.http.server.server import ServerOptions, listen, serve
 
 LARGE = 32 << 20  # bytes: more than the system takes in for a client that does not read
 HALF = 8 << 20
@@ -288,7 +288,9 @@ def test_a_connection_that_waited_for_a_descriptor_is_answered_though_the_server
     with socket.create_connection(address) as busy, socket.socket() as waiting:
         busy.sendall(request(b"busy"))
         assert bodies(busy, 1) == [b"busy"]
-        monkeypatch.setattr("logleap.entrypoints.http.loop._SWEEP", 60)  # it does not try again by itself
+        monkeypatch.setattr(
+            "logleap.entrypoints.http.server.epoll._SWEEP", 60
+        )  # it does not try again by itself
         with no_descriptor_left():
             waiting.connect(address)
             waiting.sendall(request(b"late"))
@@ -305,7 +307,7 @@ def test_a_process_holds_as_many_connections_as_leave_descriptors_for_the_work(
     soft: int, hard: int, fit: int, soft_then: int
 ) -> None:
     program = (
-        "import resource; from logleap.entrypoints.http.descriptors import connections_that_fit;"
+        "import resource; from logleap.entrypoints.http.server.descriptors import connections_that_fit;"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
         "print(connections_that_fit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.client import Client
-from logleap.domain.dataset import State
-from logleap.entrypoints.http.paging import Filters
+from logleap.client.api import Client
+from logleap.domain.datasets import State
+from logleap.entrypoints.http.contract.paging import Filters
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 

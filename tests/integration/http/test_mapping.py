@@ -4,6 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from logleap.container import build_container
+from logleap.entrypoints.http.app import create_app
+from logleap.settings import SettingsError, load_settings
+
 PINO = {"level": 30, "time": 1772431200123, "msg": "jam at gate 4"}
 STRICT = {"timestamp": "2026-03-02T06:00:00Z", "message": "jam at gate 4"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -48,3 +54,14 @@ def test_a_mapping_of_the_operators_own_is_taken(start_server: Any, tmp_path: Pa
         assert server.http.post(f"/data/{data_id}?mapping=gates", json=sent).status_code == 200
         assert server.http.post(f"/data/{data_id}", json=[STRICT]).status_code == 200
         assert server.dataset(data_id)["entries"] == 2
+
+
+def test_mappings_that_cannot_be_used_stop_the_start_with_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mappings.toml"
+    file.write_text('[pino]\ntimestamp = ["t"]\nmessage = ["m"]')
+    container = build_container(load_settings({"backend": "memory", "mappings": file}))
+    with pytest.raises(SettingsError) as wrong:
+        create_app(container)
+    assert str(wrong.value) == (
+        f"LOGLEAP_MAPPINGS is {str(file)!r}: mapping 'pino' is built in. Choose another name."
+    )

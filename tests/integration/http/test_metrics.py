@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from logleap.entrypoints.worker import make_worker
+from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TaskFailed
 from logleap.telemetry.metrics import Metrics

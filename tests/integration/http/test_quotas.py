@@ -18,12 +18,12 @@ import pytest
 from limits import parse
 from limits.errors import StorageError
 
-from logleap.client import ApiError, Client
+from logleap.client.api import ApiError, Client
 from logleap.container import build_container
 from logleap.domain.keys import ApiKey
-from logleap.entrypoints.http import quotas
 from logleap.entrypoints.http.app import create_app
-from logleap.entrypoints.http.quotas import Counts
+from logleap.entrypoints.http.middleware import quotas
+from logleap.entrypoints.http.middleware.quotas import Counts
 from logleap.settings import Settings, SettingsError, load_settings
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}

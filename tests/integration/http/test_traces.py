@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from logleap.container import Container
-from logleap.entrypoints.worker import make_worker
+from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TaskFailed
 from logleap.telemetry.otlp import OpenTelemetry

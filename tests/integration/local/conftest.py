@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import SqliteDatasetRepository
 from logleap.adapters.local.entries import SqliteEntryStore
-from logleap.adapters.local.ledger import SqliteReceiptLedger
 from logleap.adapters.local.queue import SqliteTrainingQueue
+from logleap.adapters.local.receipts import SqliteReceiptLedger
 from logleap.adapters.local.runs import SqliteRunRepository
-from logleap.domain.dataset import Dataset
+from logleap.adapters.local.sqlite.database import Database
+from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Entry
+from logleap.usecases.append import AppendEntries
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.entries import AppendEntries
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import SqliteDatasetRepository
 from logleap.adapters.local.entries import SqliteEntryStore
-from logleap.adapters.local.ledger import SqliteReceiptLedger
+from logleap.adapters.local.receipts import SqliteReceiptLedger
+from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Entry
-from logleap.usecases.entries import AppendEntries
+from logleap.usecases.append import AppendEntries
 
 
 class Source:

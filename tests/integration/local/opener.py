@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from logleap.adapters.local.database import Database
+from logleap.adapters.local.sqlite.database import Database
 
 database = Database(Path(sys.argv[1]))
 database.check()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local.chunks import pack
-from logleap.adapters.local.database import FILE_NAME
+from logleap.adapters.local.sqlite.chunks import pack
+from logleap.adapters.local.sqlite.database import FILE_NAME
 from logleap.domain.entries import Batch
 from logleap.ports.errors import Unavailable
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local.database import Database, StorageUnusable
+from logleap.adapters.local.sqlite.database import Database, StorageUnusable
 from logleap.ports.errors import Unavailable
 
 OpenLocal = Callable[[Path], Any]

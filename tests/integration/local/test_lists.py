@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from logleap.domain.dataset import State
+from logleap.domain.datasets import State
 from logleap.ports.datasets import Position
 
 HERE = Position(datetime(2026, 8, 1, tzinfo=UTC), "x")

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local import database, folder
-from logleap.adapters.local.database import FILE_NAME, Database, StorageUnusable
-from logleap.adapters.local.schema import APPLICATION_ID, MIGRATIONS
+from logleap.adapters.local.sqlite import database, folder
+from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
+from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.ports.errors import Unavailable
 
 OpenLocal = Callable[[Path], Any]

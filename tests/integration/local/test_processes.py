@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
-from logleap.domain.training import RunState
-from logleap.usecases.running import Outcome, RunTraining
-from logleap.usecases.training import StartTraining
+from logleap.domain.runs import RunState
+from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.start_training import StartTraining
 
 StartProcess = Callable[..., "subprocess.Popen[str]"]
 MINUTE = timedelta(minutes=1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local.database import FILE_NAME, Database
-from logleap.domain.dataset import State
+from logleap.adapters.local.sqlite.database import FILE_NAME, Database
+from logleap.domain.datasets import State
 from logleap.domain.entries import Batch, Receipt
-from logleap.domain.training import TrainingRequest, start_training
+from logleap.domain.runs import TrainingRequest, start_training
 from logleap.ports.datasets import Position
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)

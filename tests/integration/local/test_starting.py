@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from logleap.domain.errors import ActionRefused
-from logleap.domain.training import TrainingRequest, start_training
+from logleap.domain.runs import TrainingRequest, start_training
 from logleap.ports.errors import Conflict
 
 

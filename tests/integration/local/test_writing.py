@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local.turnstile import Turnstile
-from logleap.adapters.local.writer import Writer
+from logleap.adapters.local.sqlite.group_commit import Writer
+from logleap.adapters.local.sqlite.process_lock import Turnstile
 from logleap.ports.errors import Unavailable
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from waitress.server import create_server
 from werkzeug.serving import make_server
 
-from logleap.entrypoints.http.body import Body, BodyRefused, read_body
+from logleap.entrypoints.http.ingest.body import Body, BodyRefused, read_body
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.domain.entries import Entry
-from logleap.entrypoints.http.body import BodyRefused
-from logleap.entrypoints.http.jsontext import MAX_CONTEXT_DEPTH
-from logleap.entrypoints.http.otlp_records import Export
-from logleap.entrypoints.http.wire import Limits
+from logleap.entrypoints.http.ingest.body import BodyRefused
+from logleap.entrypoints.http.ingest.entry_stream import Limits
+from logleap.entrypoints.http.ingest.otlp_records import Export
 
 LIMITS = Limits()
 AT = 1772431200_123456_789

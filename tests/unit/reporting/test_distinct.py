@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.adapters.reporting.distinct import DistinctCount
 from logleap.ports.errors import Unavailable
+from logleap.reporting.distinct import DistinctCount
 
 LEAST, MOST = -(2**63), 2**63 - 1
 hashes = st.integers(LEAST, MOST) | st.integers(-3, 3) | st.sampled_from([LEAST, MOST])

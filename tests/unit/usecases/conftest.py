@@ -13,21 +13,23 @@ import pytest
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
-from logleap.domain.dataset import Dataset
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.adapters.memory.queue import MemoryTrainingQueue
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.adapters.memory.runs import MemoryRunRepository
+from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
-from logleap.domain.training import Run, TrainingMessage
+from logleap.domain.runs import Run, TrainingMessage
+from logleap.ports.queue import TrainingQueue
 from logleap.ports.task import TrainingContext
-from logleap.ports.training import TrainingQueue
+from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import AppendEntries, EntrySource
-from logleap.usecases.running import RunTraining
-from logleap.usecases.sweeping import FailDeadLetter, Sweep
-from logleap.usecases.training import ShowTraining, StartTraining
+from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.run_training import RunTraining
+from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.sweep import FailDeadLetter, Sweep
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

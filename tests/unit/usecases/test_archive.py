@@ -9,18 +9,19 @@ import pytest
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Manifest, Row, Totals
 from logleap.domain.errors import ActionRefused, DatasetNotFound
-from logleap.domain.training import Run, RunState, TrainingMessage
+from logleap.domain.runs import Run, RunState, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
+from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
-from logleap.usecases.entries import AppendEntries, EntrySource
-from logleap.usecases.running import Outcome, RunTraining
-from logleap.usecases.training import ShowTraining, StartTraining
+from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.start_training import ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ import pytest
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
-from logleap.domain.dataset import Dataset, Event, EventKind, State
+from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
-from logleap.domain.training import Run
+from logleap.domain.runs import Run
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Unavailable
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets

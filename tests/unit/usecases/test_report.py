@@ -6,8 +6,9 @@ import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.domain.dataset import Action, Dataset
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.domain.datasets import Action, Dataset
 from logleap.domain.entries import Manifest, Totals
 from logleap.domain.errors import ActionRefused, DatasetNotFound
 from logleap.domain.report import FrequentMessage, Report
@@ -15,7 +16,7 @@ from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.deletion import DeleteDataset
+from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.report import ReportOnDataset
 
 Uploaded = Callable[[], Dataset]

@@ -28,23 +28,25 @@ from hypothesis.stateful import (
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
-from logleap.adapters.memory.entries import MemoryEntryStore, MemoryReceiptLedger
-from logleap.adapters.memory.training import MemoryRunRepository, MemoryTrainingQueue
-from logleap.domain.dataset import EventKind, State
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.adapters.memory.queue import MemoryTrainingQueue
+from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.adapters.memory.runs import MemoryRunRepository
+from logleap.domain.datasets import EventKind, State
 from logleap.domain.entries import Entry
 from logleap.domain.errors import ActionRefused, DatasetEmpty, KeyReused, Refusal, RunInProgress
-from logleap.domain.training import JsonObject, Run, RunState, TrainingMessage
+from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.queue import Delivery
 from logleap.ports.task import TrainingContext
-from logleap.ports.training import Delivery
-from logleap.usecases import running
+from logleap.usecases import run_training as running
+from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.deletion import DeleteDataset
-from logleap.usecases.entries import AppendEntries
-from logleap.usecases.running import Outcome, RunTraining
-from logleap.usecases.sweeping import FailDeadLetter, Sweep
-from logleap.usecases.training import StartTraining
+from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.start_training import StartTraining
+from logleap.usecases.sweep import FailDeadLetter, Sweep
 
 OWNER = "alice"
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)

@@ -7,12 +7,12 @@ from uuid import uuid4
 from google.api_core import exceptions
 from google.cloud.firestore import FieldFilter, Query
 
-from logleap.adapters.gcp import gate
-from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, fields_of, repeated
-from logleap.adapters.gcp.documents import dataset_document, dataset_of, event_of
-from logleap.adapters.gcp.errors import translated
-from logleap.domain.dataset import Dataset, Event, State
+from logleap.adapters.gcp.firestore import gate
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, Look, fields_of, repeated
+from logleap.adapters.gcp.firestore.documents import dataset_document, dataset_of, event_of
+from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.google.errors import translated
+from logleap.domain.datasets import Dataset, Event, State
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict

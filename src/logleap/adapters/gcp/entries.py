@@ -10,13 +10,13 @@ from typing import Any
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.clients import REQUEST, Lazy
-from logleap.adapters.gcp.errors import translated
-from logleap.adapters.gcp.layouts import Layout
-from logleap.adapters.gcp.queries import Queries, Values
-from logleap.adapters.gcp.report import report_on
-from logleap.adapters.gcp.schema import entries_table
-from logleap.adapters.gcp.writers import Writer
+from logleap.adapters.gcp.bigquery.layouts import Layout
+from logleap.adapters.gcp.bigquery.queries import Queries, Values
+from logleap.adapters.gcp.bigquery.report_sql import report_on
+from logleap.adapters.gcp.bigquery.schema import entries_table
+from logleap.adapters.gcp.bigquery.writers.base import Writer
+from logleap.adapters.gcp.google.clients import REQUEST, Lazy
+from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from google.api_core import exceptions
 
-from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
-from logleap.adapters.gcp.documents import key_document, key_of
-from logleap.adapters.gcp.errors import translated
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.firestore.documents import key_document, key_of
+from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.keys import ApiKey
 from logleap.ports.errors import Conflict
 from logleap.ports.keys import KeyRepository

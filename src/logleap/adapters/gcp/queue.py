@@ -13,10 +13,10 @@ from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import Credentials
 from google.pubsub_v1 import PublisherClient, PubsubMessage, ReceivedMessage, SubscriberClient
 
-from logleap.adapters.gcp.calls import ATTEMPT, RETRY, TOTAL
-from logleap.adapters.gcp.errors import translated
+from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY, TOTAL
+from logleap.adapters.gcp.google.errors import translated
 from logleap.ports.errors import Unavailable
-from logleap.ports.training import Delivery, TrainingQueue
+from logleap.ports.queue import Delivery, TrainingQueue
 
 log = logging.getLogger(__name__)
 

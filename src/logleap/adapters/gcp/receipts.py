@@ -9,15 +9,15 @@ from google.api_core import exceptions
 from google.cloud.firestore import DocumentReference
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from logleap.adapters.gcp import gate
-from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, Look, repeated
-from logleap.adapters.gcp.documents import receipt_document, receipt_of
-from logleap.adapters.gcp.errors import translated
-from logleap.adapters.gcp.rpc import Found, Writes
+from logleap.adapters.gcp.firestore import gate
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, Look, repeated
+from logleap.adapters.gcp.firestore.documents import receipt_document, receipt_of
+from logleap.adapters.gcp.firestore.rpc import Found, Writes
+from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.entries import Manifest, Receipt, Totals
-from logleap.ports.entries import ReceiptLedger
 from logleap.ports.errors import Conflict
+from logleap.ports.receipts import ReceiptLedger
 
 log = logging.getLogger(__name__)
 

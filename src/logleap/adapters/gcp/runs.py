@@ -6,22 +6,22 @@ from uuid import uuid4
 
 from google.cloud.firestore import FieldFilter
 
-from logleap.adapters.gcp import gate
-from logleap.adapters.gcp.calls import Budget
-from logleap.adapters.gcp.database import SERVICE, FirestoreDatabase, fields_of, repeated
-from logleap.adapters.gcp.documents import (
+from logleap.adapters.gcp.firestore import gate
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.firestore.documents import (
     dataset_document,
     message_document,
     message_of,
     run_document,
     run_of,
 )
-from logleap.adapters.gcp.errors import translated
-from logleap.domain.dataset import Dataset, Event
+from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.google.errors import translated
+from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
-from logleap.domain.training import Run, Start, TrainingMessage
+from logleap.domain.runs import Run, Start, TrainingMessage
 from logleap.ports.errors import Conflict
-from logleap.ports.training import RunRepository
+from logleap.ports.runs import RunRepository
 
 
 class FirestoreRunRepository(RunRepository):

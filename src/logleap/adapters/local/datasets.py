@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from logleap.adapters.local.database import Database
-from logleap.adapters.local.values import lookup
-from logleap.domain.dataset import Archive, Dataset, Event, EventKind, State
+from logleap.adapters.local.sqlite.database import Database
+from logleap.adapters.local.sqlite.values import lookup
+from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.times import from_micros, to_micros

@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from logleap.adapters.local.chunks import Chunk, pack
-from logleap.adapters.local.database import Database
-from logleap.adapters.reporting.reporter import Block, report_on
+from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore
+from logleap.reporting.reporter import Block, report_on
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from logleap.adapters.local.database import Database
-from logleap.ports.training import Delivery, TrainingQueue
+from logleap.adapters.local.sqlite.database import Database
+from logleap.ports.queue import Delivery, TrainingQueue
 
 _LOOK_EVERY = 0.05  # seconds, while waiting; a look is one small read
 _SECOND = 1_000_000  # microseconds

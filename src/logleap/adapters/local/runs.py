@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from logleap.adapters.local.database import Database
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
-from logleap.adapters.local.ledger import totals_of
-from logleap.adapters.local.values import lookup
-from logleap.domain.dataset import Dataset, Event
+from logleap.adapters.local.receipts import totals_of
+from logleap.adapters.local.sqlite.database import Database
+from logleap.adapters.local.sqlite.values import lookup
+from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
+from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.domain.times import from_micros, to_micros
-from logleap.domain.training import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.ports.errors import Conflict
-from logleap.ports.training import RunRepository
+from logleap.ports.runs import RunRepository
 
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "

@@ -7,12 +7,12 @@ from datetime import datetime
 from io import BytesIO
 from uuid import uuid4
 
-from logleap.adapters.reporting.reporter import blocks_of, report_on
-from logleap.domain.dataset import Archive
+from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entry, Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
+from logleap.reporting.reporter import blocks_of, report_on
 
 
 class MemoryArchiveStore(ArchiveStore):

@@ -4,9 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from threading import RLock
 
-from logleap.domain.dataset import Dataset, Event
+from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Receipt, Totals
-from logleap.domain.training import Run, TrainingMessage
+from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.datasets import Position
 from logleap.ports.errors import Conflict
 

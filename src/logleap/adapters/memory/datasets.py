@@ -6,9 +6,9 @@ from datetime import datetime
 from itertools import islice
 
 from logleap.adapters.memory.database import MemoryDatabase
-from logleap.domain.dataset import Dataset, Event, State
+from logleap.domain.datasets import Dataset, Event, State
 from logleap.domain.errors import DatasetNotFound
-from logleap.domain.training import TrainingMessage
+from logleap.domain.runs import TrainingMessage
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
 

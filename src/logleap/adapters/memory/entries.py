@@ -1,14 +1,13 @@
 """Entries and receipts in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from threading import Lock
 
-from logleap.adapters.memory.database import MemoryDatabase
-from logleap.adapters.reporting.reporter import BLOCK, Block, report_on
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, Receipt, Row, Totals
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row
 from logleap.domain.report import Report
-from logleap.ports.entries import EntryStore, ReceiptLedger
+from logleap.ports.entries import EntryStore
+from logleap.reporting.reporter import BLOCK, Block, report_on
 
 _Chunks = dict[int, Entries]  # by the sequence number of the first
 
@@ -75,35 +74,3 @@ def _fresh(chunks: _Chunks) -> Iterator[tuple[int, Entries]]:
         if fresh < first + len(entries):
             yield fresh, entries[fresh - first :]
             end = first + len(entries)
-
-
-class MemoryReceiptLedger(ReceiptLedger):
-    """Receipts in dictionaries, by data set and key."""
-
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
-
-    def find(self, dataset_id: str, key: str) -> Receipt | None:
-        with self._database.lock:
-            return self._database.receipts.get(dataset_id, {}).get(key)
-
-    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
-        with self._database.lock:
-            earlier = self.find(receipt.dataset_id, receipt.key)
-            if earlier is not None:
-                return earlier
-            self._database.check_dataset(receipt.dataset_id, dataset_version)
-            self._database.receipts[receipt.dataset_id][receipt.key] = receipt
-            return receipt
-
-    def totals(self, dataset_id: str) -> Totals:
-        with self._database.lock:
-            return self._database.totals(dataset_id)
-
-    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
-        return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
-
-    def manifest(self, dataset_id: str) -> Manifest:
-        with self._database.lock:
-            receipts = self._database.receipts.get(dataset_id, {}).values()
-            return Manifest(dataset_id, {receipt.batch_id: receipt.entries for receipt in receipts})

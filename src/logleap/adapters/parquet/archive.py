@@ -10,13 +10,13 @@ from importlib.util import find_spec
 from typing import BinaryIO
 from uuid import uuid4
 
-from logleap.adapters.parquet.places import ArchiveFolder, ArchivePlace
-from logleap.adapters.reporting.reporter import report_on
-from logleap.domain.dataset import Archive
+from logleap.adapters.parquet.locations import ArchiveFolder, ArchivePlace
+from logleap.domain.datasets import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.reporting.reporter import report_on
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 

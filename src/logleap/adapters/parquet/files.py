@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logleap.adapters.reporting.reporter import Block
 from logleap.domain.entries import Entries, Entry, Row
 from logleap.domain.times import from_micros
+from logleap.reporting.reporter import Block
 
 _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("batchId", pa.string(), nullable=False),

@@ -20,8 +20,8 @@ _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 @click.option("--backend", default="memory", show_default=True, metavar="memory|local|gcp")
 def demo(backend: str) -> None:
     """Announce, upload, train and count the sample log over real HTTP; then stop and clean up."""
-    from logleap.client import Client
-    from logleap.sample import sample_log
+    from logleap.client.api import Client
+    from logleap.client.sample import sample_log
 
     say = _Steps()
     with ExitStack() as running:
@@ -73,7 +73,7 @@ class _Steps:
 
 
 def _batches(log: Any) -> Iterator[list[dict[str, object]]]:
-    from logleap.logfiles import read_log
+    from logleap.client.logfiles import read_log
 
     with log.open("rb") as stream:
         entries = (entry.to_json() for entry in read_log(stream, name=log.name))

@@ -109,7 +109,7 @@ def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
 
 
 def _shown(key: "ApiKey") -> dict[str, Any]:
-    from logleap.entrypoints.http.answers import time
+    from logleap.entrypoints.http.contract.responses import time
 
     return {
         "keyId": key.key_id,

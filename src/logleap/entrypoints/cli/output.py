@@ -38,7 +38,7 @@ def call_endings() -> Iterator[None]:
     """The same for the commands that call a server."""
     import stamina
 
-    from logleap.client import ApiError, BadAddress, Unreachable
+    from logleap.client.api import ApiError, BadAddress, Unreachable
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would stand among the command's output
     try:

@@ -57,7 +57,7 @@ def worker(push: bool, **flags: Any) -> None:
         if push:
             _serve_pushes(settings, container, stop)
         else:
-            from logleap.entrypoints.worker import make_worker
+            from logleap.entrypoints.worker.worker import make_worker
 
             worker = make_worker(container)
             click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
@@ -71,7 +71,7 @@ def worker(push: bool, **flags: Any) -> None:
 def sweep(**flags: Any) -> None:
     """Sweep once, as workers do: publish what was left behind, end what broke off."""
     with endings():
-        from logleap.entrypoints.worker import make_worker
+        from logleap.entrypoints.worker.worker import make_worker
 
         _, container = _start(flags)
         swept = make_worker(container).sweep_once()
@@ -80,8 +80,8 @@ def sweep(**flags: Any) -> None:
 
 
 def _serve_pushes(settings: "Settings", container: "Container", stop: threading.Event) -> None:
-    from logleap.entrypoints.http.server import ServerOptions, listen, serve, url_of
-    from logleap.entrypoints.push import BODY_LIMIT, create_push_app, verifier_of
+    from logleap.entrypoints.http.server.server import ServerOptions, listen, serve, url_of
+    from logleap.entrypoints.pubsub.push import BODY_LIMIT, create_push_app, verifier_of
 
     app = create_push_app(container, verifier_of(settings), stopping=stop.is_set)
     listener = listen(settings.host, settings.port)
@@ -125,9 +125,9 @@ def _configure(flags: dict[str, Any]) -> "Settings":
 
 
 def _serve(flags: dict[str, Any]) -> None:
-    from logleap.entrypoints.http.columns import COMPILED
-    from logleap.entrypoints.http.server import listen, url_of
-    from logleap.entrypoints.processes import can_fork, run_processes
+    from logleap.codecs.json.fast import COMPILED
+    from logleap.entrypoints.http.server.processes import can_fork, run_processes
+    from logleap.entrypoints.http.server.server import listen, url_of
     from logleap.settings import SettingsError
 
     settings = _configure(flags)
@@ -177,8 +177,8 @@ def _answer(
     """Answer requests in this process, and run trainings too if it is to."""
     from logleap.container import build_container
     from logleap.entrypoints.http.app import create_app
-    from logleap.entrypoints.http.server import ServerOptions, serve
-    from logleap.entrypoints.worker import make_worker
+    from logleap.entrypoints.http.server.server import ServerOptions, serve
+    from logleap.entrypoints.worker.worker import make_worker
 
     container = build_container(settings)
     app = create_app(container)

@@ -7,9 +7,11 @@ from flask import Flask
 from flask_openapi import OpenAPI
 
 from logleap.container import Container
-from logleap.entrypoints.http import document, observing, problems, routes
-from logleap.entrypoints.http.docs import docs
-from logleap.entrypoints.http.health import health
+from logleap.entrypoints.http import routes
+from logleap.entrypoints.http.calls.health import health
+from logleap.entrypoints.http.contract import openapi, problems
+from logleap.entrypoints.http.contract.docs import docs
+from logleap.entrypoints.http.middleware import observability
 
 
 class _App(OpenAPI):
@@ -20,7 +22,7 @@ class _App(OpenAPI):
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app(container)
-    document.add(app, [*routes.apis(container), health(container)])
+    openapi.add(app, [*routes.apis(container), health(container)])
     app.register_blueprint(docs())
     return app
 
@@ -31,6 +33,6 @@ def bare_app(container: Container) -> OpenAPI:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path of ours has none to merge: 404, not a redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    observing.observe(app, container)
+    observability.observe(app, container)
     problems.register(app)
     return app

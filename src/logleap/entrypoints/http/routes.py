@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from flask import Response, g, request
 
 from logleap.container import Container
-from logleap.entrypoints.http import datasets, entries, otlp, otlp_messages, report, training
-from logleap.entrypoints.http.api import Api
-from logleap.entrypoints.http.auth import Authenticator
-from logleap.entrypoints.http.quotas import Quotas
+from logleap.entrypoints.http.calls import datasets, entries, otlp, report, training
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.ingest import otlp_messages
+from logleap.entrypoints.http.middleware.auth import Authenticator
+from logleap.entrypoints.http.middleware.quotas import Quotas
 
 
 def apis(container: Container) -> Sequence[Api]:

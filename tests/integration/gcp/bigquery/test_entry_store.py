@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from logleap.adapters.gcp.bigquery.layouts import SharedTable
+from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.entries import BigQueryEntryStore
-from logleap.adapters.gcp.layouts import SharedTable
-from logleap.adapters.gcp.streaming_insert import StreamingInserter
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 
 OpenStore = Callable[..., BigQueryEntryStore]

@@ -15,10 +15,10 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRowsResponse, RowError
 from google.rpc.status_pb2 import Status
 
-from logleap.adapters.gcp.clients import bigquery_client
+from logleap.adapters.gcp.bigquery.queries import Queries
+from logleap.adapters.gcp.bigquery.writers.base import RowsRefused
 from logleap.adapters.gcp.entries import BigQueryEntryStore
-from logleap.adapters.gcp.queries import Queries
-from logleap.adapters.gcp.writers import RowsRefused
+from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.domain.entries import Batch, Entry, Manifest
 from logleap.ports.errors import Unavailable
 

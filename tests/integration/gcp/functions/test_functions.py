@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from logleap.domain.training import Origin, TrainingMessage
+from logleap.domain.runs import Origin, TrainingMessage
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NOWHERE = "127.0.0.1:1"  # nothing listens there

@@ -30,15 +30,15 @@ from google.pubsub_v1 import (
 )
 
 from emulators import Emulators
-from logleap.adapters.gcp.clients import bigquery_client
-from logleap.adapters.gcp.credentials import Access, Service
-from logleap.adapters.gcp.layouts import SharedTable, TablePerDataset
+from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
+from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS
+from logleap.adapters.gcp.google.clients import bigquery_client
+from logleap.adapters.gcp.google.credentials import Access, Service
 from logleap.adapters.gcp.provisioning import Check, Resources, Step, check, identity, setup
 from logleap.adapters.gcp.provisioning.bigquery import compare_columns
 from logleap.adapters.gcp.provisioning.firestore import indexes
 from logleap.adapters.gcp.provisioning.pubsub import differences
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames
-from logleap.adapters.gcp.schema import COLUMNS, ENTRY_COLUMNS
 
 SERVICES: Sequence[Service] = ("bigquery", "firestore", "pubsub")
 

@@ -20,7 +20,7 @@ from google.pubsub_v1 import PubsubMessage, SubscriberClient
 from emulators import Emulators
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames
 from logleap.ports.errors import Unavailable
-from logleap.ports.training import Delivery
+from logleap.ports.queue import Delivery
 
 ARRIVAL = 10.0  # seconds within which a message must come
 SILENCE = 0.5  # seconds after which a test believes that none comes

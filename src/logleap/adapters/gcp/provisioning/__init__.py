@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 
-from logleap.adapters.gcp.credentials import Access
-from logleap.adapters.gcp.errors import translated
+from logleap.adapters.gcp.google.credentials import Access
+from logleap.adapters.gcp.google.errors import translated
 from logleap.adapters.gcp.provisioning.bigquery import BigQueryProvisioning
 from logleap.adapters.gcp.provisioning.firestore import FirestoreProvisioning
 from logleap.adapters.gcp.provisioning.identity import check_credentials, check_project

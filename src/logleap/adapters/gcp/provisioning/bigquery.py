@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.clients import bigquery_client
-from logleap.adapters.gcp.credentials import Access
+from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
+from logleap.adapters.gcp.google.clients import bigquery_client
+from logleap.adapters.gcp.google.credentials import Access
 from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, tried
-from logleap.adapters.gcp.schema import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
 
 _EDITOR = "roles/bigquery.dataEditor"
 _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}

@@ -9,7 +9,7 @@ from typing import Any
 from google.api_core import exceptions
 from google.cloud import firestore
 
-from logleap.adapters.gcp.credentials import Access
+from logleap.adapters.gcp.google.credentials import Access
 from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, Step, looked
 
 _USER = "roles/datastore.user"
@@ -74,7 +74,7 @@ class FirestoreProvisioning:
 
 def indexes(prefix: str) -> list[Index]:
     """The indexes that the Firestore adapters need; the file has them for the prefix `logleap`."""
-    text = files("logleap.adapters.gcp").joinpath("firestore.indexes.json").read_text()
+    text = files("logleap.adapters.gcp.firestore").joinpath("firestore.indexes.json").read_text()
     found: list[Index] = json.loads(text)["indexes"]
     return [
         {**index, "collectionGroup": index["collectionGroup"].replace("logleap-", f"{prefix}-", 1)}

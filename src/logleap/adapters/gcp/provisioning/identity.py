@@ -10,9 +10,9 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.calls import ATTEMPT, RETRY
-from logleap.adapters.gcp.clients import bigquery_client
-from logleap.adapters.gcp.credentials import Access
+from logleap.adapters.gcp.google.clients import bigquery_client
+from logleap.adapters.gcp.google.credentials import Access
+from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY
 from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, grant, looked, member
 
 _LIST = "gcloud projects list"

@@ -16,7 +16,7 @@ from google.pubsub_v1 import (
     Subscription,
 )
 
-from logleap.adapters.gcp.credentials import Access
+from logleap.adapters.gcp.google.credentials import Access
 from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, member, tried
 from logleap.adapters.gcp.queue import MAX_HOLD, publisher, subscriber
 

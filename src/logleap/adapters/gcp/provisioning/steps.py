@@ -7,9 +7,9 @@ from typing import Literal, TypedDict
 from google.api_core import exceptions
 from google.api_core.retry import Retry
 
-from logleap.adapters.gcp.calls import ATTEMPT, RETRY, TRANSIENT
-from logleap.adapters.gcp.credentials import Access
-from logleap.adapters.gcp.layouts import Layout
+from logleap.adapters.gcp.bigquery.layouts import Layout
+from logleap.adapters.gcp.google.credentials import Access
+from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY, TRANSIENT
 from logleap.adapters.gcp.queue import QueueNames
 
 SETUP = "logleap gcp setup"

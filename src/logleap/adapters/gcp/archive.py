@@ -1,0 +1,79 @@
+"""Archive files in a bucket of Cloud Storage."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import BinaryIO, TypedDict
+from urllib.parse import quote, unquote, urlsplit
+
+from google.api_core import exceptions
+from google.api_core.retry import Retry
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from logleap.adapters.gcp.google.clients import Lazy
+from logleap.adapters.gcp.google.errors import translated
+from logleap.adapters.parquet.locations import ArchivePlace
+
+SERVICE = "Cloud Storage"
+
+_PART = 8 * 2**20
+"""Bytes of one request: after a failure these alone are sent again."""
+
+
+class _Request(TypedDict):
+    retry: Retry
+    timeout: float
+
+
+_REQUEST = _Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4.0), timeout=5.0)
+
+
+class ArchiveBucket(ArchivePlace):
+    """A bucket, which must exist. URLs: `gs://bucket/prefix/…`. Each call may raise Unavailable.
+
+    A copy of a file lies in the folder for temporary files while it is made or read.
+    """
+
+    def __init__(self, client: Callable[[], Client]) -> None:
+        """`client` is called at the first use."""
+        self._client = Lazy(client, Client.close)
+
+    @contextmanager
+    def workshop(self, name: str) -> Iterator[Path]:
+        with TemporaryDirectory(prefix=f"logleap-archive-{name}") as workshop:
+            yield Path(workshop)
+
+    @translated(SERVICE)
+    def put(self, file: Path, url: str) -> None:
+        self._blob(url).upload_from_filename(str(file), **_REQUEST)
+
+    @contextmanager
+    def open(self, url: str) -> Iterator[BinaryIO]:
+        with TemporaryFile() as copy:
+            try:
+                with translated(SERVICE):
+                    self._blob(url).download_to_file(copy, checksum=None, **_REQUEST)
+            except exceptions.NotFound as error:
+                raise FileNotFoundError(url) from error
+            copy.seek(0)
+            yield copy
+
+    @translated(SERVICE)
+    def remove(self, url: str) -> None:
+        try:
+            self._blob(url).delete(**_REQUEST)
+        except exceptions.NotFound:
+            return
+
+    @translated(SERVICE)
+    def remove_all(self, url: str) -> None:
+        blob = self._blob(url)
+        for found in self._client().list_blobs(blob.bucket, prefix=blob.name, **_REQUEST):
+            self.remove(f"gs://{blob.bucket.name}/{quote(found.name)}")
+
+    def _blob(self, url: str) -> Blob:
+        parts = urlsplit(url)
+        blob: Blob = self._client().bucket(parts.netloc).blob(unquote(parts.path[1:]), chunk_size=_PART)
+        return blob

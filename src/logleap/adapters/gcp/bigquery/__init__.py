@@ -1,0 +1,1 @@
+"""BigQuery: tables, queries, and the rows as it stores them."""

@@ -1,0 +1,1 @@
+"""The ways to write rows to BigQuery."""

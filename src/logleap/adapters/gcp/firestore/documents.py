@@ -1,0 +1,210 @@
+"""Domain objects as Firestore documents, and back.
+
+What people or tasks make up (labels, parameters, results) is kept as JSON text: Firestore has no integers
+beyond 64 bits and no nested arrays, reserves the names `__…__`, and would index each field of a map
+(https://firebase.google.com/docs/firestore/quotas). A document has 1 MiB at most.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
+from logleap.domain.entries import Receipt, Totals
+from logleap.domain.keys import ApiKey
+from logleap.domain.runs import Origin, Run, RunError, RunState, TrainingMessage
+
+Document = dict[str, Any]
+
+
+def dataset_document(dataset: Dataset) -> Document:
+    """All fields, also those that are None, so that it replaces an earlier document as a whole.
+
+    Each change of a data set opens its gate (see gate.py).
+    """
+    sealed, archive = dataset.sealed, dataset.archive
+    return {
+        "datasetId": dataset.dataset_id,
+        "owner": dataset.owner,
+        "name": dataset.name,
+        "labels": _text(dataset.labels),
+        "state": dataset.state.value,
+        "version": dataset.version,
+        "createdAt": dataset.created_at,
+        "updatedAt": dataset.updated_at,
+        "runId": dataset.run_id,
+        "sealed": None if sealed is None else _totals_document(sealed),
+        "archive": None
+        if archive is None
+        else {"url": archive.url, "entries": archive.entries, "sha256": archive.sha256},
+        "dropped": dataset.dropped,
+        "unfinished": dataset.unfinished,
+        "gate": None,
+    }
+
+
+def dataset_of(document: Document) -> Dataset:
+    """The data set that dataset_document() was made of."""
+    sealed, archive = document["sealed"], document["archive"]
+    return Dataset(
+        dataset_id=document["datasetId"],
+        owner=document["owner"],
+        created_at=_time(document["createdAt"]),
+        updated_at=_time(document["updatedAt"]),
+        name=document["name"],
+        labels=json.loads(document["labels"]),
+        state=State(document["state"]),
+        version=document["version"],
+        run_id=document["runId"],
+        sealed=None if sealed is None else Totals(**sealed),
+        archive=None if archive is None else Archive(**archive),
+        dropped=document["dropped"],
+    )
+
+
+def event_document(event: Event) -> Document:
+    """A line of a data set's log."""
+    return {"at": event.at, "kind": event.kind.value, "detail": event.detail}
+
+
+def event_of(document: Document) -> Event:
+    """The event that event_document() was made of."""
+    return Event(_time(document["at"]), EventKind(document["kind"]), document["detail"])
+
+
+def receipt_document(receipt: Receipt) -> Document:
+    """A receipt. The data set is the parent document's."""
+    return {
+        "batchId": receipt.batch_id,
+        "key": receipt.key,
+        "entries": receipt.entries,
+        "sha256": receipt.sha256,
+        "createdAt": receipt.created_at,
+    }
+
+
+def receipt_of(document: Document, dataset_id: str) -> Receipt:
+    """The receipt that receipt_document() was made of."""
+    return Receipt(
+        dataset_id=dataset_id,
+        batch_id=document["batchId"],
+        key=document["key"],
+        entries=document["entries"],
+        sha256=document["sha256"],
+        created_at=_time(document["createdAt"]),
+    )
+
+
+def run_document(run: Run) -> Document:
+    """All fields, also those that are None, so that it replaces an earlier document as a whole.
+
+    `finished` is there for the query for overdue runs.
+    """
+    return {
+        "runId": run.run_id,
+        "datasetId": run.dataset_id,
+        "owner": run.owner,
+        "task": run.task,
+        "parameters": _text(run.parameters),
+        "totals": _totals_document(run.totals),
+        "createdAt": run.created_at,
+        "dueAt": run.due_at,
+        "state": run.state.value,
+        "finished": run.finished,
+        "version": run.version,
+        "fence": run.fence,
+        "attempts": run.attempts,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "result": None if run.result is None else _text(run.result),
+        "error": None if run.error is None else {"code": run.error.code, "detail": run.error.detail},
+        "origin": _origin_document(run.origin),
+    }
+
+
+def run_of(document: Document) -> Run:
+    """The run that run_document() was made of."""
+    result, error = document["result"], document["error"]
+    started_at, finished_at = document["startedAt"], document["finishedAt"]
+    return Run(
+        run_id=document["runId"],
+        dataset_id=document["datasetId"],
+        owner=document["owner"],
+        task=document["task"],
+        parameters=json.loads(document["parameters"]),
+        totals=Totals(**document["totals"]),
+        created_at=_time(document["createdAt"]),
+        due_at=_time(document["dueAt"]),
+        state=RunState(document["state"]),
+        version=document["version"],
+        fence=document["fence"],
+        attempts=document["attempts"],
+        started_at=None if started_at is None else _time(started_at),
+        finished_at=None if finished_at is None else _time(finished_at),
+        result=None if result is None else json.loads(result),
+        error=None if error is None else RunError(**error),
+        origin=_origin_of(document),
+    )
+
+
+def message_document(message: TrainingMessage) -> Document:
+    """A message of the outbox."""
+    return {
+        "owner": message.owner,
+        "datasetId": message.dataset_id,
+        "runId": message.run_id,
+        "origin": _origin_document(message.origin),
+    }
+
+
+def message_of(document: Document) -> TrainingMessage:
+    """The message that message_document() was made of."""
+    return TrainingMessage(document["owner"], document["datasetId"], document["runId"], _origin_of(document))
+
+
+def _origin_document(origin: Origin) -> Document:
+    return {"requestId": origin.request_id, "traceparent": origin.traceparent}
+
+
+def _origin_of(document: Document) -> Origin:
+    origin = document.get("origin") or {}  # documents of before have none
+    return Origin(origin.get("requestId"), origin.get("traceparent"))
+
+
+def key_document(key: ApiKey) -> Document:
+    """An API key."""
+    return {
+        "keyId": key.key_id,
+        "owner": key.owner,
+        "sha256": key.sha256,
+        "createdAt": key.created_at,
+        "note": key.note,
+        "revokedAt": key.revoked_at,
+    }
+
+
+def key_of(document: Document) -> ApiKey:
+    """The key that key_document() was made of."""
+    revoked_at = document["revokedAt"]
+    return ApiKey(
+        key_id=document["keyId"],
+        owner=document["owner"],
+        sha256=document["sha256"],
+        created_at=_time(document["createdAt"]),
+        note=document["note"],
+        revoked_at=None if revoked_at is None else _time(revoked_at),
+    )
+
+
+def _totals_document(totals: Totals) -> Document:
+    return {"entries": totals.entries, "batches": totals.batches}
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value))
+
+
+def _time(value: datetime) -> datetime:
+    # Firestore's client answers a datetime of its own kind; its nanoseconds are never ours.
+    return datetime.combine(value.date(), value.time(), UTC)

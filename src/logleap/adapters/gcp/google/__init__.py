@@ -1,0 +1,1 @@
+"""What all of Google's services share: clients, credentials, deadlines, errors."""

@@ -1,0 +1,298 @@
+"""The file: opening it, transactions on it, and what its errors mean."""
+
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from logleap.adapters.local.sqlite.connections import Connections
+from logleap.adapters.local.sqlite.folder import make_durable, network_file_system, prepare_folder
+from logleap.adapters.local.sqlite.group_commit import Writer
+from logleap.adapters.local.sqlite.process_lock import Turnstile
+from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from logleap.adapters.local.sqlite.staging import Staging
+from logleap.adapters.snapshots import Looks
+from logleap.domain.datasets import Dataset
+from logleap.ports.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "logleap.db"
+
+_MIB = 1 << 20
+_WAIT = 3.0  # seconds for a turn in this process, and as many for other processes: an answer within 10
+_LOG_LIMIT = 16 * _MIB  # of the write-ahead log, for each process that writes
+_VACUUM = 1000  # pages given back at a time: uploads get in between
+_OVERHEAD = 32 * 1024  # of a transaction in the log, beside its payload: a generous guess
+
+_THE_STORE = f"the store {FILE_NAME}: "
+_BUSY = f"other processes have been writing for {_WAIT:.0f} s"
+_READ_ONLY = "it cannot be written: check its owner and permissions, and that its disk is mounted for writing"
+_DAMAGED = "it is damaged: stop every process that uses it, and put a copy in its place"
+_NO_DATABASE = "it is no SQLite file: move it away, or choose another data folder"
+_MEANING = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_PROTOCOL: _BUSY,
+    sqlite3.SQLITE_FULL: "its disk is full: make room",
+    sqlite3.SQLITE_IOERR: "its disk fails to read or write",
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that it is there, its owner and permissions",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+    sqlite3.SQLITE_NOMEM: "the memory is used up",
+}
+
+
+class StorageUnusable(ValueError):
+    """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
+
+
+class Database:
+    """One SQLite file, shared by any number of threads and processes of one machine.
+
+    Readers wait for nobody. Writers take turns. What `writing` stored is on the disk when it ends.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable."""
+        self._folder = folder.absolute()
+        self._path = self._folder / FILE_NAME
+        self.looks = Looks[Dataset]()
+        self._connections = Connections(self._connect, self._make_writer, 2 * _WAIT)
+        self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
+        self._version = len(MIGRATIONS)
+        self._place: tuple[int, int] | None = None
+        try:
+            self._open()
+        except OSError as error:
+            raise StorageUnusable(f"{self._folder} cannot be the data folder: {error.strerror}.") from error
+        except Unavailable as error:
+            raise StorageUnusable(f"{self._path}: {str(error).removeprefix(_THE_STORE)}.") from error
+
+    @property
+    def staging(self) -> Staging:
+        """The chunks that this process has taken, and not written yet."""
+        return self._connections.staging
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with. Each statement sees all that was stored before it began.
+
+        Use up or close each cursor in the block: one that is open keeps the write-ahead log from being
+        emptied. Raises Unavailable.
+        """
+        with _translated, self._connections.reader() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
+        """A transaction, with no other writer beside it. What the block raises undoes it.
+
+        `payload` is about how many bytes it stores. Raises Unavailable.
+        """
+        with _translated, self._connections.transaction() as connection:
+            yield connection
+            self._logged += payload + _OVERHEAD
+
+    def check(self) -> None:
+        """Store something, as an upload would. Raises Unavailable if that cannot be done."""
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (time.time_ns() // 1000,))
+            free = shutil.disk_usage(self._folder).free
+            if free < _LOG_LIMIT:
+                raise Unavailable(f"its disk is full but for {free // _MIB} MiB: make room")
+
+    def release_space(self) -> None:
+        """Give what was deleted back to the file system, a few MiB at a time. Raises Unavailable."""
+        left, before = 1, 2
+        while 0 < left < before:
+            with self.writing(2 * _VACUUM * 4096) as connection:
+                before = _number(connection, "PRAGMA freelist_count")
+                for _ in range(min(before, _VACUUM)):
+                    connection.execute("PRAGMA incremental_vacuum(1)")  # Python's module does one page a call
+                left = _number(connection, "PRAGMA freelist_count")
+
+    def close(self) -> None:
+        """Close the file. Waits for calls under way; later ones raise Unavailable."""
+        self._connections.close()
+
+    def _open(self) -> None:
+        prepare_folder(self._folder)
+        network = network_file_system(self._folder)
+        if network is not None:
+            raise StorageUnusable(
+                f"{self._folder} is on a network file system ({network}), where several machines could harm "
+                "the file: choose a data folder on a disk of this machine."
+            )
+        for path in (self._folder, self._path):
+            if path.exists() and not _may_write(path):
+                raise StorageUnusable(f"{path}: {_READ_ONLY}.")
+        with _translated, closing(self._connect(mode="rwc")) as connection:
+            if self._is_new(connection):
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # cannot be set later
+            self._use_log(connection)
+            self._migrate(connection)
+        make_durable(self._folder)
+        self._place = _place(self._path)
+        try:
+            self.check()
+        except Unavailable:
+            self.close()
+            raise
+
+    def _connect(self, *, mode: str = "rw", patience: float = _WAIT) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self._path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_WAIT,  # also if patience is 0: another process may be opening or recovering the file
+            isolation_level=None,  # transactions are begun and ended by us
+            check_same_thread=False,  # one thread at a time, but any
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _empty_log
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+            connection.execute("PRAGMA secure_delete = OFF")  # some builds have it on; see release_space
+            connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Whether the file is still to be filled. Raises StorageUnusable if it is another program's."""
+        connection.execute("BEGIN")
+        application = _number(connection, "PRAGMA application_id")
+        version = _number(connection, "PRAGMA user_version")
+        empty = not _number(connection, "SELECT count(*) FROM sqlite_master")
+        connection.execute("COMMIT")
+        new = empty and application == version == 0
+        if not new and application != APPLICATION_ID:
+            raise StorageUnusable(
+                f"{self._path} is the SQLite file of another program: move it away, or choose another data "
+                "folder."
+            )
+        return new
+
+    def _use_log(self, connection: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + _WAIT
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError as error:
+                # Another process is making the same file; SQLite does not always wait for it here.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        if mode != "wal":
+            raise StorageUnusable(
+                f"{self._folder} is on a file system on which processes cannot share memory, as SQLite's "
+                "write-ahead log needs it: choose another data folder."
+            )
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        version = _number(connection, "PRAGMA user_version")
+        if version == self._version:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        version = _number(connection, "PRAGMA user_version")  # another process may have been quicker
+        if version > self._version:
+            raise StorageUnusable(
+                f"{self._path} was written by a newer LogLeap (its schema is {version}, this one knows up to "
+                f"{self._version}): use that version, or choose another data folder."
+            )
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {self._version}")
+        connection.execute("COMMIT")
+
+    def _make_writer(self) -> Writer:
+        turnstile = Turnstile(self._path.with_name(f"{FILE_NAME}-next"), _WAIT)
+        return Writer(
+            partial(self._connect, patience=0),
+            turnstile,
+            begun=self._check_unchanged,
+            committed=partial(self._empty_log, turnstile),
+            patience=_WAIT,
+        )
+
+    def _check_unchanged(self, connection: sqlite3.Connection) -> None:
+        # A file that was deleted can be written on: what is stored there is lost.
+        if _place(self._path) != self._place:
+            raise Unavailable("the file was moved, deleted or replaced: put it back, or restart LogLeap")
+        if _number(connection, "PRAGMA user_version") != self._version:
+            raise Unavailable("a newer LogLeap has taken the file over: restart with that version")
+
+    def _empty_log(self, turnstile: Turnstile, connection: sqlite3.Connection) -> None:
+        """Bring the write-ahead log into the file (a checkpoint) if it is large.
+
+        FULL takes the lock of the writer first. A checkpoint beside one, as SQLite does it by itself, can
+        lose data in versions before 3.51.3: https://www.sqlite.org/wal.html#walresetbug
+        """
+        if self._logged < _LOG_LIMIT:
+            return
+        self._logged = 0
+        try:
+            with turnstile:
+                connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT:.0f}")
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+                finally:
+                    connection.execute("PRAGMA busy_timeout = 0")
+        except (sqlite3.Error, Unavailable) as error:
+            # What was to be stored is on the disk, in the log, which grows until this works again.
+            log.warning("the log of %s could not be emptied: %s", self._path, error)
+
+
+def _meaning(error: sqlite3.Error) -> str | None:
+    """What an error means for the operator; None if it means a mistake in this code."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    meaning = _MEANING.get(code & 0xFF)
+    return meaning and f"{meaning} ({error.sqlite_errorname})"
+
+
+class _Translated:
+    """Around what may fail: the errors come out as what they mean."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Unavailable):
+            raise Unavailable(f"{_THE_STORE}{error}") from error.__cause__
+        if isinstance(error, sqlite3.Error) and (meaning := _meaning(error)) is not None:
+            raise Unavailable(f"{_THE_STORE}{meaning}") from error
+
+
+_translated = _Translated()
+
+
+def _may_write(path: Path) -> bool:
+    # Asked before SQLite opens it: that would leave files beside it that cannot be written either.
+    return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _number(connection: sqlite3.Connection, question: str) -> int:
+    (number,) = connection.execute(question).fetchone()
+    return int(number)
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()  # never open() it: closing it would take SQLite's locks away
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

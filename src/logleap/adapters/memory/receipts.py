@@ -1,0 +1,41 @@
+"""Receipts in memory."""
+
+from collections.abc import Mapping, Sequence
+
+from logleap.adapters.memory.database import MemoryDatabase
+from logleap.domain.entries import Entries, Manifest, Receipt, Totals
+from logleap.ports.receipts import ReceiptLedger
+
+_Chunks = dict[int, Entries]  # by the sequence number of the first
+
+
+class MemoryReceiptLedger(ReceiptLedger):
+    """Receipts in dictionaries, by data set and key."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        with self._database.lock:
+            return self._database.receipts.get(dataset_id, {}).get(key)
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        with self._database.lock:
+            earlier = self.find(receipt.dataset_id, receipt.key)
+            if earlier is not None:
+                return earlier
+            self._database.check_dataset(receipt.dataset_id, dataset_version)
+            self._database.receipts[receipt.dataset_id][receipt.key] = receipt
+            return receipt
+
+    def totals(self, dataset_id: str) -> Totals:
+        with self._database.lock:
+            return self._database.totals(dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
+
+    def manifest(self, dataset_id: str) -> Manifest:
+        with self._database.lock:
+            receipts = self._database.receipts.get(dataset_id, {}).values()
+            return Manifest(dataset_id, {receipt.batch_id: receipt.entries for receipt in receipts})

@@ -1,0 +1,62 @@
+"""Runs and their outbox in memory."""
+
+import heapq
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from logleap.adapters.memory.database import MemoryDatabase
+from logleap.domain.datasets import Dataset, Event
+from logleap.domain.entries import Totals
+from logleap.domain.runs import Run, Start, TrainingMessage
+from logleap.ports.runs import RunRepository
+
+
+class MemoryRunRepository(RunRepository):
+    """Runs and the outbox in dictionaries."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    def start(self, dataset: Dataset, decide: Callable[[Totals], Start]) -> Run:
+        database = self._database
+        with database.lock:
+            start = decide(database.totals(dataset.dataset_id))
+            key = (start.run.dataset_id, start.run.run_id)
+            if key in database.runs:
+                return database.runs[key]
+            database.check_dataset(dataset.dataset_id, dataset.version)
+            database.datasets[dataset.dataset_id] = start.dataset
+            database.events[dataset.dataset_id].append(start.event)
+            database.runs[key] = start.run
+            database.outbox[TrainingMessage.of(start.run)] = None
+            return start.run
+
+    def get(self, dataset_id: str, run_id: str) -> Run | None:
+        with self._database.lock:
+            return self._database.runs.get((dataset_id, run_id))
+
+    def save(self, run: Run, event: Event | None = None) -> None:
+        with self._database.lock:
+            self._database.check_run(run)
+            self._database.runs[run.dataset_id, run.run_id] = run
+            if event is not None:
+                self._database.events[run.dataset_id].append(event)
+
+    def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
+        with self._database.lock:
+            self._database.check_dataset(dataset.dataset_id, dataset.version - 1)
+            self.save(run, event)
+            self._database.datasets[dataset.dataset_id] = dataset
+
+    def outbox(self, limit: int) -> Sequence[TrainingMessage]:
+        with self._database.lock:
+            return list(self._database.outbox)[:limit]
+
+    def published(self, message: TrainingMessage) -> None:
+        with self._database.lock:
+            self._database.outbox.pop(message, None)
+
+    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+        with self._database.lock:
+            due = [run for run in self._database.runs.values() if not run.finished and run.due_at <= now]
+        return heapq.nsmallest(limit, due, key=lambda run: run.due_at)

@@ -1,0 +1,1 @@
+"""Bytes become entries: formats, field mappings, timestamps and their limits. No transport."""

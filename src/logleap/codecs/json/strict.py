@@ -1,0 +1,201 @@
+"""From JSON text to entries: many at once where that is sure to be exact, else one by one."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from logleap.codecs.json.fast import READERS
+from logleap.codecs.json.fast_msgspec import TREACHEROUS
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, has_lone_surrogate
+from logleap.codecs.timestamps import EXAMPLE, BadTimestamp, parse_timestamp
+from logleap.domain.entries import Entries, Entry
+
+_read = READERS[0]
+
+_FIELDS = ("timestamp", "message", "context")
+_SHOWN_NAMES = 5  # of unknown fields, in an error
+
+
+class Unfit(Exception):
+    """One entry that cannot be taken: a stable code, what is wrong and what to do, and the field."""
+
+    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.field = field
+
+
+class _Wrapper(msgspec.Struct, forbid_unknown_fields=True):
+    entries: msgspec.Raw
+
+
+_decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
+decode_string = msgspec.json.Decoder(str).decode
+
+
+def decode_array(data: bytes, largest: int) -> Entries | None:
+    """The entries of a JSON array, or of the array in `{"entries": […]}`, or the one that is no array.
+
+    None unless it is sure that all are right and none has more than `largest` bytes: then `data` needs a
+    closer look, entry by entry.
+    """
+    if data.lstrip()[:1] == b"{":
+        if b'"entries"' not in data:
+            return _single(data) if len(data) <= largest else None
+        if data.count(b'"entries"') > 1 or TREACHEROUS.search(data):
+            return None
+        try:
+            data = bytes(_decode_wrapper(data).entries)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+    return _read.array(data, largest)
+
+
+def decode_lines(data: bytes) -> Entries | None:
+    """The entries of `data`, one a line. None: they need a closer look, line by line."""
+    return _read.lines(data)
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The entry of one JSON text. Raises Unfit."""
+    entries = _single(data)
+    return entries[0] if entries is not None else decode_entry_exactly(data)
+
+
+class Form(NamedTuple):
+    """How entries are written. The first two give None where `entry` has to look at each of them."""
+
+    array: Callable[[bytes, int], Entries | None]
+    lines: Callable[[bytes], Entries | None]
+    entry: Callable[[bytes], Entry]
+
+
+STRICT = Form(decode_array, decode_lines, decode_entry)
+
+
+def _single(data: bytes) -> Entries | None:
+    entries = _read.array(b"[%b]" % data, len(data) + 2)
+    return entries if entries is not None and len(entries) == 1 else None
+
+
+def _context(raw: str) -> str | None:
+    if raw == "null":
+        return None
+    return decode_string(raw) if raw[0] == '"' else raw
+
+
+def decode_entry_exactly(data: bytes) -> Entry:
+    """The same as `decode_entry`, by the slow way that finds out what is wrong."""
+    fields = _fields(data)
+    try:
+        timestamp = parse_timestamp(_string(data, fields, "timestamp"))
+    except BadTimestamp as bad:
+        raise Unfit(bad.code, str(bad), "timestamp") from None
+    message = _string(data, fields, "message")
+    if not message:
+        raise Unfit("MESSAGE_EMPTY", "message is empty. Give it a text, or leave the entry out.", "message")
+    if "context" not in fields:
+        return Entry(timestamp, message)
+    _check_depth(fields["context"])
+    return Entry(timestamp, message, _context(well_formed(data, fields["context"], "context").decode()))
+
+
+def members(data: bytes) -> list[tuple[bytes, Span]]:
+    """The names (JSON strings, as sent) and values of an entry, repeated ones too.
+
+    Raises Unfit unless it is an object.
+    """
+    found: list[tuple[bytes, Span]] = []
+    try:
+        data.decode()
+        walk = JsonWalk(data)
+        is_object = walk.upcoming() == b"{"
+        if is_object:
+            found = list(walk.members())
+        else:
+            walk.value()
+        walk.finish()
+    except UnicodeDecodeError as error:
+        detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
+        raise Unfit("NOT_UTF8", detail) from None
+    except Malformed as error:
+        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send an entry a line."
+        raise Unfit("JSON_MALFORMED", detail) from None
+    if not is_object:
+        example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
+        detail = f"An entry is a JSON object such as {example}, but this is {shown(data.decode().strip())}."
+        raise Unfit("ENTRY_NOT_AN_OBJECT", detail)
+    return found
+
+
+def _fields(data: bytes) -> dict[str, Span]:
+    """Where the values of an entry stand in its JSON text. Raises Unfit unless it is an object of ours."""
+    fields: dict[str, Span] = {}
+    unknown: list[str] = []
+    repeated = None
+    for raw, span in members(data):
+        name = _name(raw)
+        if name in fields:
+            repeated = name
+        elif name in _FIELDS:
+            fields[name] = span
+        elif len(unknown) <= _SHOWN_NAMES:
+            unknown.append(name)
+    if unknown:
+        names = ", ".join(map(shown, unknown[:_SHOWN_NAMES])) + (", …" if len(unknown) > _SHOWN_NAMES else "")
+        raise Unfit(
+            "FIELD_UNKNOWN",
+            f"An entry has no field {names}. It has timestamp, message and context: "
+            "what else there is to tell belongs into context.",
+            unknown[0][:100],
+        )
+    if repeated:
+        raise Unfit("FIELD_REPEATED", f"{repeated} is given more than once. Give it once.", repeated)
+    return fields
+
+
+def _name(raw: bytes) -> str:
+    return raw[1:-1].decode() if has_lone_surrogate(raw) else decode_string(raw)
+
+
+def _string(data: bytes, fields: dict[str, Span], field: str) -> str:
+    example = f" A right one: {EXAMPLE!r}." if field == "timestamp" else ""
+    if field not in fields:
+        raise Unfit(f"{field.upper()}_MISSING", f"The entry has no {field}. Add it.{example}", field)
+    raw = well_formed(data, fields[field], field)
+    if raw[:1] != b'"':
+        raise Unfit(
+            f"{field.upper()}_NOT_A_STRING",
+            f"{field} is {shown(raw.decode())}, but must be a JSON string.{example}",
+            field,
+        )
+    return decode_string(raw)
+
+
+def well_formed(data: bytes, span: Span, field: str) -> bytes:
+    """The JSON text of the value at `span`. Raises Unfit if it holds half of a character."""
+    raw = data[span.start : span.end]
+    if has_lone_surrogate(raw):
+        raise Unfit(
+            "SURROGATE_UNPAIRED",
+            rf"{field} holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
+            field,
+        )
+    return raw
+
+
+def _check_depth(context: Span) -> None:
+    if context.depth > MAX_CONTEXT_DEPTH:
+        raise Unfit(
+            "CONTEXT_TOO_DEEP",
+            f"context nests {context.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH} "
+            "are taken. Send it as a string that holds the JSON.",
+            "context",
+        )
+
+
+def shown(text: str) -> str:
+    """What an error quotes of `text`."""
+    return repr(text if len(text) <= 40 else text[:40] + "…")

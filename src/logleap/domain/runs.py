@@ -1,0 +1,246 @@
+"""A training run: started once, claimed by one worker at a time, finished once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
+from logleap.domain.entries import Totals
+from logleap.domain.errors import ActionRefused, DatasetEmpty, EntryCountDiffers, RunInProgress
+
+JsonObject = Mapping[str, Any]
+
+
+class RunState(StrEnum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed: a stable UPPER_SNAKE code and a sentence."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What the owner asked for: the task, its parameters, and how many entries it should find (or any)."""
+
+    task: str
+    parameters: JsonObject = field(default_factory=dict)
+    expected_entries: int | None = None
+
+    def asks_for(self, run: "Run") -> bool:
+        """Whether `run` carries out the task asked for, with the same parameters."""
+        return (self.task, dict(self.parameters)) == (run.task, dict(run.parameters))
+
+    def check_repeats(self, run: "Run") -> None:
+        """Raises RunInProgress or EntryCountDiffers unless `run` is what this request asks for."""
+        if not self.asks_for(run):
+            raise RunInProgress(
+                f"Run {run.run_id!r} of data set {run.dataset_id!r} was started with task {run.task!r} and "
+                "other parameters than this request's. Wait until it has ended, or ask for the same."
+            )
+        if self.expected_entries is not None and self.expected_entries != run.totals.entries:
+            raise EntryCountDiffers(self.expected_entries, run.totals.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that started a run, so that what is told of the two can be joined. Nothing hangs on it.
+
+    `traceparent` is its span in W3C's form (https://www.w3.org/TR/trace-context/), if it had one.
+    """
+
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run on a sealed data set of `totals`. Times are UTC.
+
+    `version` grows with each change; a change is stored only on the version it was made from.
+    `fence` grows with each claim: a worker whose fence is no longer the run's has lost the run.
+    `attempts` counts the claims that were not handed back. `due_at` is the end of the lease while the
+    run is running, and while it is queued the time from which its message counts as lost.
+    """
+
+    run_id: str
+    dataset_id: str
+    owner: str
+    task: str
+    parameters: JsonObject
+    totals: Totals
+    created_at: datetime
+    due_at: datetime
+    state: RunState = RunState.QUEUED
+    version: int = 1
+    fence: int = 0
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: JsonObject | None = None
+    error: RunError | None = None
+    origin: Origin = UNKNOWN_ORIGIN
+
+    @property
+    def finished(self) -> bool:
+        """True once the run succeeded or failed: it never changes again."""
+        return self.state in (RunState.SUCCEEDED, RunState.FAILED)
+
+    def leased(self, now: datetime) -> bool:
+        """True while a worker holds the run."""
+        return self.state is RunState.RUNNING and now < self.due_at
+
+    def claimed(self, now: datetime, lease: timedelta) -> "Run":
+        """The run in the hands of a worker until `now + lease`."""
+        return self._changed(
+            state=RunState.RUNNING,
+            fence=self.fence + 1,
+            attempts=self.attempts + 1,
+            started_at=self.started_at or now,
+            due_at=now + lease,
+        )
+
+    def renewed(self, now: datetime, lease: timedelta) -> "Run":
+        """The run with its lease counted from now."""
+        return self._changed(due_at=now + lease)
+
+    def handed_back(self, now: datetime, patience: timedelta) -> "Run":
+        """The run queued again by a worker that was told to stop: the attempt does not count."""
+        return self._changed(state=RunState.QUEUED, attempts=max(0, self.attempts - 1), due_at=now + patience)
+
+    def requeued(self, now: datetime, patience: timedelta) -> "Run":
+        """The run queued again, its attempt counted."""
+        return self._changed(state=RunState.QUEUED, due_at=now + patience)
+
+    def given_second_chance(self, now: datetime, patience: timedelta) -> "Run":
+        """The run queued again though no worker had tried it. That counts as an attempt: it happens once."""
+        return self._changed(state=RunState.QUEUED, attempts=self.attempts + 1, due_at=now + patience)
+
+    def succeeded(self, now: datetime, result: JsonObject) -> "Run":
+        """The run with its result."""
+        return self._changed(state=RunState.SUCCEEDED, finished_at=now, result=result)
+
+    def failed(self, now: datetime, error: RunError) -> "Run":
+        """The run with the reason why it failed for good."""
+        return self._changed(state=RunState.FAILED, finished_at=now, error=error)
+
+    def _changed(self, **changes: Any) -> "Run":
+        if self.finished:
+            raise ActionRefused(f"Run {self.run_id!r} has {self.state}: it cannot change any more.")
+        return replace(self, version=self.version + 1, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What starting a training changes, all at once."""
+
+    dataset: Dataset
+    run: Run
+    event: Event
+
+
+def start_training(
+    dataset: Dataset,
+    totals: Totals,
+    *,
+    request: TrainingRequest,
+    run_id: str,
+    now: datetime,
+    patience: timedelta,
+    origin: Origin = UNKNOWN_ORIGIN,
+) -> Start:
+    """Seal `dataset`, whose receipts add up to `totals`, and queue a run on it.
+
+    Raises DatasetEmpty, EntryCountDiffers or ActionRefused.
+    """
+    if dataset.state is State.ARCHIVED and dataset.archive is None:
+        raise ActionRefused(
+            f"Data set {dataset.dataset_id!r} is being archived: train on it once its archive shows in "
+            f"GET /data/{dataset.dataset_id}."
+        )
+    if totals.entries == 0 and dataset.state in (State.CREATED, State.UPLOADING, State.ARCHIVED):
+        raise DatasetEmpty(dataset.dataset_id)
+    if request.expected_entries is not None and request.expected_entries != totals.entries:
+        raise EntryCountDiffers(request.expected_entries, totals.entries)
+    run = Run(
+        run_id=run_id,
+        dataset_id=dataset.dataset_id,
+        owner=dataset.owner,
+        task=request.task,
+        parameters=request.parameters,
+        totals=totals,
+        created_at=now,
+        due_at=now + patience,
+        origin=origin,
+    )
+    event = Event(
+        now, EventKind.TRAINING_STARTED, f"Run {run_id} of task {request.task!r} on {totals.entries} entries."
+    )
+    return Start(replace(dataset.after(Action.TRAIN, now), run_id=run_id, sealed=totals), run, event)
+
+
+class UnreadableMessage(Exception):
+    """A queue message that is not a TrainingMessage: it can never be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMessage:
+    """What goes over the queue: which run to carry out, and where it came from. UTF-8 JSON on the wire."""
+
+    owner: str
+    dataset_id: str
+    run_id: str
+    origin: Origin = UNKNOWN_ORIGIN
+
+    @classmethod
+    def of(cls, run: Run) -> "TrainingMessage":
+        """The message that asks for `run`."""
+        return cls(run.owner, run.dataset_id, run.run_id, run.origin)
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes over the queue."""
+        fields = {
+            "owner": self.owner,
+            "dataId": self.dataset_id,
+            "runId": self.run_id,
+            "requestId": self.origin.request_id,
+            "traceparent": self.origin.traceparent,
+        }
+        return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> "TrainingMessage":
+        """The message read from the queue. Raises UnreadableMessage, and says what is wrong with it.
+
+        Unknown fields are passed over, so that newer senders are understood; older ones tell no origin.
+        """
+        try:
+            fields = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableMessage(f"not JSON: {error}") from error
+        if not isinstance(fields, dict):
+            raise UnreadableMessage(f"not a JSON object but {type(fields).__name__}")
+        values = [value for name in ("owner", "dataId", "runId") if (value := fields.get(name))]
+        if len(values) < 3 or not all(isinstance(value, str) for value in values):
+            raise UnreadableMessage("owner, dataId and runId must be non-empty strings")
+        owner, dataset_id, run_id = values
+        request_id, traceparent = (
+            value if isinstance(value := fields.get(name), str) else None
+            for name in ("requestId", "traceparent")
+        )
+        return cls(owner, dataset_id, run_id, Origin(request_id, traceparent))

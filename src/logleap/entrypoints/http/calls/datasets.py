@@ -1,0 +1,134 @@
+"""The calls on data sets."""
+
+from flask import Request, Response, g
+
+from logleap.container import Container
+from logleap.entrypoints.http.contract import examples, responses
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.paging import Filters, page_position, page_token
+from logleap.entrypoints.http.contract.requests import (
+    AnnounceBody,
+    EmptyBody,
+    ListQuery,
+    NoQuery,
+    parse_body,
+    parse_query,
+)
+from logleap.entrypoints.http.middleware import observability
+from logleap.entrypoints.http.middleware.quotas import Quota
+
+TAG = "Data sets"
+
+
+def add(api: Api, container: Container, quota: Quota) -> None:
+    """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
+    announce, datasets = container.announce_dataset(), container.show_datasets()
+    archive, delete = container.archive_dataset(), container.delete_dataset()
+
+    @api.call(
+        "POST",
+        "/data",
+        tag=TAG,
+        body=AnnounceBody,
+        body_example=examples.ANNOUNCEMENT,
+        answer=responses.Dataset,
+        example=examples.ANNOUNCED,
+        status=201,
+        answer_headers=["Location"],
+        problems=["BODY_INVALID"],
+    )
+    def announce_dataset(request: Request) -> Response:
+        """Announce a data set.
+
+        Then post entries to it, under the `dataId` that is answered.
+        """
+        parse_query(NoQuery, request)
+        body = parse_body(AnnounceBody, request)
+        quota.take(g.owner)
+        dataset = announce(g.owner, body.name, body.labels)
+        observability.name(dataId=dataset.dataset_id)
+        view = datasets.one(g.owner, dataset.dataset_id)
+        return responses.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
+
+    @api.call(
+        "GET",
+        "/data",
+        tag=TAG,
+        query=ListQuery,
+        answer=responses.DatasetPage,
+        example=examples.PAGE,
+        problems=["PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID", "QUERY_PARAMETER_INVALID", "STATE_INVALID"],
+    )
+    def list_datasets(request: Request) -> Response:
+        """List your data sets, newest first.
+
+        Walking from page to page meets each data set once, also while others are added.
+        """
+        query = parse_query(ListQuery, request)
+        filters = Filters(query.state, query.name)
+        position = page_position(query.page_token, filters)
+        page, following = datasets.list(g.owner, query.state, query.page_size, position, query.name)
+        shown = [responses.Dataset.of(view) for view in page]
+        return responses.DatasetPage(
+            datasets=shown, next_page_token=page_token(following, filters)
+        ).response()
+
+    @api.call(
+        "GET",
+        "/data/<dataId>",
+        tag=TAG,
+        answer=responses.Dataset,
+        example=examples.TRAINED,
+        problems=["DATASET_NOT_FOUND"],
+    )
+    def show_dataset(request: Request, data_id: str) -> Response:
+        """Show a data set: its state, and what was acknowledged."""
+        parse_query(NoQuery, request)
+        return responses.Dataset.of(datasets.one(g.owner, data_id)).response()
+
+    @api.call(
+        "GET",
+        "/data/<dataId>/events",
+        tag=TAG,
+        answer=responses.Events,
+        example=examples.EVENTS,
+        problems=["DATASET_NOT_FOUND"],
+    )
+    def show_events(request: Request, data_id: str) -> Response:
+        """Show a data set's log, oldest first."""
+        parse_query(NoQuery, request)
+        return responses.Events.of(data_id, datasets.events(g.owner, data_id)).response()
+
+    @api.call(
+        "POST",
+        "/data/<dataId>/archive",
+        tag=TAG,
+        body=EmptyBody,
+        body_example={},
+        answer=responses.Dataset,
+        example=examples.ARCHIVED,
+        problems=["BODY_INVALID", "DATASET_NOT_FOUND", "STATE_CONFLICT", "COUNT_MISMATCH"],
+    )
+    def archive_dataset(request: Request, data_id: str) -> Response:
+        """Archive a data set.
+
+        Its entries are written to a Parquet file, counted against the receipts, and then dropped from the
+        store. It can be trained on again. Repeating the call changes nothing.
+        """
+        parse_query(NoQuery, request)
+        parse_body(EmptyBody, request)
+        return responses.Dataset.of(archive(g.owner, data_id)).response()
+
+    @api.call(
+        "DELETE",
+        "/data/<dataId>",
+        tag=TAG,
+        answer=None,
+        status=204,
+        problems=["DATASET_NOT_FOUND", "STATE_CONFLICT"],
+    )
+    def delete_dataset(request: Request, data_id: str) -> Response:
+        """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""
+        parse_query(NoQuery, request)
+        delete(g.owner, data_id)
+        return Response(status=204)

@@ -1,0 +1,57 @@
+"""The calls for whoever runs the service; no key needed."""
+
+from flask import Request, Response
+
+from logleap.container import Container
+from logleap.entrypoints.http.contract import responses
+from logleap.entrypoints.http.contract.blueprint import Api
+
+TAG = "Health"
+
+
+_TEXT = {
+    "schema": {"type": "string"},
+    "example": "# TYPE logleap_accepted_entries_total counter\nlogleap_accepted_entries_total 12000.0\n",
+}
+METRICS = {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}
+
+
+def health(container: Container) -> Api:
+    """Whether it is up, whether it can work, and what it did."""
+    api = Api("health")
+    check, metrics = container.backend().check, container.metrics()
+
+    @api.call("GET", "/healthz", tag=TAG, answer=responses.Health, example={"status": "ok"})
+    def healthz(_: Request) -> Response:
+        """Is the process up?
+
+        For liveness probes: it looks no further.
+        """
+        return responses.Health(status="ok").response()
+
+    @api.call(
+        "GET",
+        "/readyz",
+        tag=TAG,
+        answer=responses.Health,
+        example={"status": "ready"},
+        problems=["UNAVAILABLE"],
+    )
+    def readyz(_: Request) -> Response:
+        """Can the service do its work?
+
+        For readiness probes: the backend is asked.
+        """
+        check()  # raises Unavailable: 503
+        return responses.Health(status="ready").response()
+
+    @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
+    def show_metrics(request: Request) -> Response:
+        """What did this process do, in numbers?
+
+        For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.
+        """
+        content, content_type = metrics.exposition(request.headers.get("Accept", ""))
+        return Response(content, content_type=content_type)
+
+    return api

@@ -1,0 +1,81 @@
+"""OTLP/HTTP: log records as an OpenTelemetry SDK or Collector exports them.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+from flask import Request, Response, g
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from logleap.container import Container
+from logleap.domain.errors import BatchEmpty
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.headers import RepeatableHeaders
+from logleap.entrypoints.http.contract.requests import NoQuery, idempotency_key, parse_query
+from logleap.entrypoints.http.ingest.body import Body
+from logleap.entrypoints.http.ingest.entry_stream import Limits
+from logleap.entrypoints.http.ingest.otlp_messages import (
+    ANSWER,
+    BODY,
+    as_status,
+    check_media_type,
+    decoded,
+    encoded,
+)
+from logleap.entrypoints.http.ingest.otlp_records import Export
+from logleap.entrypoints.http.middleware import observability
+from logleap.entrypoints.http.middleware.quotas import Quota
+
+
+def add(api: Api, container: Container, quota: Quota) -> None:
+    """Export logs. `api` is one of its own: with refusals as OTLP wants them. `quota` is of stored ones."""
+    append = container.append_entries()
+    limits = Limits.of(container.settings())
+    api.after_request(as_status)
+
+    @api.call(
+        "POST",
+        "/data/<dataId>/v1/logs",
+        tag="Entries",
+        headers=RepeatableHeaders,
+        body=BODY,
+        answer=ANSWER,
+        problems=[
+            "DATASET_NOT_FOUND",
+            "IDEMPOTENCY_KEY_INVALID",
+            "IDEMPOTENCY_KEY_REUSED",
+            "PROTOBUF_MALFORMED",
+            "RECORDS_INVALID",
+            "STATE_CONFLICT",
+            "TOO_MANY_ENTRIES",
+        ],
+    )
+    def export_logs(request: Request, data_id: str) -> Response:
+        """Post log records by OTLP.
+
+        As an OpenTelemetry SDK or Collector sends them: the endpoint to set there is `/data/{dataId}`.
+        Records that cannot be taken are counted in `partialSuccess`; the others are durable, and every
+        training that is started later counts each of them once.
+
+        An export that is sent again, the same byte by byte, counts once: exporters retry so. An
+        Idempotency-Key, if there is one, decides that instead.
+        """
+        parse_query(NoQuery, request)
+        key = idempotency_key(request)
+        check_media_type(request)
+        body = Body(request, limits.json_bytes)
+        export = Export(decoded(request, body.read()), body.sha256, limits)
+        quota.require(g.owner)
+        answer = ExportLogsServiceResponse()
+        try:
+            acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
+        except BatchEmpty:
+            return encoded(request, answer)  # nothing to take is no error
+        observability.acknowledged(acknowledged)
+        if not acknowledged.replayed:
+            quota.spend(g.owner, acknowledged.receipt.entries)
+        if export.rejected:
+            answer.partial_success.rejected_log_records = export.rejected
+            answer.partial_success.error_message = f"Of the first log record that was rejected: {export.why}"
+        elif acknowledged.replayed:
+            answer.partial_success.error_message = "This export had been taken before. It counts once."
+        return encoded(request, answer)

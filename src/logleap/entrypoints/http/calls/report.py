@@ -1,0 +1,147 @@
+"""The call that tells what a data set's entries are like."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from flask import Request, Response, g
+from pydantic import Field
+
+from logleap.container import Container
+from logleap.domain import report as domain
+from logleap.domain.datasets import State
+from logleap.entrypoints.http.contract import examples
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
+from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
+from logleap.usecases.report import DatasetReport
+
+TAG = "Data sets"
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Gap(Answer):
+    """A time without entries, between two entries."""
+
+    start: Time
+    end: Time
+    seconds: Seconds
+
+
+class FrequentMessage(Answer):
+    """A message that many entries have."""
+
+    text: str
+    """The message, or its first 200 characters and `…`."""
+    entries: Count
+    """How many have it."""
+
+
+class LargeEntry(Answer):
+    """An entry where it stands."""
+
+    bytes: Count
+    """Of message and context, in UTF-8."""
+    batch_id: Id
+    sequence: Count
+    """The place in its batch, counted from 0."""
+    text: str
+    """The message, or its first 200 characters and `…`."""
+
+
+class Span(Answer):
+    """How many entries there are in a span of time."""
+
+    start: Time
+    entries: Count
+
+
+class Report(Answer):
+    """What the acknowledged entries of a data set are like."""
+
+    data_id: Id
+    state: State
+    entries: Count
+    """All that were acknowledged when the report began."""
+    batches: Count
+    first: Time | None
+    """The earliest entry's time."""
+    last: Time | None
+    gaps: Annotated[list[Gap], Field(max_length=domain.LISTED)]
+    """The longest times without entries, longest first, of those longer than `gapsFromSeconds`."""
+    gaps_from_seconds: Seconds
+    """1, or more where entries lie in more than 20,000 different seconds."""
+    out_of_order: Count
+    """Entries that are earlier than the one before them in their batch."""
+    out_of_order_share: Annotated[float, Field(ge=0, le=1)]
+    """Of all entries."""
+    duplicates: Count
+    """Entries that agree with an earlier one in timestamp, message and context. They are trained on."""
+    duplicates_complete: bool
+    """False: there may be more. Only where a data set has so many batches that they are read in parts."""
+    frequent: Annotated[list[FrequentMessage], Field(max_length=domain.LISTED)]
+    """The messages of the most entries, most first."""
+    frequent_missed: Count
+    """How many entries more than told may have a message, listed or not. 0: all counts are exact."""
+    largest: Annotated[list[LargeEntry], Field(max_length=domain.LISTED)]
+    """The largest entries, largest first."""
+    span_seconds: Seconds
+    """How long the spans of `histogram` are: 3600, or more where there would be more than 1,000 of them."""
+    histogram: Annotated[list[Span], Field(max_length=1_000)]
+    """The spans that have entries, in ascending order."""
+
+    @classmethod
+    def of(cls, told: DatasetReport) -> "Report":
+        """The report as the data set's owner sees it."""
+        report = told.report
+        return cls(
+            data_id=told.dataset.dataset_id,
+            state=told.dataset.state,
+            entries=report.entries,
+            batches=told.totals.batches,
+            first=time(report.first) if report.first else None,
+            last=time(report.last) if report.last else None,
+            gaps=[
+                Gap(start=time(gap.start), end=time(gap.end), seconds=gap.length / timedelta(seconds=1))
+                for gap in report.gaps
+            ],
+            gaps_from_seconds=report.gap_resolution / timedelta(seconds=1),
+            out_of_order=report.out_of_order,
+            out_of_order_share=report.out_of_order / max(report.entries, 1),
+            duplicates=report.duplicates,
+            duplicates_complete=report.duplicates_complete,
+            frequent=[
+                FrequentMessage(text=message.text, entries=message.entries) for message in report.frequent
+            ],
+            frequent_missed=report.frequent_missed,
+            largest=[
+                LargeEntry(
+                    bytes=entry.size, batch_id=entry.batch_id, sequence=entry.sequence, text=entry.text
+                )
+                for entry in report.largest
+            ],
+            span_seconds=report.histogram_width / timedelta(seconds=1),
+            histogram=[Span(start=time(span.start), entries=span.entries) for span in report.histogram],
+        )
+
+
+def add(api: Api, container: Container) -> None:
+    """Report on a data set."""
+    report_on = container.report_on_dataset()
+
+    @api.call(
+        "GET",
+        "/data/<dataId>/report",
+        tag=TAG,
+        answer=Report,
+        example=examples.REPORT,
+        problems=["ARCHIVE_DAMAGED", "COUNT_MISMATCH", "DATASET_NOT_FOUND", "STATE_CONFLICT"],
+    )
+    def report_on_dataset(request: Request, data_id: str) -> Response:
+        """Tell what a data set's entries are like, before a training is paid for.
+
+        All acknowledged entries are read, wherever they are, so this takes its time where there are many:
+        a few seconds a million. Entries may be posted meanwhile.
+        """
+        parse_query(NoQuery, request)
+        return Report.of(report_on(g.owner, data_id)).response()

@@ -1,0 +1,84 @@
+"""The calls on trainings."""
+
+from flask import Request, Response, g
+
+from logleap.container import Container
+from logleap.domain.runs import Origin
+from logleap.entrypoints.http.contract import examples, responses
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.headers import RepeatableHeaders
+from logleap.entrypoints.http.contract.requests import (
+    NoQuery,
+    TrainBody,
+    idempotency_key,
+    parse_body,
+    parse_query,
+)
+from logleap.entrypoints.http.middleware import observability
+
+TAG = "Training"
+
+
+def add(api: Api, container: Container) -> None:
+    """Start a training, look at it."""
+    start, show_training = container.start_training(), container.show_training()
+    offered = list(container.tasks())
+
+    @api.call(
+        "POST",
+        "/train/<dataId>",
+        tag=TAG,
+        headers=RepeatableHeaders,
+        body=TrainBody,
+        body_example=examples.START,
+        narrowed={"properties": {"task": {"enum": [*offered, None]}}},
+        answer=responses.StartedRun,
+        example=examples.STARTED,
+        status=202,
+        answer_headers=["Location"],
+        problems=[
+            "BODY_INVALID",
+            "DATASET_EMPTY",
+            "DATASET_NOT_FOUND",
+            "ENTRY_COUNT_DIFFERS",
+            "IDEMPOTENCY_KEY_INVALID",
+            "RUN_IN_PROGRESS",
+            "STATE_CONFLICT",
+            "TASK_UNKNOWN",
+        ],
+    )
+    def start_training(request: Request, data_id: str) -> Response:
+        """Start the training on a data set's entries.
+
+        No entries are taken from then on. While the run is under way a repeated call answers the same run;
+        with an Idempotency-Key it does so for as long as the data set lives.
+        """
+        parse_query(NoQuery, request)
+        key = idempotency_key(request)
+        body = parse_body(TrainBody, request)
+        run = start(
+            g.owner,
+            data_id,
+            task=body.task,
+            parameters=body.parameters,
+            expected_entries=body.expected_entries,
+            key=key,
+            origin=Origin(g.request_id, g.traceparent),
+        )
+        observability.name(runId=run.run_id)
+        return responses.StartedRun.of(run).response(202, f"/train/{data_id}")
+
+    @api.call(
+        "GET",
+        "/train/<dataId>",
+        tag=TAG,
+        answer=responses.Run,
+        example=examples.SUCCEEDED,
+        problems=["DATASET_NOT_FOUND", "RUN_NOT_FOUND"],
+    )
+    def show_run(request: Request, data_id: str) -> Response:
+        """Show the latest training run, with its result once it has ended."""
+        parse_query(NoQuery, request)
+        run = show_training(g.owner, data_id)
+        observability.name(runId=run.run_id)
+        return responses.Run.of(run).response()

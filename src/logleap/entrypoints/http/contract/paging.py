@@ -1,0 +1,52 @@
+"""Places in lists as opaque tokens, and back (AIP-158)."""
+
+import base64
+import binascii
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from logleap.domain.datasets import State
+from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.ports.datasets import Position
+
+
+class Filters(NamedTuple):
+    """Which data sets a list shows: those in this state, of exactly this name; None: any."""
+
+    state: State | None
+    name: str | None
+
+    @property
+    def mark(self) -> str:
+        """Tells a page token that was made for other filters."""
+        return hashlib.sha256(json.dumps(self).encode()).hexdigest()[:16]
+
+
+def page_token(position: Position | None, filters: Filters) -> str | None:
+    """A position in the list that these filters make, as an opaque token."""
+    if position is None:
+        return None
+    plain = f"{filters.mark} {position.created_at.astimezone(UTC).isoformat()} {position.dataset_id}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def page_position(token: str, filters: Filters) -> Position | None:
+    """The place that `token` stands for, None if it is empty.
+
+    Raises RequestRefused for one that is no token, or was made for other filters.
+    """
+    if not token:
+        return None
+    try:
+        plain = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+        mark, created_at, dataset_id = plain.split(" ")
+        position = Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
+    except (binascii.Error, ValueError, OverflowError):
+        detail = "pageToken is not one that this API gave out. Leave it out to begin with the first page."
+        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail) from None
+    if mark != filters.mark:
+        detail = "pageToken is from a list with another state or name. Repeat those, or leave pageToken out."
+        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail)
+    return position

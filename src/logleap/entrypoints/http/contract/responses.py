@@ -1,0 +1,279 @@
+"""The bodies of the answers: domain objects in camelCase, times as RFC 3339 in UTC."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+
+from logleap.domain import datasets as domain
+from logleap.domain import runs as training
+from logleap.domain.errors import EntriesRefused, EntryError
+from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
+from logleap.usecases import append as entries
+from logleap.usecases.datasets import DatasetView
+
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+_OPTIONAL = Field(exclude_if=lambda value: value is None)  # left out, never null
+
+
+def time(at: datetime) -> Time:
+    """A time as RFC 3339, UTC, to the microsecond."""
+    # Not by strftime: its %Y has fewer than four digits for the first thousand years.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+class Answer(BaseModel):
+    """The JSON object that a call answers."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+    def response(self, status: int = 200, location: str | None = None) -> Response:
+        """The answer as a response."""
+        response = Response(self.model_dump_json(), status=status, content_type="application/json")
+        if location is not None:
+            response.headers["Location"] = location
+        return response
+
+
+class Archive(Answer):
+    """Where the entries of an archived data set lie."""
+
+    url: str
+    """`file:///…` or `gs://…`, as the operator's setting says."""
+    entries: Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the archive file, in hex."""
+
+
+class Dataset(Answer):
+    """A data set, with what its acknowledged batches add up to."""
+
+    data_id: Id
+    name: str | None
+    labels: dict[str, str]
+    state: domain.State
+    """Entries are taken in `created` and `uploading`."""
+    entries: Count
+    """All that were acknowledged."""
+    batches: Count
+    """Acknowledged requests."""
+    run_id: Id | None
+    """The latest training run."""
+    archive: Archive | None
+    created_at: Time
+    updated_at: Time
+    """The last change of `state`."""
+
+    @classmethod
+    def of(cls, view: DatasetView) -> "Dataset":
+        """The data set as its owner sees it."""
+        shown = view.dataset
+        return cls(
+            data_id=shown.dataset_id,
+            name=shown.name,
+            labels=dict(shown.labels),
+            state=shown.state,
+            entries=view.totals.entries,
+            batches=view.totals.batches,
+            run_id=shown.run_id,
+            archive=Archive(url=archive.url, entries=archive.entries, sha256=archive.sha256)
+            if (archive := shown.archive) is not None
+            else None,
+            created_at=time(shown.created_at),
+            updated_at=time(shown.updated_at),
+        )
+
+
+class DatasetPage(Answer):
+    """A page of the list of data sets, newest first."""
+
+    datasets: list[Dataset]
+    next_page_token: str | None
+    """The next page's `pageToken`; null: this is the last page."""
+
+
+class Event(Answer):
+    """One line of a data set's log."""
+
+    at: Time
+    kind: domain.EventKind
+    detail: str
+    """A sentence for people."""
+
+
+class Events(Answer):
+    """A data set's log, oldest first."""
+
+    data_id: Id
+    events: list[Event]
+
+    @classmethod
+    def of(cls, data_id: str, events: Sequence[domain.Event]) -> "Events":
+        """The log of the data set `data_id`."""
+        lines = [Event(at=time(event.at), kind=event.kind, detail=event.detail) for event in events]
+        return cls(data_id=data_id, events=lines)
+
+
+class EntryProblem(Answer):
+    """What is wrong with one entry."""
+
+    index: Count
+    """Of the entry, counted from 0."""
+    line: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    """Of the body, counted from 1; NDJSON only."""
+    field: Annotated[str | SkipJsonSchema[None], _OPTIONAL] = None
+    code: Annotated[str, Field(json_schema_extra={"enum": list(ENTRY_PROBLEMS)})]
+    """Stable, UPPER_SNAKE."""
+    detail: str
+    """What is wrong, and what to do."""
+
+    @classmethod
+    def of(cls, error: EntryError) -> "EntryProblem":
+        """What the client is told of a bad entry."""
+        return cls(
+            index=error.index, line=error.line, field=error.field, code=error.code, detail=error.detail
+        )
+
+
+EntryProblems = Annotated[list[EntryProblem], Field(max_length=100)]
+
+
+class _Taken(Answer):
+    data_id: Id
+    accepted: Positive
+    """Entries in this batch."""
+    rejected: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    """Entries passed over; with `partial=true`, where there are any."""
+    errors: Annotated[EntryProblems | SkipJsonSchema[None], _OPTIONAL] = None
+    """The first of those passed over."""
+    errors_total: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    """How many there are."""
+
+    @staticmethod
+    def _passed_over(refused: EntriesRefused | None) -> dict[str, Any]:
+        if refused is None:
+            return {}
+        errors = [EntryProblem.of(error) for error in refused.errors]
+        return {"rejected": refused.total, "errors": errors, "errors_total": refused.total}
+
+
+class Acknowledgement(_Taken):
+    """These entries are durable, and every training started from now on counts them, once."""
+
+    batch_id: Id
+    replayed: bool
+    """Whether an earlier request with this Idempotency-Key had added the batch already."""
+    state: domain.State
+
+    @classmethod
+    def of(cls, ack: entries.Acknowledgement, refused: EntriesRefused | None) -> "Acknowledgement":
+        """What the client is told of its batch, and of what was passed over."""
+        return cls(
+            data_id=ack.receipt.dataset_id,
+            batch_id=ack.receipt.batch_id,
+            accepted=ack.receipt.entries,
+            replayed=ack.replayed,
+            state=ack.state,
+            **cls._passed_over(refused),
+        )
+
+
+class Checked(_Taken):
+    """What would be taken; nothing was stored."""
+
+    dry_run: Literal[True] = True
+    state: domain.State
+
+    @classmethod
+    def of(cls, found: entries.Checked, refused: EntriesRefused | None) -> "Checked":
+        """What the client is told of its dry run, and of what would be passed over."""
+        return cls(
+            data_id=found.dataset_id,
+            accepted=found.entries,
+            state=found.state,
+            **cls._passed_over(refused),
+        )
+
+
+class StartedRun(Answer):
+    """The run that was started, or that a repeated start asked for before."""
+
+    data_id: Id
+    run_id: Id
+    task: str
+    state: Literal["training"] = "training"
+    entries: Count
+    """What the run will read."""
+
+    @classmethod
+    def of(cls, run: training.Run) -> "StartedRun":
+        """What the client is told of the run that it started."""
+        return cls(data_id=run.dataset_id, run_id=run.run_id, task=run.task, entries=run.totals.entries)
+
+
+class RunError(Answer):
+    """Why a run failed."""
+
+    code: str
+    """Stable, UPPER_SNAKE."""
+    detail: str
+
+
+class Run(Answer):
+    """A training run: with `result` once it succeeded, with `error` once it failed."""
+
+    data_id: Id
+    run_id: Id
+    task: str
+    parameters: dict[str, Any]
+    state: training.RunState
+    entries: Count
+    """What the run reads."""
+    attempts: Count
+    """How often a worker began it."""
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
+    """What the task answered; `count-entries` answers the number of entries."""
+    error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
+
+    @classmethod
+    def of(cls, run: training.Run) -> "Run":
+        """The run as its owner sees it."""
+        return cls(
+            data_id=run.dataset_id,
+            run_id=run.run_id,
+            task=run.task,
+            parameters=dict(run.parameters),
+            state=run.state,
+            entries=run.totals.entries,
+            attempts=run.attempts,
+            created_at=time(run.created_at),
+            started_at=time(run.started_at) if run.started_at else None,
+            finished_at=time(run.finished_at) if run.finished_at else None,
+            result=dict(run.result) if run.result is not None else None,
+            error=RunError(code=run.error.code, detail=run.error.detail) if run.error else None,
+        )
+
+
+class Health(Answer):
+    """Whether the service is up (`ok`), and whether it can do its work (`ready`)."""
+
+    status: Literal["ok", "ready"]

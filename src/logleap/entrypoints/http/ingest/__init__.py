@@ -1,0 +1,1 @@
+"""Requests that carry entries: their bodies, and the streams of entries in them."""

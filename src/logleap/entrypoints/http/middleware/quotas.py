@@ -1,0 +1,156 @@
+"""What each owner may use up in a time: requests, entries, data sets. Nothing is limited unless it is set.
+
+`limits` counts, in this process or in a store that several share, in windows that begin with an owner's first
+use: whoever waits as long as they are told is let in. It guards the service, the promise does not rest on it:
+while the store does not answer, requests are let in, and the log says so.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import NamedTuple, TypeVar
+
+from flask import Response
+from limits import RateLimitItem, parse
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
+_Other = TypeVar("_Other")
+
+_ONE = {"second": "a second", "minute": "a minute", "hour": "an hour", "day": "a day"}
+_STORE_TIMEOUT = 0.5  # seconds that a request waits for a store that is away
+_AWAY = 5.0  # seconds for which it is not asked again, so that few requests wait
+
+
+class _Left(NamedTuple):
+    amount: int
+    seconds: int
+
+
+class Counts:
+    """What was used up of everything by everyone: in the Redis at `url`, or in this process.
+
+    Raises ConfigurationError if Redis' client is not installed, ValueError if `url` is none.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage() if url is None else _redis(url))
+        # Two threads in limits' memory at once may start one timer twice: mended after its 5.8.
+        self._turn = threading.Lock() if url is None else nullcontext()
+        self._away_until = -math.inf
+
+    def add(self, item: RateLimitItem, who: str, amount: int) -> bool:
+        """Whether all of it was left."""
+        return self._asked(lambda: self._limiter.hit(item, who, cost=amount), otherwise=True)
+
+    def left(self, item: RateLimitItem, who: str) -> _Left | None:
+        """What is left, and until when; None if the store does not answer."""
+        stats = self._asked(lambda: self._limiter.get_window_stats(item, who), otherwise=None)
+        if stats is None:
+            return None
+        return _Left(stats.remaining, max(0, math.ceil(stats.reset_time - time.time())))
+
+    def _asked(self, question: Callable[[], _Answer], otherwise: _Other) -> _Answer | _Other:
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            with self._turn:
+                return question()
+        except StorageError as error:
+            self._away_until = time.monotonic() + _AWAY
+            log.warning("the store of quotas is away, so nothing is limited for %g s: %s", _AWAY, error)
+            return otherwise
+
+
+def _redis(url: str) -> RedisStorage:
+    return RedisStorage(
+        url, wrap_exceptions=True, socket_timeout=_STORE_TIMEOUT, socket_connect_timeout=_STORE_TIMEOUT
+    )
+
+
+class Quota:
+    """How much of `what` each owner may use up. `rate` is like `600/minute`; None: any amount."""
+
+    def __init__(self, what: str, rate: str | None, counts: Counts) -> None:
+        self._what = what
+        self._item = parse(rate) if rate is not None else None
+        self._counts = counts
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return self._item is not None
+
+    def take(self, owner: str) -> None:
+        """Use up one. Raises RequestRefused (429) if none was left."""
+        if self._item is not None and not self._counts.add(self._item, self._who(owner), 1):
+            raise self._refusal(self._item, self._counts.left(self._item, self._who(owner)))
+
+    def require(self, owner: str) -> None:
+        """Raises RequestRefused (429) if none is left; uses up nothing."""
+        if self._item is not None:
+            left = self._counts.left(self._item, self._who(owner))
+            if left is not None and left.amount == 0:
+                raise self._refusal(self._item, left)
+
+    def spend(self, owner: str, amount: int) -> None:
+        """Use up `amount` of what was required before, and more than was left if need be."""
+        if self._item is not None:
+            self._counts.add(self._item, self._who(owner), amount)
+
+    def tell(self, owner: str, response: Response) -> None:
+        """Add the quota, and what is left of it, to the headers of `response`."""
+        if self._item is None:
+            return
+        name, policy = self._what, self._item
+        response.headers.add("RateLimit-Policy", f'"{name}";q={policy.amount};w={policy.get_expiry()}')
+        left = self._counts.left(policy, self._who(owner))
+        if left is not None:
+            response.headers.add("RateLimit", f'"{name}";r={left.amount};t={left.seconds}')
+
+    def _who(self, owner: str) -> str:
+        return f"logleap/{self._what}/{owner}"
+
+    def _refusal(self, item: RateLimitItem, left: _Left | None) -> RequestRefused:
+        wait = max(1, left.seconds if left is not None else item.get_expiry())
+        return RequestRefused(
+            429,
+            "QUOTA_EXCEEDED",
+            f"Your {item.amount} {self._what} in {_ONE[item.GRANULARITY.name]} are used up, so nothing was "
+            f"done. Send the same again in {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+class Quotas:
+    """The quotas that are set. Raises SettingsError if their store's address or driver is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            counts = Counts(settings.quota_store)
+        except ConfigurationError as error:
+            raise SettingsError("LOGLEAP_QUOTA_STORE needs pip install 'logleap[redis]'.") from error
+        except ValueError as error:  # the store's password may stand in it
+            raise SettingsError(f"LOGLEAP_QUOTA_STORE is no address of a Redis: {error}.") from None
+        self.requests = Quota("requests", settings.requests_per_owner, counts)
+        self.entries = Quota("entries", settings.entries_per_owner, counts)
+        self.datasets = Quota("data sets", settings.datasets_per_owner, counts)
+
+    @property
+    def limited(self) -> bool:
+        """Whether any is set."""
+        return self.requests.limited or self.entries.limited or self.datasets.limited
+
+    def tell(self, owner: str, response: Response) -> None:
+        """Add all to the headers of `response`: draft-ietf-httpapi-ratelimit-headers-10."""
+        for quota in (self.requests, self.entries, self.datasets):
+            quota.tell(owner, response)

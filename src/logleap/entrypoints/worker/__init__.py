@@ -1,0 +1,1 @@
+"""The worker that takes messages from the queue and runs trainings."""

@@ -1,0 +1,121 @@
+"""The worker: takes messages from the queue, runs the training, sweeps now and then."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from logleap.container import Container
+from logleap.entrypoints.messages import working_on
+from logleap.entrypoints.worker.heartbeat import Heartbeat
+from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.queue import Delivery, TrainingQueue
+from logleap.telemetry.tracing import Tracing
+from logleap.usecases.run_training import Outcome, RunTraining, Verdict
+from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
+
+log = logging.getLogger(__name__)
+
+_WAIT = 1.0  # seconds for a message, before the next look at whether to stop
+_PAUSE = 2.0  # seconds after the backend was unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Runs trainings one after the other until told to stop; sweeps every `sweep_interval` seconds.
+
+    `hold` is how long (seconds) a message is kept with each renewal of the run's lease. `beat` is called
+    every few seconds as long as the worker gets on, with a training or without.
+    """
+
+    queue: TrainingQueue
+    run_training: RunTraining
+    sweep: Sweep
+    fail_dead_letter: FailDeadLetter
+    hold: float
+    sweep_interval: float
+    tracing: Tracing
+    beat: Callable[[], None] = lambda: None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. A task at work then is finished or handed back within its grace time."""
+        sweeper = threading.Thread(target=self._sweep_until, args=(stop,), name="sweeper", daemon=True)
+        sweeper.start()
+        while not stop.is_set():
+            self.beat()
+            try:
+                delivery = self.queue.receive(_WAIT)
+                if delivery is not None:
+                    self._handle(delivery, stop)
+            except Unavailable as error:
+                log.warning("unavailable, trying again in %s s: %s", _PAUSE, error)
+                stop.wait(_PAUSE)
+            except Exception:  # a bug must not end the worker: the message comes again, a few times
+                log.exception("failed at a message, going on in %s s", _PAUSE)
+                stop.wait(_PAUSE)
+        sweeper.join(timeout=5)
+
+    def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
+        def stopping() -> bool:
+            self.beat()
+            return stop.is_set()
+
+        with working_on(delivery.body, self.tracing):
+            verdict = self.run_training(
+                delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping
+            )
+            settle(delivery, verdict)
+
+    def _sweep_until(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.sweep_once()
+            except Unavailable as error:
+                log.warning("sweep put off: %s", error)
+            except Exception:
+                log.exception("the sweep failed, the next one is in %s s", self.sweep_interval)
+            stop.wait(self.sweep_interval)
+
+    def sweep_once(self) -> Swept:
+        """Publish what was left behind, and settle the dead letters that wait. Raises Unavailable."""
+        swept = self.sweep()
+        if swept != Swept(0, 0, 0):
+            log.info("swept: %s", swept)
+        while (letter := self.queue.receive_dead(0.0)) is not None:
+            with working_on(letter.body, self.tracing, "dead letter"):
+                try:
+                    outcome = self.fail_dead_letter(letter.body)
+                except Conflict:
+                    letter.nack()
+                    return swept
+                log.warning("dead letter: %s", outcome)
+                letter.ack()
+        return swept
+
+
+def make_worker(container: Container) -> Worker:
+    """A worker over the container's use cases."""
+    settings = container.settings()
+    return Worker(
+        queue=container.backend().queue,
+        run_training=container.run_training(),
+        sweep=container.sweep(),
+        fail_dead_letter=container.fail_dead_letter(),
+        hold=2 * settings.run_lease,
+        sweep_interval=settings.sweep_interval,
+        tracing=container.tracing(),
+        beat=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
+    )
+
+
+def settle(delivery: Delivery, verdict: Verdict) -> None:
+    """Do with a message what the verdict says."""
+    if verdict.outcome is Outcome.DONE:
+        log.info("message done: %s", verdict.reason)
+        delivery.ack()
+    elif verdict.outcome is Outcome.RETRY:
+        log.warning("message comes again: %s", verdict.reason)
+        delivery.nack(verdict.delay)
+    else:
+        log.error("message to the dead letters: %s", verdict.reason)
+        delivery.reject(verdict.reason)

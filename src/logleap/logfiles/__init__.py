@@ -1,6 +1,0 @@
-"""Reads log files (plain text, NDJSON, JSON, CSV; gzipped or not) into entries for the API."""
-
-from logleap.logfiles.entries import LogEntry, LogFileError
-from logleap.logfiles.reader import FORMATS, Format, read_log
-
-__all__ = ["FORMATS", "Format", "LogEntry", "LogFileError", "read_log"]

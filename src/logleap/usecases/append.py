@@ -1,0 +1,148 @@
+"""Take entries in: append first, then the receipt, then acknowledge."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
+from logleap.domain.entries import Batch, Entry, Receipt
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, KeyReused, Refusal
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.entries import EntryStore
+from logleap.ports.errors import Conflict
+from logleap.ports.receipts import ReceiptLedger
+from logleap.usecases.datasets import Clock, IdMaker
+
+
+class EntrySource(Protocol):
+    """The entries of one request, in chunks, as they come off the wire.
+
+    Iterating (once) raises a Refusal if anything of the whole is wrong. `sha256` (hex), the digest of
+    the decoded body, is known after the iteration.
+    """
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]: ...
+
+    @property
+    def sha256(self) -> str:
+        """Hex, of the decoded body."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What the client is told: the receipt, and whether this request was a repetition of an earlier one."""
+
+    receipt: Receipt
+    replayed: bool
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEntries:
+    """Adds one request's entries to a data set, all of them or none, once per Idempotency-Key."""
+
+    datasets: DatasetRepository
+    store: EntryStore
+    ledger: ReceiptLedger
+    now: Clock
+    new_id: IdMaker
+
+    def __call__(
+        self, owner: str, dataset_id: str, source: EntrySource, key: str | None = None
+    ) -> Acknowledgement:
+        """When it returns, the entries are durable and in the data set.
+
+        Raises DatasetNotFound, ActionRefused (sealed), KeyReused, BatchEmpty, and what `source` raises;
+        then nothing is in the data set. After Unavailable it is in as a whole or not at all.
+        """
+        dataset = self.datasets.recent(owner, dataset_id)
+        earlier = self.ledger.find(dataset_id, key) if key is not None else None
+        if earlier is not None:
+            for _ in source:
+                pass  # a replay is told by the digest of the whole body
+            return self._replay(owner, earlier, source.sha256)
+        dataset.next_state(Action.UPLOAD)
+        batch = Batch(dataset_id, owner, self.new_id())
+        entries = 0
+        try:
+            for chunk in source:
+                self.store.append(batch, chunk, first_sequence=entries)
+                entries += len(chunk)
+            if entries == 0:
+                raise BatchEmpty
+            receipt = Receipt(
+                dataset_id, batch.batch_id, key or batch.batch_id, entries, source.sha256, self.now()
+            )
+            return self._commit(dataset, receipt)
+        except Refusal:
+            if entries:
+                self._leave_nothing_of_a_deleted(owner, dataset_id)
+            raise
+
+    def _leave_nothing_of_a_deleted(self, owner: str, dataset_id: str) -> None:
+        """Rows that came after a deletion had dropped the others would stay for ever."""
+        try:
+            deleted = self.datasets.get(owner, dataset_id).state is State.DELETING
+        except DatasetNotFound:
+            deleted = True
+        if deleted:
+            self.store.drop(dataset_id)
+
+    def _commit(self, dataset: Dataset, receipt: Receipt) -> Acknowledgement:
+        # Each conflict is a change of the data set's state, so a few rounds decide it.
+        while True:
+            try:
+                dataset = self._opened(dataset)
+                stored = self.ledger.add(receipt, dataset.version)
+            except Conflict:
+                dataset = self.datasets.get(dataset.owner, dataset.dataset_id)
+                earlier = self.ledger.find(dataset.dataset_id, receipt.key)
+                if earlier is None:
+                    continue
+                stored = earlier
+            if stored.batch_id != receipt.batch_id:
+                return self._replay(dataset.owner, stored, receipt.sha256)
+            return Acknowledgement(stored, replayed=False, state=dataset.state)
+
+    def _replay(self, owner: str, earlier: Receipt, sha256: str) -> Acknowledgement:
+        """The answer to a repetition: with the state of now, which an upload may not have looked at."""
+        dataset = self.datasets.get(owner, earlier.dataset_id)
+        if earlier.sha256 != sha256:
+            raise KeyReused(earlier.key)
+        return Acknowledgement(earlier, replayed=True, state=dataset.state)
+
+    def _opened(self, dataset: Dataset) -> Dataset:
+        """The data set in the state `uploading`, moved there if this is its first batch."""
+        opened = dataset.after(Action.UPLOAD, self.now())
+        if opened.state is dataset.state:
+            return dataset
+        self.datasets.save(
+            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries came in.")
+        )
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a dry run found: so many entries that would be taken, by a data set in this state."""
+
+    dataset_id: str
+    entries: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEntries:
+    """Tells what AppendEntries would do with one request's entries, and stores nothing."""
+
+    datasets: DatasetRepository
+
+    def __call__(self, owner: str, dataset_id: str, source: EntrySource) -> Checked:
+        """Raises DatasetNotFound, ActionRefused (sealed), BatchEmpty, and what `source` raises."""
+        dataset = self.datasets.get(owner, dataset_id)
+        dataset.next_state(Action.UPLOAD)
+        entries = sum(map(len, source))
+        if entries == 0:
+            raise BatchEmpty
+        return Checked(dataset_id, entries, dataset.state)

@@ -1,0 +1,121 @@
+"""Start a training run, and look at it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from logleap.domain.datasets import Dataset, State
+from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown
+from logleap.domain.runs import UNKNOWN_ORIGIN, Origin, Run, TrainingMessage, TrainingRequest, start_training
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.queue import TrainingQueue
+from logleap.ports.runs import RunRepository
+from logleap.usecases.datasets import Clock, IdMaker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StartTraining:
+    """Seals a data set and starts a run on it, once.
+
+    `tasks` are the names on offer, the first is the default. `patience` is how long a queued run's message
+    may take before it counts as lost.
+    """
+
+    datasets: DatasetRepository
+    runs: RunRepository
+    queue: TrainingQueue
+    tasks: Sequence[str]
+    patience: timedelta
+    now: Clock
+    new_id: IdMaker
+
+    def __call__(
+        self,
+        owner: str,
+        dataset_id: str,
+        *,
+        task: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        expected_entries: int | None = None,
+        key: str | None = None,
+        origin: Origin = UNKNOWN_ORIGIN,
+    ) -> Run:
+        """The run that this start made, or the one that it repeats.
+
+        With an Idempotency-Key, a start answers the key's run for the data set's whole life, and is refused
+        while another run is under way. Without one, it answers the run under way if it asks for the same.
+        `origin` goes along with the run that is made.
+        Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused,
+        ActionRefused.
+        """
+        request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries)
+        dataset = self.datasets.get(owner, dataset_id)
+        if request.task not in self.tasks:
+            raise TaskUnknown(request.task, self.tasks)
+        run_id = str(uuid5(NAMESPACE_URL, f"{dataset_id}/{key}")) if key is not None else self.new_id()
+        while True:
+            current = self._current(dataset, run_id)
+            if current is not None:
+                if key is not None and current.run_id != run_id:
+                    raise RunInProgress(
+                        f"Run {current.run_id!r} of data set {dataset_id!r} is under way, from another "
+                        f"start. GET /train/{dataset_id} tells when it has ended."
+                    )
+                if key is not None and not request.asks_for(current):
+                    raise KeyReused(key)
+                request.check_repeats(current)
+                return current
+            decide = partial(
+                start_training,
+                dataset,
+                request=request,
+                run_id=run_id,
+                now=self.now(),
+                patience=self.patience,
+                origin=origin,
+            )
+            try:
+                run = self.runs.start(dataset, decide)
+            except Conflict:
+                dataset = self.datasets.get(owner, dataset_id)
+                continue
+            self._publish(run)
+            return run
+
+    def _current(self, dataset: Dataset, run_id: str) -> Run | None:
+        known = self.runs.get(dataset.dataset_id, run_id)
+        if known is None and dataset.state is State.TRAINING and dataset.run_id is not None:
+            known = self.runs.get(dataset.dataset_id, dataset.run_id)
+        return known
+
+    def _publish(self, run: Run) -> None:
+        message = TrainingMessage.of(run)
+        try:
+            self.queue.publish(message.to_bytes())
+            self.runs.published(message)
+        except Unavailable as error:
+            # The run is started: its message is in the outbox, from where the sweeper publishes it.
+            log.warning("run %s is not published yet: %s", run.run_id, error)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTraining:
+    """Answers how a data set's latest run stands."""
+
+    datasets: DatasetRepository
+    runs: RunRepository
+
+    def __call__(self, owner: str, dataset_id: str) -> Run:
+        """The latest run. Raises DatasetNotFound or RunNotFound."""
+        dataset = self.datasets.get(owner, dataset_id)
+        run = self.runs.get(dataset_id, dataset.run_id) if dataset.run_id is not None else None
+        if run is None:
+            raise RunNotFound(dataset_id)
+        return run

@@ -1,0 +1,135 @@
+"""Mend what a crash left behind: messages never published, runs whose worker is gone, dead letters,
+archiving and deleting that broke off.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from logleap.domain.datasets import Event, EventKind, State
+from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.ports.datasets import DatasetRepository
+from logleap.ports.errors import Conflict, CountMismatch
+from logleap.ports.queue import TrainingQueue
+from logleap.ports.runs import RunRepository
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.datasets import Clock
+from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.run_training import attempts_exhausted, fail_run
+
+log = logging.getLogger(__name__)
+
+_SHARE = 100  # runs or messages in one sweep: the next sweep takes the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: messages published, runs failed, archivings and deletions brought to their end."""
+
+    published: int
+    failed: int
+    finished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Publishes what stayed in the outbox, and overdue runs again; ends what broke off.
+
+    Any number may sweep at once. `patience` is how long a run's message, an archiving or a deletion may take.
+    """
+
+    datasets: DatasetRepository
+    runs: RunRepository
+    queue: TrainingQueue
+    archive: ArchiveDataset
+    delete: DeleteDataset
+    now: Clock
+    patience: timedelta
+    max_attempts: int
+
+    def __call__(self) -> Swept:
+        """Sweep once. Raises Unavailable; what was done until then stays done."""
+        published = 0
+        for message in self.runs.outbox(_SHARE):
+            self.queue.publish(message.to_bytes())
+            self.runs.published(message)
+            published += 1
+        failed = 0
+        now = self.now()
+        for run in self.runs.due(now, _SHARE):
+            try:
+                if run.attempts >= self.max_attempts:
+                    fail_run(self.datasets, self.runs, run, attempts_exhausted(run), now)
+                    failed += 1
+                else:
+                    self._republish(run, now)
+                    published += 1
+            except (Conflict, DatasetNotFound):
+                continue  # somebody else took care of it meanwhile
+        return Swept(published, failed, self._finish_broken_off(now))
+
+    def _finish_broken_off(self, now: datetime) -> int:
+        finished = 0
+        for dataset in self.datasets.unfinished(now - self.patience, _SHARE):
+            try:
+                if dataset.state is State.DELETING:
+                    self.delete.finish(dataset)
+                else:
+                    self.archive.finish(dataset)
+            except (Conflict, DatasetNotFound, ActionRefused):
+                continue  # somebody else ends it, or has deleted it
+            except CountMismatch as error:
+                # It stays as it is, rows and all, for a person to look into.
+                log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
+                continue
+            finished += 1
+        return finished
+
+    def _republish(self, run: Run, now: datetime) -> None:
+        # Stored first: if the publishing fails, the run is overdue again once its patience has run out.
+        detail = f"Run {run.run_id} was overdue and is queued again."
+        event = Event(now, EventKind.TRAINING_REPUBLISHED, detail)
+        self.runs.save(run.requeued(now, self.patience), event)
+        self.queue.publish(TrainingMessage.of(run).to_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class FailDeadLetter:
+    """Marks the run of a dead letter as failed, unless a worker holds it at this moment.
+
+    A run that nobody got to try (an outage, restarts of the worker) is queued once more first.
+    """
+
+    datasets: DatasetRepository
+    runs: RunRepository
+    queue: TrainingQueue
+    now: Clock
+    patience: timedelta
+
+    def __call__(self, body: bytes) -> str:
+        """What came of it, in a few words. Raises Unavailable or Conflict: try again later."""
+        try:
+            message = TrainingMessage.from_bytes(body)
+            run = self.runs.get(message.dataset_id, message.run_id)
+        except UnreadableMessage as unreadable:
+            return f"unreadable message: {unreadable}"
+        now = self.now()
+        if run is None or run.finished or run.leased(now):
+            return "its run is gone, has ended or is being carried out"
+        if run.attempts == 0:
+            detail = (
+                f"The queue gave up the message of run {run.run_id} before any attempt; it is queued again."
+            )
+            self.runs.save(
+                run.given_second_chance(now, self.patience),
+                Event(now, EventKind.TRAINING_REPUBLISHED, detail),
+            )
+            self.queue.publish(TrainingMessage.of(run).to_bytes())
+            return f"run {run.run_id} was never tried and is queued again"
+        error = RunError("DEAD_LETTERED", f"The queue gave its message up after {run.attempts} attempts.")
+        try:
+            fail_run(self.datasets, self.runs, run, error, now)
+        except DatasetNotFound:
+            return "its data set is gone"
+        return f"run {run.run_id} has failed"

@@ -1,0 +1,127 @@
+"""A data set's states: which action leads where, and why the others are refused."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from logleap.domain.datasets import TRANSITIONS, Action, Archive, Dataset, State
+from logleap.domain.entries import Totals
+from logleap.domain.errors import ActionRefused
+
+ARCHIVE = Archive("memory:d-1", 5, "ab" * 32)
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+
+# Every state × every action, written out by hand; - is refused.
+TABLE = """
+            upload     train     succeed  fail    archive   delete
+created     uploading  -         -        -       archived  deleting
+uploading   uploading  training  -        -       archived  deleting
+training    -          -         trained  failed  -         -
+trained     -          training  -        -       archived  deleting
+failed      -          training  -        -       archived  deleting
+archived    -          training  -        -       archived  deleting
+deleting    -          -         -        -       -         deleting
+"""
+HEAD, *LINES = (line.split() for line in TABLE.strip().splitlines())
+CELLS = [
+    (state, action, target) for state, *targets in LINES for action, target in zip(HEAD, targets, strict=True)
+]
+
+
+def a_dataset(state: str = "created") -> Dataset:
+    return Dataset("d-1", "alice", created_at=NOON, updated_at=NOON, state=State(state), version=4)
+
+
+def test_the_table_holds_every_state_and_every_action() -> None:
+    assert {state for state, _, _ in CELLS} == {str(state) for state in State}
+    assert {action for _, action, _ in CELLS} == {str(action) for action in Action}
+
+
+@pytest.mark.parametrize(("state", "action", "target"), [cell for cell in CELLS if cell[2] != "-"])
+def test_an_allowed_action_leads_to_its_state(state: str, action: str, target: str) -> None:
+    assert a_dataset(state).next_state(Action(action)) == target
+
+
+@pytest.mark.parametrize(("state", "action"), [cell[:2] for cell in CELLS if cell[2] == "-"])
+def test_any_other_action_is_refused_with_a_reason(state: str, action: str) -> None:
+    dataset = a_dataset(state)
+    with pytest.raises(ActionRefused, match=f"^Data set 'd-1' refuses {action}: .+\\.$") as refused:
+        dataset.next_state(Action(action))
+    assert refused.value.code == "STATE_CONFLICT"
+    assert "{" not in str(refused.value)
+    with pytest.raises(ActionRefused):
+        dataset.after(Action(action), LATER)
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "remedy"),
+    [
+        ("created", "train", "it has no entries; post some to /data/d-1 first"),
+        ("training", "upload", "its training has started; announce a new data set for more entries"),
+        ("trained", "upload", "its training has started; announce a new data set for more entries"),
+        ("failed", "upload", "its training has started; announce a new data set for more entries"),
+        ("archived", "upload", "it is archived; announce a new data set for more entries"),
+        ("training", "archive", "its training is under way; wait until GET /train/d-1 says it ended"),
+        ("training", "delete", "its training is under way; wait until GET /train/d-1 says it ended"),
+        ("deleting", "upload", "it is being deleted; announce a new data set"),
+    ],
+)
+def test_what_a_client_can_ask_for_is_refused_with_the_remedy(state: str, action: str, remedy: str) -> None:
+    with pytest.raises(ActionRefused, match=remedy):
+        a_dataset(state).next_state(Action(action))
+
+
+def test_nobody_can_change_the_table() -> None:
+    with pytest.raises(TypeError):
+        TRANSITIONS[State.TRAINING, Action.UPLOAD] = State.UPLOADING  # type: ignore[index]
+
+
+def test_an_action_changes_state_version_and_time_and_nothing_else() -> None:
+    dataset = replace(
+        a_dataset("failed"),
+        name="nightly",
+        labels={"env": "prod"},
+        run_id="r-1",
+        sealed=Totals(5, 2),
+        archive=Archive("file:///x", 5, "ab"),
+    )
+    assert dataset.after(Action.TRAIN, LATER) == replace(
+        dataset, state=State.TRAINING, version=5, updated_at=LATER
+    )
+    assert dataset.state is State.FAILED
+
+
+def test_an_archive_seals_the_data_set_and_leaves_its_state() -> None:
+    dataset = a_dataset("archived")
+    archive = Archive("file:///x", 5, "ab")
+    assert dataset.with_archive(archive, Totals(5, 2), LATER) == replace(
+        dataset, archive=archive, sealed=Totals(5, 2), version=5, updated_at=LATER
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "archive", "dropped", "unfinished"),
+    [
+        ("uploading", None, False, False),
+        ("trained", None, False, False),
+        ("archived", None, False, True),
+        ("archived", ARCHIVE, False, True),
+        ("archived", ARCHIVE, True, False),
+        ("training", ARCHIVE, False, True),
+        ("training", ARCHIVE, True, False),
+        ("deleting", None, False, True),
+        ("deleting", ARCHIVE, True, True),
+    ],
+)
+def test_archiving_and_deleting_are_unfinished_until_their_last_step(
+    state: str, archive: Archive | None, dropped: bool, unfinished: bool
+) -> None:
+    dataset = replace(a_dataset(state), archive=archive, dropped=dropped)
+    assert dataset.unfinished is unfinished
+
+
+def test_dropping_the_rows_is_a_change_of_its_own() -> None:
+    archived = replace(a_dataset("archived"), archive=ARCHIVE)
+    assert archived.without_rows(LATER) == replace(archived, dropped=True, version=5, updated_at=LATER)
