@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from logleap.domain.errors import DatasetNotFound
+from logleap.extras import Extra, install_command
 from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
@@ -51,7 +52,7 @@ def build_backend(settings: Settings) -> Backend:
 
 
 @contextmanager
-def needing(extra: str) -> Iterator[None]:
+def needing(extra: Extra) -> Iterator[None]:
     """Turn a missing library into the one line that installs it."""
     try:
         yield
@@ -59,7 +60,7 @@ def needing(extra: str) -> Iterator[None]:
         if error.name is None or error.name.startswith("logleap"):
             raise
         raise SettingsError(
-            f"LOGLEAP_BACKEND is {extra!r}, but {error.name} is not installed: pip install 'logleap[{extra}]'"
+            f"LOGLEAP_BACKEND is {extra!r}, but {error.name} is not installed: {install_command(extra)}"
         ) from error
 
 

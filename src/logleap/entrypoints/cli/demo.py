@@ -20,7 +20,7 @@ _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 @click.option("--backend", default="memory", show_default=True, metavar="memory|local|gcp")
 def demo(backend: str) -> None:
     """Announce, upload, train and count the sample log over real HTTP; then stop and clean up."""
-    from logleap.client.api import Client
+    from logleap.client import Client
     from logleap.client.sample import sample_log
 
     say = _Steps()
@@ -90,7 +90,9 @@ def _server(backend: str) -> Iterator[str]:
             if " listens on " in line:
                 yield line.split(" listens on ")[1].split()[0]
                 return
-        output.finish("the server did not start", process.wait() or output.FAILED)
+        if (code := process.wait()) == output.USAGE:
+            sys.exit(code)  # it has said why
+        output.finish("the server did not start", code or output.FAILED)
 
 
 @contextmanager

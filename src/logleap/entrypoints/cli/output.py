@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.extras import ExtraMissing, needing
+
 FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
 
 
@@ -24,21 +26,25 @@ def print_json(value: object) -> None:
 
 @contextlib.contextmanager
 def endings() -> Iterator[None]:
-    """Turn what a command may meet into a line on stderr and an exit code."""
-    from logleap.settings import SettingsError
-
+    """Turn what a command of the server may meet into a line on stderr and an exit code."""
     try:
-        yield
-    except SettingsError as error:
+        with needing("server", "This command"):
+            from logleap.settings import SettingsError
+
+            try:
+                yield
+            except SettingsError as error:
+                finish(str(error), USAGE)
+    except ExtraMissing as error:
         finish(str(error), USAGE)
 
 
 @contextlib.contextmanager
 def call_endings() -> Iterator[None]:
-    """The same for the commands that call a server."""
+    """Likewise for the commands that call a server."""
     import stamina
 
-    from logleap.client.api import ApiError, BadAddress, Unreachable
+    from logleap.client import ApiError, BadAddress, Unreachable
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would stand among the command's output
     try:

@@ -19,7 +19,7 @@ _BARS = 48  # that are shown at most, the latest ones
 @server_options
 def report(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Tell what a data set's entries are like, before a training is paid for."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
         told = client.report(dataset)
