@@ -27,7 +27,7 @@ class ArchiveDataset:
     now: Clock
 
     def __call__(self, owner: str, dataset_id: str) -> DatasetView:
-        """The archived data set. Raises DatasetNotFound, ActionRefused (while training).
+        """The archived data set. Raises DatasetNotFound, InvalidTransition (while training).
 
         Raises CountMismatch, with all rows still in the store, if they are not what was acknowledged.
         """
