@@ -1,6 +1,6 @@
 """Deleting, and the sweeper's ending of archivings and deletions that broke off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,9 +13,10 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Archive, Dataset, Event, State
-from logleap.domain.entries import Batch, Entry, Manifest
+from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, TrainingMessage
+from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
@@ -213,6 +214,29 @@ def test_an_archive_whose_rows_are_damaged_is_left_for_a_person(
         archive_dataset("alice", dataset_id)
     advance(300)
     assert sweep() == Swept(0, 0, 0)
+    assert "cannot be archived" in caplog.text
+    assert dataset_id in store._datasets
+
+
+def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
+    *,
+    archive_dataset: ArchiveDataset,
+    uploaded: Uploaded,
+    sweep: Sweep,
+    advance: Advance,
+    store: MemoryEntryStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Damaging(MemoryArchiveStore):
+        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+            raise ArchiveDamaged("memory:d-1", "ab" * 32)
+
+    dataset_id = uploaded().dataset_id
+    archive = replace(archive_dataset, archives=Damaging())
+    with pytest.raises(ArchiveDamaged):
+        archive("alice", dataset_id)
+    advance(300)
+    assert replace(sweep, archive=archive)() == Swept(0, 0, 0)
     assert "cannot be archived" in caplog.text
     assert dataset_id in store._datasets
 

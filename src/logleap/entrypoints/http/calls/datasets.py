@@ -2,6 +2,7 @@
 
 from flask import Request, Response, g
 
+from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
@@ -19,7 +20,7 @@ from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
 from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
+from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 
 TAG = "Data sets"
@@ -57,8 +58,9 @@ def add(
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
         observability.name(dataId=dataset.dataset_id)
-        view = datasets.one(g.owner, dataset.dataset_id)
-        return responses.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
+        return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
+            201, f"/data/{dataset.dataset_id}"
+        )
 
     @api.call(
         "GET",
