@@ -39,7 +39,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         UnsupportedCharset    the HTTP entry point → HTTP
         ZstdMalformed         codecs: any body → HTTP
       HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
-      Unavailable             adapters: the backend does not answer → HTTP 503; the worker retries; exit code 3
+      Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
