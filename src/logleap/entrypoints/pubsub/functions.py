@@ -20,11 +20,10 @@ from werkzeug.exceptions import MethodNotAllowed, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from logleap.container import Container, build_container
+from logleap.entrypoints.correlation import message_scope, trace_of
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
-from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
-from logleap.entrypoints.tracing import trace_of
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
@@ -56,7 +55,7 @@ def train(event: CloudEvent) -> None:
         return
     with (
         structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()),
-        working_on(envelope.body, container.tracing()),
+        message_scope(envelope.body, container.tracer()),
     ):
         verdict = container.run_training()(envelope.body)
         if verdict.outcome is Outcome.RETRY:

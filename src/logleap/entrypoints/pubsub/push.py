@@ -8,10 +8,10 @@ import structlog
 from flask import Blueprint, Flask, Response, request
 
 from logleap.container import Container
+from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.calls.health import health
 from logleap.entrypoints.http.contract.problems import RETRY_AFTER, RequestRefused
-from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_envelope
 from logleap.entrypoints.pubsub.tokens import TokenRefused, TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker
@@ -53,7 +53,7 @@ def create_push_app(
 def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[], bool]) -> Blueprint:
     blueprint = Blueprint("push", __name__)
     run_training, bury = container.run_training(), container.backend().bury
-    tracing = container.tracing()
+    tracer = container.tracer()
     worker = make_worker(container)
 
     @blueprint.before_request
@@ -72,7 +72,7 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
         except NotAnEnvelope as error:
             return rejected(content, str(error))
         structlog.contextvars.bind_contextvars(messageId=envelope.message_id)
-        with working_on(envelope.body, tracing):
+        with message_scope(envelope.body, tracer):
             return settled(envelope)
 
     def settled(envelope: Envelope) -> Response:

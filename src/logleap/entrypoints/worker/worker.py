@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from opentelemetry.trace import Tracer
+
 from logleap.container import Container
-from logleap.entrypoints.messages import working_on
+from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.worker.heartbeat import Heartbeat
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
-from logleap.telemetry.tracing import Tracing
 from logleap.usecases.run_training import Outcome, RunTraining, Verdict
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
 
@@ -34,7 +35,7 @@ class Worker:
     fail_dead_letter: FailDeadLetter
     hold: float
     sweep_interval: float
-    tracing: Tracing
+    tracer: Tracer
     beat: Callable[[], None] = lambda: None
 
     def run(self, stop: threading.Event) -> None:
@@ -60,7 +61,7 @@ class Worker:
             self.beat()
             return stop.is_set()
 
-        with working_on(delivery.body, self.tracing):
+        with message_scope(delivery.body, self.tracer):
             verdict = self.run_training(
                 delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping
             )
@@ -82,7 +83,7 @@ class Worker:
         if swept != Swept(0, 0, 0):
             log.info("swept: %s", swept)
         while (letter := self.queue.receive_dead(0.0)) is not None:
-            with working_on(letter.body, self.tracing, "dead letter"):
+            with message_scope(letter.body, self.tracer, "dead letter"):
                 try:
                     outcome = self.fail_dead_letter(letter.body)
                 except Conflict:
@@ -103,7 +104,7 @@ def make_worker(container: Container) -> Worker:
         fail_dead_letter=container.fail_dead_letter(),
         hold=2 * settings.run_lease,
         sweep_interval=settings.sweep_interval,
-        tracing=container.tracing(),
+        tracer=container.tracer(),
         beat=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
     )
 

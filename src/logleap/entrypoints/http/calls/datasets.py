@@ -46,7 +46,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
-        observability.name(dataId=dataset.dataset_id)
+        observability.bind_ids(dataId=dataset.dataset_id)
         view = datasets.one(g.owner, dataset.dataset_id)
         return responses.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
 

@@ -78,7 +78,7 @@ ANSWER = {
 def add(api: Api, container: Container, quota: Quota) -> None:
     """Post entries. `quota` is of stored ones. Raises SettingsError."""
     append, check = container.append_entries(), container.check_entries()
-    settings, watch = container.settings(), container.watch()
+    settings, instruments = container.settings(), container.instruments()
     forms = _forms(settings.mappings)
     limits = Limits.of(settings)
     api.models += [
@@ -130,10 +130,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
             checked = check(owner, data_id, source)
             return responses.Checked.of(checked, source.refused).response()
         quota.require(owner)
-        acknowledged = append(owner, data_id, watch.over_source(source), key)
+        acknowledged = append(owner, data_id, instruments.trace_source(source), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
-        observability.acknowledged(acknowledged)
+        observability.record_upload(acknowledged)
         return responses.Acknowledgement.of(acknowledged, source.refused).response()
 
 

@@ -65,7 +65,7 @@ def add(api: Api, container: Container) -> None:
             key=key,
             origin=Origin(g.request_id, g.traceparent),
         )
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.StartedRun.of(run).response(202, f"/train/{data_id}")
 
     @api.call(
@@ -80,5 +80,5 @@ def add(api: Api, container: Container) -> None:
         """Show the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
         run = show_training(g.owner, data_id)
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.Run.of(run).response()
