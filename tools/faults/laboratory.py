@@ -30,7 +30,7 @@ from logleap.settings import Settings
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Outcome, Verdict
+from logleap.usecases.run_training import Disposition, Settlement
 from points import Hook, watched
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -216,10 +216,10 @@ class Laboratory:
 
     # ---- workers ------------------------------------------------------------------------------------------
 
-    def work(self, body: bytes) -> Verdict:
+    def work(self, body: bytes) -> Settlement:
         """What a worker does with a message."""
-        verdict: Verdict = self._container.run_training()(body)
-        return verdict
+        settlement: Settlement = self._container.run_training()(body)
+        return settlement
 
     def _collect(self, context: TrainingContext) -> JsonObject:
         self.at_work(context)
@@ -231,11 +231,11 @@ class Laboratory:
         delivery = self.backend.queue.receive(wait)
         if delivery is None:
             return False
-        verdict = self.work(delivery.body)
-        if verdict.outcome is Outcome.DONE:
+        settlement = self.work(delivery.body)
+        if settlement.disposition is Disposition.DONE:
             delivery.ack()
-        elif verdict.outcome is Outcome.REJECT:
-            delivery.reject(verdict.reason)
+        elif settlement.disposition is Disposition.REJECT:
+            delivery.reject(settlement.reason)
         else:
             delivery.nack()
             return False

@@ -39,12 +39,11 @@ from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery
 from logleap.ports.task import TrainingContext
-from logleap.usecases import run_training as running
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -215,7 +214,7 @@ class Platform(RuleBasedStateMachine):
         body, self.overtaking = self.overtaking, None
         if body is not None:
             self.time += LEASE
-            assert self.work(body).outcome is not Outcome.REJECT
+            assert self.work(body).disposition is not Disposition.REJECT
         messages = [row.entry.message for row in context.training_set.rows()]
         return {"entries": context.training_set.count(), "messages": messages}
 
@@ -339,11 +338,11 @@ class Platform(RuleBasedStateMachine):
             self.overtaking = None
 
     def handle(self, delivery: Delivery, fault: Fault | None = None) -> None:
-        verdict = self.attempt(fault, lambda: self.work(delivery.body))
-        if isinstance(verdict, Crash) or verdict.outcome is Outcome.RETRY:
+        settlement = self.attempt(fault, lambda: self.work(delivery.body))
+        if isinstance(settlement, Crash) or settlement.disposition is Disposition.RETRY:
             delivery.nack()
         else:
-            assert verdict.outcome is Outcome.DONE
+            assert settlement.disposition is Disposition.DONE
             delivery.ack()
 
     @precondition(lambda self: self.database.runs)
@@ -444,7 +443,7 @@ class Platform(RuleBasedStateMachine):
 
 
 def test_what_was_acknowledged_is_trained_on_once_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_TICK", 0.001)
+    monkeypatch.setattr(use_case, "POLL_SECONDS", 0.001)
     run_state_machine_as_test(
         Platform,
         settings=settings(

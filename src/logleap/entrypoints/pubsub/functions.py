@@ -27,7 +27,7 @@ from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
-from logleap.usecases.run_training import Outcome
+from logleap.usecases.run_training import Disposition
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,13 @@ def train(event: CloudEvent) -> None:
         structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()),
         message_scope(envelope.body, container.tracer()),
     ):
-        verdict = container.run_training()(envelope.body)
-        if verdict.outcome is Outcome.RETRY:
-            _try_again(verdict.reason, verdict.delay)
-        if verdict.outcome is Outcome.REJECT:
-            _bury(container, envelope.body, verdict.reason)
+        settlement = container.run_training()(envelope.body)
+        if settlement.disposition is Disposition.RETRY:
+            _try_again(settlement.reason, settlement.delay)
+        if settlement.disposition is Disposition.REJECT:
+            _bury(container, envelope.body, settlement.reason)
         else:
-            log.info("message done: %s", verdict.reason)
+            log.info("message done: %s", settlement.reason)
 
 
 @functions_framework.http

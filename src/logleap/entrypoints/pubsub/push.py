@@ -16,7 +16,7 @@ from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_en
 from logleap.entrypoints.pubsub.tokens import TokenRefused, TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings, SettingsError
-from logleap.usecases.run_training import Outcome
+from logleap.usecases.run_training import Disposition
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +76,17 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
             return settled(envelope)
 
     def settled(envelope: Envelope) -> Response:
-        verdict = run_training(envelope.body, stopping=stopping)
-        if verdict.outcome is Outcome.REJECT:
-            return rejected(envelope.body, verdict.reason)
-        if verdict.outcome is Outcome.RETRY:
+        settlement = run_training(envelope.body, stopping=stopping)
+        if settlement.disposition is Disposition.REJECT:
+            return rejected(envelope.body, settlement.reason)
+        if settlement.disposition is Disposition.RETRY:
             raise RequestRefused(
                 503,
                 "NOT_YET",
-                verdict.reason,
-                {"Retry-After": str(max(RETRY_AFTER, math.ceil(verdict.delay)))},
+                settlement.reason,
+                {"Retry-After": str(max(RETRY_AFTER, math.ceil(settlement.delay)))},
             )
-        log.info("message done: %s", verdict.reason)
+        log.info("message done: %s", settlement.reason)
         return Response(status=204)
 
     def rejected(body: bytes, reason: str) -> Response:

@@ -12,7 +12,7 @@ from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.worker.heartbeat import Heartbeat
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
-from logleap.usecases.run_training import Outcome, RunTraining, Verdict
+from logleap.usecases.run_training import Disposition, RunTraining, Settlement
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ class Worker:
             return stop.is_set()
 
         with message_scope(delivery.body, self.tracer):
-            verdict = self.run_training(
-                delivery.body, keep=lambda: delivery.extend(self.hold), stopping=stopping
+            settlement = self.run_training(
+                delivery.body, on_renewed=lambda: delivery.extend(self.hold), stopping=stopping
             )
-            settle(delivery, verdict)
+            settle(delivery, settlement)
 
     def _sweep_until(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -109,14 +109,14 @@ def make_worker(container: Container) -> Worker:
     )
 
 
-def settle(delivery: Delivery, verdict: Verdict) -> None:
-    """Do with a message what the verdict says."""
-    if verdict.outcome is Outcome.DONE:
-        log.info("message done: %s", verdict.reason)
+def settle(delivery: Delivery, settlement: Settlement) -> None:
+    """Do with a message what the settlement says."""
+    if settlement.disposition is Disposition.DONE:
+        log.info("message done: %s", settlement.reason)
         delivery.ack()
-    elif verdict.outcome is Outcome.RETRY:
-        log.warning("message comes again: %s", verdict.reason)
-        delivery.nack(verdict.delay)
+    elif settlement.disposition is Disposition.RETRY:
+        log.warning("message comes again: %s", settlement.reason)
+        delivery.nack(settlement.delay)
     else:
-        log.error("message to the dead letters: %s", verdict.reason)
-        delivery.reject(verdict.reason)
+        log.error("message to the dead letters: %s", settlement.reason)
+        delivery.reject(settlement.reason)
