@@ -124,8 +124,9 @@ def _gcp(settings: Settings) -> Backend:
     from logleap.adapters.gcp.entries import BigQueryEntryStore
     from logleap.adapters.gcp.firestore.database import FirestoreDatabase
     from logleap.adapters.gcp.google.clients import (
-        FirestoreClient,
         bigquery_client,
+        connect_firestore,
+        firestore_client,
         storage_client,
         write_client,
     )
@@ -138,7 +139,9 @@ def _gcp(settings: Settings) -> Backend:
     access = _access(settings)
     credentials = access.credentials
     database = FirestoreDatabase(
-        FirestoreClient(access.project, credentials["firestore"]), settings.firestore_prefix
+        firestore_client(access.project, credentials["firestore"]),
+        partial(connect_firestore, credentials["firestore"]),
+        settings.firestore_prefix,
     )
     open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
     open_storage = partial(storage_client, access.project, credentials.get("storage"))
@@ -162,7 +165,7 @@ def _gcp(settings: Settings) -> Backend:
     def close() -> None:
         queue.close()
         store.close()
-        database.client.close()
+        database.close()
 
     return Backend(
         datasets=datasets,

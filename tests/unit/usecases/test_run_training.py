@@ -401,9 +401,9 @@ CIRCLE.append(CIRCLE)
 @pytest.mark.parametrize(
     ("result", "detail"),
     [
-        (None, "must be a JSON object, but is NoneType"),
-        ([1], "must be a JSON object, but is list"),
-        ("text", "must be a JSON object, but is str"),
+        (None, "must be a JSON object, not NoneType"),
+        ([1], "must be a JSON object, not list"),
+        ("text", "must be a JSON object, not str"),
         ({"score": float("nan")}, "is not JSON: Out of range float"),
         ({"score": float("inf")}, "is not JSON: Out of range float"),
         ({"model": object()}, "is not JSON: Object of type object"),
@@ -411,7 +411,7 @@ CIRCLE.append(CIRCLE)
         ({"circle": CIRCLE}, "is not JSON: Circular reference"),
         ({"file": "\udc80"}, "is not JSON: 'utf-8' codec can't encode"),
         ({"deep": json.loads("[" * 100 + "{}" + "]" * 100)}, "nests objects and lists 102 deep"),
-        ({"text": "x" * 262_144}, "has 262156 bytes of JSON, but may have 262144"),
+        ({"text": "x" * 262_144}, "has 262156 bytes of JSON; the limit is 262144"),
     ],
     ids=lambda value: ascii(value)[:30],
 )

@@ -56,7 +56,7 @@ class SqliteRunRepository(RunRepository):
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
                 (run.dataset_id, run.run_id, run.owner, origin.request_id, origin.traceparent),
             )
-            self._database.looks.forget(dataset.dataset_id)
+            self._database.snapshots.invalidate(dataset.dataset_id)
             return run
 
     def get(self, dataset_id: str, run_id: str) -> Run | None:

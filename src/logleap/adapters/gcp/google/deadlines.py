@@ -48,8 +48,8 @@ class CallOptions(TypedDict):
     timeout: float
 
 
-class Budget:
-    """The time for one call of a port, which several requests share."""
+class Deadline:
+    """The end of the time for one call of a port, which several requests share."""
 
     def __init__(self, seconds: float = TOTAL) -> None:
         self._end = time.monotonic() + seconds
@@ -59,12 +59,12 @@ class Budget:
         """Seconds until no further attempt may begin; not positive when the time is up."""
         return self._end - time.monotonic()
 
-    def again(self, attempt: float = ATTEMPT) -> CallOptions:
+    def retryable(self, attempt: float = ATTEMPT) -> CallOptions:
         """For a request that may be repeated. Raises TimeoutError when the time is up."""
         left = self._checked()
         return CallOptions(retry=retrying(left), timeout=min(attempt, left + ATTEMPT))
 
-    def once(self, attempt: float = ATTEMPT) -> CallOptions:
+    def single_attempt(self, attempt: float = ATTEMPT) -> CallOptions:
         """For a request that is sent once at most. Raises TimeoutError when the time is up."""
         left = self._checked()
         return CallOptions(retry=None, timeout=min(attempt, left + ATTEMPT))

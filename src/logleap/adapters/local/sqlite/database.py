@@ -17,7 +17,7 @@ from logleap.adapters.local.sqlite.group_commit import Writer
 from logleap.adapters.local.sqlite.process_lock import Turnstile
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.adapters.local.sqlite.staging import Staging
-from logleap.adapters.snapshots import Looks
+from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset
 from logleap.ports.errors import Unavailable
 
@@ -65,7 +65,7 @@ class Database:
         """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable."""
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
-        self.looks = Looks[Dataset]()
+        self.snapshots = SnapshotCache[Dataset]()
         self._connections = Connections(self._connect, self._make_writer, 2 * _WAIT)
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
         self._version = len(MIGRATIONS)
