@@ -24,7 +24,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 Hook = Callable[[Callable[..., Any]], Callable[..., Any]]
-"""Takes a method of an adapter, answers what is called in its place."""
+"""Takes a method of an adapter, answers what is called in its place (under the same name: functools.wraps)."""
 
 
 def around(port: Port, hook: Hook | Mapping[str, Hook]) -> Port:
@@ -122,6 +122,7 @@ class Instruments:
         def hook(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
             traced = self._traced(name, kind, call) if self.traces else call
 
+            @wraps(call)
             def timed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
                 began = perf_counter()
                 try:
@@ -136,6 +137,7 @@ class Instruments:
     def _traced(
         self, name: str, kind: SpanKind, call: Callable[Arguments, Answer]
     ) -> Callable[Arguments, Answer]:
+        @wraps(call)
         def traced(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
             with span(self.tracer, name, kind):
                 return call(*args, **kwargs)
@@ -143,6 +145,7 @@ class Instruments:
         return traced
 
     def _count_claims(self, save: Callable[[Run, Event | None], None]) -> Callable[..., None]:
+        @wraps(save)
         def saved(run: Run, event: Event | None = None) -> None:
             save(run, event)
             if event is not None and event.kind is EventKind.TRAINING_CLAIMED:
@@ -151,6 +154,7 @@ class Instruments:
         return saved
 
     def _count_ended(self, finish: Callable[[Dataset, Run, Event], None]) -> Callable[..., None]:
+        @wraps(finish)
         def finished(dataset: Dataset, run: Run, event: Event) -> None:
             finish(dataset, run, event)
             self.metrics.ended(run)
@@ -158,6 +162,7 @@ class Instruments:
         return finished
 
     def _count_outbox(self, outbox: Callable[[int], Sequence[TrainingMessage]]) -> Callable[..., Any]:
+        @wraps(outbox)
         def found(limit: int) -> Sequence[TrainingMessage]:
             messages = outbox(limit)
             self.metrics.swept(outbox=len(messages))
@@ -166,6 +171,7 @@ class Instruments:
         return found
 
     def _count_overdue(self, due: Callable[[datetime, int], Sequence[Run]]) -> Callable[..., Any]:
+        @wraps(due)
         def found(now: datetime, limit: int) -> Sequence[Run]:
             runs = due(now, limit)
             self.metrics.swept(overdue=len(runs))

@@ -9,8 +9,8 @@ import grpc
 import pytest
 from google.cloud.firestore import Client
 
-from emulators import Emulators
 from logleap.adapters.gcp.google.clients import FirestoreConnection, connect_firestore, firestore_client
+from tools.emulators import Emulators
 
 
 class LostCall(grpc.RpcError):

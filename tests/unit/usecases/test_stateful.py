@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,6 +39,7 @@ from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery
 from logleap.ports.task import TrainingContext
+from logleap.telemetry.instrument import around
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
@@ -46,6 +47,8 @@ from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.run_training import Disposition, RunTraining, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
+
+Port = TypeVar("Port")
 
 OWNER = "alice"
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -81,29 +84,19 @@ class Breaker:
         self._fault: Fault | None = None
         self._calls = 0
         self._main = threading.current_thread()
-        self._inside = threading.local()
 
     def arm(self, fault: Fault | None) -> None:
         self._fault, self._calls = fault, 0
 
-    def guard(self, adapter: Any) -> None:
-        (port,) = type(adapter).__bases__
-        for name in vars(port):
-            if not name.startswith("_"):
-                setattr(adapter, name, partial(self._call, getattr(adapter, name)))
+    def guard(self, adapter: Port) -> Port:
+        return around(adapter, lambda method: partial(self._call, method))
 
     def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if getattr(self._inside, "depth", 0):  # an adapter that calls itself is still one call
-            return method(*args, **kwargs)
         self._calls += 1
         fault = self._fault if self._fault is not None and self._calls == self._fault.call else None
         if fault is not None and not fault.took_effect:
             raise self._error(fault)
-        self._inside.depth = 1
-        try:
-            result = method(*args, **kwargs)
-        finally:
-            self._inside.depth = 0
+        result = method(*args, **kwargs)
         if fault is not None:
             raise self._error(fault)
         return result
@@ -160,13 +153,12 @@ class Platform(RuleBasedStateMachine):
         self.time = NOON
         self.numbers = count(1)
         self.database = MemoryDatabase()
-        self.queue = MemoryTrainingQueue(hold=3600, max_deliveries=5)
-        repository, store = MemoryDatasetRepository(self.database), MemoryEntryStore()
-        ledger, runs = MemoryReceiptLedger(self.database), MemoryRunRepository(self.database)
-        archives = MemoryArchiveStore()
         self.breaker = Breaker()
-        for adapter in (repository, store, ledger, runs, archives, self.queue):
-            self.breaker.guard(adapter)
+        guard = self.breaker.guard
+        self.queue = guard(MemoryTrainingQueue(hold=3600, max_deliveries=5))
+        repository = guard(MemoryDatasetRepository(self.database))
+        ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
+        store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())
         self.announce_ = AnnounceDataset(repository, store, self.now, self.new_tag)
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
