@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Backend:
     """One adapter per port, all of one backend. `check` raises Unavailable unless the backend can serve.
 
-    `bury` puts a message that was pushed to us, not received from `queue`, among the dead letters, with why.
+    `dead_letter` moves a message that was pushed to us, not received from `queue`, to the dead letters, with
+    the reason.
     """
 
     datasets: DatasetRepository
@@ -37,7 +38,7 @@ class Backend:
     keys: KeyRepository
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
-    bury: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
+    dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
 
 
 def build_backend(settings: Settings) -> Backend:
@@ -79,7 +80,7 @@ def _memory(settings: Settings) -> Backend:
         ledger=MemoryReceiptLedger(database),
         store=MemoryEntryStore(),
         runs=MemoryRunRepository(database),
-        queue=MemoryTrainingQueue(hold=2 * settings.run_lease),
+        queue=MemoryTrainingQueue(visibility_timeout=2 * settings.run_lease),
         archives=MemoryArchiveStore(),
         keys=MemoryKeyRepository(),
     )
@@ -108,7 +109,7 @@ def _local(settings: Settings) -> Backend:
         ledger=SqliteReceiptLedger(database),
         store=SqliteEntryStore(database),
         runs=SqliteRunRepository(database),
-        queue=SqliteTrainingQueue(database, hold=2 * settings.run_lease),
+        queue=SqliteTrainingQueue(database, visibility_timeout=2 * settings.run_lease),
         archives=ParquetArchiveStore(settings.archive_to),
         keys=SqliteKeyRepository(database),
         check=database.check,
@@ -155,7 +156,7 @@ def _gcp(settings: Settings) -> Backend:
         if settings.bigquery_writer == "storage-write"
         else StreamingInserter(open_bigquery),
     )
-    queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], hold=2 * settings.run_lease)
+    queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], ack_deadline=2 * settings.run_lease)
     datasets = FirestoreDatasetRepository(database)
 
     def check() -> None:
@@ -177,13 +178,13 @@ def _gcp(settings: Settings) -> Backend:
         keys=FirestoreKeyRepository(database),
         check=check,
         close=close,
-        bury=queue.bury,
+        dead_letter=queue.dead_letter,
     )
 
 
 def gcp_resources(settings: Settings, project: str) -> "Resources":
     """What the `gcp` backend uses in the project."""
-    from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
+    from logleap.adapters.gcp.bigquery.tables import SharedTable, TablePerDataset
     from logleap.adapters.gcp.provisioning import Resources
     from logleap.adapters.gcp.queue import QueueNames
 
@@ -193,7 +194,7 @@ def gcp_resources(settings: Settings, project: str) -> "Resources":
         layout=SharedTable() if settings.bigquery_layout == "shared-table" else TablePerDataset(),
         location=settings.bigquery_location,
         firestore_prefix=settings.firestore_prefix,
-        hold=round(2 * settings.run_lease),
+        ack_deadline=round(2 * settings.run_lease),
     )
 
 

@@ -20,8 +20,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import TableReference
 from google.pubsub_v1 import PublisherClient
 
-from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
-from logleap.adapters.gcp.bigquery.schema import entries_table
+from logleap.adapters.gcp.bigquery.tables import Layout, SharedTable, TablePerDataset, entries_table
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository

@@ -84,7 +84,7 @@ def memory_backend() -> Backend:
         ledger=MemoryReceiptLedger(database),
         store=MemoryEntryStore(),
         runs=MemoryRunRepository(database),
-        queue=MemoryTrainingQueue(hold=0.01, max_deliveries=10_000),
+        queue=MemoryTrainingQueue(visibility_timeout=0.01, max_deliveries=10_000),
         archives=MemoryArchiveStore(),
         keys=MemoryKeyRepository(),
     )
@@ -106,7 +106,7 @@ def local_backend(folder: Path) -> Backend:
         ledger=SqliteReceiptLedger(database),
         store=SqliteEntryStore(database),
         runs=SqliteRunRepository(database),
-        queue=SqliteTrainingQueue(database, hold=0.01, max_deliveries=10_000),
+        queue=SqliteTrainingQueue(database, visibility_timeout=0.01, max_deliveries=10_000),
         archives=ParquetArchiveStore((folder / "archive").as_uri()),
         keys=MemoryKeyRepository(),  # or asks for keys
         check=database.check,

@@ -155,7 +155,7 @@ class Platform(RuleBasedStateMachine):
         self.database = MemoryDatabase()
         self.breaker = Breaker()
         guard = self.breaker.guard
-        self.queue = guard(MemoryTrainingQueue(hold=3600, max_deliveries=5))
+        self.queue = guard(MemoryTrainingQueue(visibility_timeout=3600, max_deliveries=5))
         repository = guard(MemoryDatasetRepository(self.database))
         ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
         store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())

@@ -52,7 +52,7 @@ def create_push_app(
 
 def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[], bool]) -> Blueprint:
     blueprint = Blueprint("push", __name__)
-    run_training, bury = container.run_training(), container.backend().bury
+    run_training, dead_letter = container.run_training(), container.backend().dead_letter
     tracer = container.tracer()
     worker = make_worker(container)
 
@@ -90,8 +90,8 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
         return Response(status=204)
 
     def rejected(body: bytes, reason: str) -> Response:
-        bury(body, reason)
-        log.error("message to the dead letters: %s", reason)
+        dead_letter(body, reason)
+        log.error("message dead-lettered: %s", reason)
         return Response(status=204)
 
     @blueprint.post("/sweep")
