@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Backend:
     """One adapter per port, all of one backend. `check` raises Unavailable unless the backend can serve.
 
-    `bury` puts a message that was pushed to us, not received from `queue`, among the dead letters, with why.
+    `dead_letter` moves a message that was pushed to us, not received from `queue`, to the dead letters, with
+    the reason.
     """
 
     datasets: DatasetRepository
@@ -38,7 +39,7 @@ class Backend:
     keys: KeyRepository
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
-    bury: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
+    dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
 
 
 def build_backend(settings: Settings) -> Backend:
@@ -80,7 +81,7 @@ def _memory(settings: Settings) -> Backend:
         ledger=MemoryReceiptLedger(database),
         store=MemoryEntryStore(),
         runs=MemoryRunRepository(database),
-        queue=MemoryTrainingQueue(hold=2 * settings.run_lease),
+        queue=MemoryTrainingQueue(visibility_timeout=2 * settings.run_lease),
         archives=MemoryArchiveStore(),
         keys=MemoryKeyRepository(),
     )
@@ -109,7 +110,7 @@ def _local(settings: Settings) -> Backend:
         ledger=SqliteReceiptLedger(database),
         store=SqliteEntryStore(database),
         runs=SqliteRunRepository(database),
-        queue=SqliteTrainingQueue(database, hold=2 * settings.run_lease),
+        queue=SqliteTrainingQueue(database, visibility_timeout=2 * settings.run_lease),
         archives=ParquetArchiveStore(settings.archive_to),
         keys=SqliteKeyRepository(database),
         check=database.check,
@@ -125,8 +126,9 @@ def _gcp(settings: Settings) -> Backend:
     from logleap.adapters.gcp.entries import BigQueryEntryStore
     from logleap.adapters.gcp.firestore.database import FirestoreDatabase
     from logleap.adapters.gcp.google.clients import (
-        FirestoreClient,
         bigquery_client,
+        connect_firestore,
+        firestore_client,
         storage_client,
         write_client,
     )
@@ -139,7 +141,9 @@ def _gcp(settings: Settings) -> Backend:
     access = _access(settings)
     credentials = access.credentials
     database = FirestoreDatabase(
-        FirestoreClient(access.project, credentials["firestore"]), settings.firestore_prefix
+        firestore_client(access.project, credentials["firestore"]),
+        partial(connect_firestore, credentials["firestore"]),
+        settings.firestore_prefix,
     )
     open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
     open_storage = partial(storage_client, access.project, credentials.get("storage"))
@@ -153,7 +157,7 @@ def _gcp(settings: Settings) -> Backend:
         if settings.bigquery_writer == "storage-write"
         else StreamingInserter(open_bigquery),
     )
-    queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], hold=2 * settings.run_lease)
+    queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], ack_deadline=2 * settings.run_lease)
     datasets = FirestoreDatasetRepository(database)
 
     def check() -> None:
@@ -163,7 +167,7 @@ def _gcp(settings: Settings) -> Backend:
     def close() -> None:
         queue.close()
         store.close()
-        database.client.close()
+        database.close()
 
     return Backend(
         datasets=datasets,
@@ -175,13 +179,13 @@ def _gcp(settings: Settings) -> Backend:
         keys=FirestoreKeyRepository(database),
         check=check,
         close=close,
-        bury=queue.bury,
+        dead_letter=queue.dead_letter,
     )
 
 
 def gcp_resources(settings: Settings, project: str) -> "Resources":
     """What the `gcp` backend uses in the project."""
-    from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
+    from logleap.adapters.gcp.bigquery.tables import SharedTable, TablePerDataset
     from logleap.adapters.gcp.provisioning import Resources
     from logleap.adapters.gcp.queue import QueueNames
 
@@ -191,7 +195,7 @@ def gcp_resources(settings: Settings, project: str) -> "Resources":
         layout=SharedTable() if settings.bigquery_layout == "shared-table" else TablePerDataset(),
         location=settings.bigquery_location,
         firestore_prefix=settings.firestore_prefix,
-        hold=round(2 * settings.run_lease),
+        ack_deadline=round(2 * settings.run_lease),
     )
 
 

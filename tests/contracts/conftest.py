@@ -20,14 +20,18 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import TableReference
 from google.pubsub_v1 import PublisherClient
 
-from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
-from logleap.adapters.gcp.bigquery.schema import entries_table
+from logleap.adapters.gcp.bigquery.tables import Layout, SharedTable, TablePerDataset, entries_table
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.entries import BigQueryEntryStore
 from logleap.adapters.gcp.firestore.database import FirestoreDatabase
-from logleap.adapters.gcp.google.clients import FirestoreClient, bigquery_client, write_client
+from logleap.adapters.gcp.google.clients import (
+    bigquery_client,
+    connect_firestore,
+    firestore_client,
+    write_client,
+)
 from logleap.adapters.gcp.keys import FirestoreKeyRepository
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
@@ -266,7 +270,10 @@ class GcpBackend(Backend):
     @cached_property
     def keys(self) -> KeyRepository:
         """Of this test's own: of keys there is one list."""
-        return FirestoreKeyRepository(FirestoreDatabase(self._site.database.client, f"keys-{uuid4().hex}"))
+        client, prefix = self._site.database.client, f"keys-{uuid4().hex}"
+        database = FirestoreDatabase(client, connect_firestore, prefix)
+        self._closing.callback(database.close)
+        return FirestoreKeyRepository(database)
 
     def archived_files(self) -> set[str]:
         return {str(path) for path in self._folder.rglob("*") if path.is_file()}
@@ -292,9 +299,10 @@ def gcp_site(emulators: Emulators) -> Iterator[GcpSite]:
         bigquery = clients.enter_context(closing(bigquery_client(project)))
         bigquery.create_dataset(name)
         bigquery.create_table(entries_table(TableReference.from_string(f"{project}.{name}.entries")))
-        firestore = FirestoreClient(project=project)
-        clients.callback(firestore._firestore_api.transport.close)
-        yield GcpSite(project, name, FirestoreDatabase(firestore, name.replace("_", "-")))
+        prefix = name.replace("_", "-")
+        database = FirestoreDatabase(firestore_client(project), connect_firestore, prefix)
+        clients.callback(database.close)
+        yield GcpSite(project, name, database)
 
 
 @pytest.fixture

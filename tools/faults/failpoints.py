@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from threading import Lock, local
 from typing import Any, Literal, NamedTuple
 
 from logleap.backends import Backend
+from logleap.telemetry.instrument import around
 
 
 class Failpoint(NamedTuple):
@@ -101,42 +102,30 @@ def with_failpoints(backend: Backend, hook: Hook) -> Backend:
     """The backend with adapters that tell `hook` before and after each call (but one that another makes)."""
     inside = local()
     ports: dict[str, Any] = {
-        name: _Intercepted(name, getattr(backend, name), hook, inside)
+        name: around(getattr(backend, name), partial(_intercepted, name, hook, inside))
         for name in ("datasets", "ledger", "store", "runs", "queue", "archives")
     }
     return replace(backend, **ports)
 
 
-class _Intercepted:
-    """Stands before an adapter. Any: it takes each port's place."""
+def _intercepted(port: str, hook: Hook, inside: local, method: Callable[..., Any]) -> Callable[..., Any]:
+    call = f"{port}.{method.__name__}"
 
-    def __init__(self, name: str, adapter: Any, hook: Hook, inside: local) -> None:
-        self._name = name
-        self._adapter = adapter
-        self._hook = hook
-        self._inside = inside
+    @wraps(method)
+    def intercepted(*args: Any, **kwargs: Any) -> Any:
+        if getattr(inside, "call", False):
+            return method(*args, **kwargs)
+        hook(Failpoint(call, "before"))
+        inside.call = True
+        try:
+            result = method(*args, **kwargs)
+        finally:
+            inside.call = False
+        if call == "queue.receive" and result is None:
+            return None  # nothing was received: no point of any protocol
+        hook(Failpoint(call, "after"))
+        if call == "queue.receive":
+            return around(result, partial(_intercepted, "delivery", hook, inside))
+        return result
 
-    def __getattr__(self, attribute: str) -> Any:
-        method = getattr(self._adapter, attribute)
-        if not callable(method):
-            return method
-        call = f"{self._name}.{attribute}"
-
-        @wraps(method)
-        def intercepted_call(*args: Any, **kwargs: Any) -> Any:
-            if getattr(self._inside, "call", False):
-                return method(*args, **kwargs)
-            self._hook(Failpoint(call, "before"))
-            self._inside.call = True
-            try:
-                result = method(*args, **kwargs)
-            finally:
-                self._inside.call = False
-            if call == "queue.receive" and result is None:
-                return None  # nothing was received: no point of any protocol
-            self._hook(Failpoint(call, "after"))
-            if call == "queue.receive":
-                return _Intercepted("delivery", result, self._hook, self._inside)
-            return result
-
-        return intercepted_call
+    return intercepted

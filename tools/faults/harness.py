@@ -29,7 +29,7 @@ from logleap.settings import Settings
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Outcome, Verdict
+from logleap.usecases.run_training import Disposition, Settlement
 from tools.faults.failpoints import Hook, with_failpoints
 from tools.faults.history import Answer, DatasetFound, Findings, History, Operation, RunFound, message
 
@@ -84,7 +84,7 @@ def memory_backend() -> Backend:
         ledger=MemoryReceiptLedger(database),
         store=MemoryEntryStore(),
         runs=MemoryRunRepository(database),
-        queue=MemoryTrainingQueue(hold=0.01, max_deliveries=10_000),
+        queue=MemoryTrainingQueue(visibility_timeout=0.01, max_deliveries=10_000),
         archives=MemoryArchiveStore(),
         keys=MemoryKeyRepository(),
     )
@@ -106,7 +106,7 @@ def local_backend(folder: Path) -> Backend:
         ledger=SqliteReceiptLedger(database),
         store=SqliteEntryStore(database),
         runs=SqliteRunRepository(database),
-        queue=SqliteTrainingQueue(database, hold=0.01, max_deliveries=10_000),
+        queue=SqliteTrainingQueue(database, visibility_timeout=0.01, max_deliveries=10_000),
         archives=ParquetArchiveStore((folder / "archive").as_uri()),
         keys=MemoryKeyRepository(),  # or asks for keys
         check=database.check,
@@ -216,10 +216,10 @@ class Harness:
 
     # ---- workers ------------------------------------------------------------------------------------------
 
-    def work(self, body: bytes) -> Verdict:
+    def work(self, body: bytes) -> Settlement:
         """What a worker does with a message."""
-        verdict: Verdict = self._container.run_training()(body)
-        return verdict
+        settlement: Settlement = self._container.run_training()(body)
+        return settlement
 
     def _collect(self, context: TrainingContext) -> JsonObject:
         self.at_work(context)
@@ -231,11 +231,11 @@ class Harness:
         delivery = self.backend.queue.receive(wait)
         if delivery is None:
             return False
-        verdict = self.work(delivery.body)
-        if verdict.outcome is Outcome.DONE:
+        settlement = self.work(delivery.body)
+        if settlement.disposition is Disposition.DONE:
             delivery.ack()
-        elif verdict.outcome is Outcome.REJECT:
-            delivery.reject(verdict.reason)
+        elif settlement.disposition is Disposition.REJECT:
+            delivery.reject(settlement.reason)
         else:
             delivery.nack()
             return False

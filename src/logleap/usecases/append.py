@@ -11,7 +11,7 @@ from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
 from logleap.ports.receipts import ReceiptLedger
-from logleap.usecases.datasets import Clock, IdMaker
+from logleap.usecases.types import Clock, IdMaker
 
 
 class EntrySource(Protocol):

@@ -1,17 +1,14 @@
 """Announce data sets, look at them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.entries import EntryStore
 from logleap.ports.receipts import ReceiptLedger
-
-Clock = Callable[[], datetime]
-IdMaker = Callable[[], str]
+from logleap.usecases.types import Clock, IdMaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.datasets import Clock
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.run_training import attempts_exhausted, fail_run
+from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from logleap.adapters.gcp.bigquery.layouts import TablePerDataset
+from logleap.adapters.gcp.bigquery.tables import TablePerDataset
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.client import ApiError, Client
 

@@ -14,7 +14,7 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TrainingContext, TryAgain
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
 
@@ -133,7 +133,8 @@ def test_a_run_whose_attempts_are_used_up_fails(
     assert sweep() == Swept(published=0, failed=1)
     failed = current(database, run)
     error = RunError(
-        "ATTEMPTS_EXHAUSTED", "Given up after 3 attempts: the workers that took it ended without a word."
+        "ATTEMPTS_EXHAUSTED",
+        "Given up after 3 attempts: every worker that claimed it died without reporting a result.",
     )
     assert (failed.state, failed.error, failed.finished_at) == (RunState.FAILED, error, NOON + MINUTE)
     assert database.datasets[run.dataset_id].state is State.FAILED
@@ -306,7 +307,7 @@ def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(
 
     run = started()
     while delivery := queue.receive(0):
-        assert replace(run_training, datasets=Down(database))(delivery.body).outcome is Outcome.RETRY
+        assert replace(run_training, datasets=Down(database))(delivery.body).disposition is Disposition.RETRY
         delivery.nack()
     letter = queue.receive_dead(0)
     assert letter is not None
@@ -328,7 +329,7 @@ def test_restarts_of_the_worker_do_not_fail_the_run(
     run = started()
     worker = replace(run_training, tasks={"count-entries": stopped})
     while delivery := queue.receive(0):
-        assert worker(delivery.body, stopping=lambda: True).outcome is Outcome.RETRY
+        assert worker(delivery.body, stopping=lambda: True).disposition is Disposition.RETRY
         delivery.nack()
     letter = queue.receive_dead(0)
     assert letter is not None

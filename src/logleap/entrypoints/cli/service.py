@@ -202,8 +202,10 @@ def _answer(
 
 
 def _close(container: "Container") -> None:
+    from logleap.telemetry.tracing import shut_down
+
     container.backend().close()
-    container.tracing().close()
+    shut_down(container.tracer_provider())
 
 
 def _stop_on_signals() -> threading.Event:

@@ -54,7 +54,7 @@ def apis(container: Container) -> Sequence[Api]:
         check=container.check_entries(),
         limits=limits,
         formats=load_formats(settings.mappings),
-        watched=container.watch().over_source,
+        watched=container.instruments().trace_source,
         quota=quotas.entries,
     )
     report.add(calls, container.report_on_dataset())

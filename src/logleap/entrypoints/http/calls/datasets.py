@@ -57,7 +57,7 @@ def add(
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
-        observability.name(dataId=dataset.dataset_id)
+        observability.bind_ids(dataId=dataset.dataset_id)
         return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
             201, f"/data/{dataset.dataset_id}"
         )

@@ -131,5 +131,5 @@ def add(
         acknowledged = append(owner, data_id, watched(source), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
-        observability.acknowledged(acknowledged)
+        observability.record_upload(acknowledged)
         return responses.Acknowledgement.of(acknowledged, source.refused).response()

@@ -76,7 +76,7 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
             acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
         except BatchEmpty:
             return encoded(request, answer)  # nothing to take is no error
-        observability.acknowledged(acknowledged)
+        observability.record_upload(acknowledged)
         if not acknowledged.replayed:
             quota.spend(g.owner, acknowledged.receipt.entries)
         if export.rejected:

@@ -72,7 +72,7 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
             key=key,
             origin=Origin(g.request_id, g.traceparent),
         )
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.StartedRun.of(run).response(202, f"/train/{data_id}")
 
     @api.call(
@@ -87,5 +87,5 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
         """Show the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
         run = show_training(g.owner, data_id)
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.Run.of(run).response()

@@ -1,4 +1,4 @@
-"""A file whose age tells whether the worker gets on: for what watches a container."""
+"""Liveness file: its mtime shows that the worker is making progress. For container probes."""
 
 import logging
 import time
@@ -8,11 +8,12 @@ from logleap.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
-_PACE = 1.0  # seconds between two touches
+MIN_INTERVAL_SECONDS = 1.0
+"""Between two touches."""
 
 
-class Heartbeat:
-    """Touches a file at each call, once a second at most. Raises SettingsError if it can't be made."""
+class LivenessFile:
+    """Touches a file at each call, once per second at most. Raises SettingsError if it cannot be created."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -25,13 +26,13 @@ class Heartbeat:
             ) from error
 
     def __call__(self) -> None:
-        """The worker gets on."""
+        """The worker makes progress."""
         now = time.monotonic()
-        if now - self._last < _PACE:
+        if now - self._last < MIN_INTERVAL_SECONDS:
             return
         self._last = now
         try:
             self._file.touch()
         except OSError as error:
-            # No reason to stop a training: whoever looks at the file sees that it grows old.
-            log.warning("heartbeat: %s", error)
+            # No reason to stop a training: the probe sees that the file grows old.
+            log.warning("cannot touch the liveness file: %s", error)

@@ -12,7 +12,7 @@ import pytest
 
 from logleap.container import Container, build_container
 from logleap.domain.entries import Entry
-from logleap.entrypoints.worker.heartbeat import Heartbeat
+from logleap.entrypoints.worker.liveness import LivenessFile
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings, SettingsError
@@ -85,13 +85,13 @@ def test_a_worker_touches_the_file_while_a_task_works(file: Path, monkeypatch: p
 
 
 def test_the_file_is_there_from_the_start(file: Path) -> None:
-    Heartbeat(file)
+    LivenessFile(file)
     assert file.exists()
 
 
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"LOGLEAP_HEARTBEAT_FILE is .*missing/alive"):
-        Heartbeat(tmp_path / "missing" / "alive")
+        LivenessFile(tmp_path / "missing" / "alive")
 
 
 def test_a_file_that_cannot_be_written_later_does_not_stop_the_worker(tmp_path: Path) -> None:

@@ -1,8 +1,42 @@
-"""How data sets are spread over the tables of one BigQuery dataset."""
+"""The tables of entries in BigQuery: which there are, and their columns. Also for provisioning."""
 
 import hashlib
 import re
 from abc import ABC, abstractmethod
+
+from google.cloud import bigquery
+
+ENTRY_COLUMNS = (
+    bigquery.SchemaField("timestamp", "TIMESTAMP", mode="REQUIRED"),
+    bigquery.SchemaField("segmentId", "STRING", mode="REQUIRED"),
+    bigquery.SchemaField("owner", "STRING"),
+    bigquery.SchemaField("content", "STRING", mode="REQUIRED"),
+    bigquery.SchemaField("context", "STRING"),
+)
+"""The five columns of the platform. A table with these alone may be made by hand."""
+
+PLACE_COLUMNS = (
+    bigquery.SchemaField("batchId", "STRING"),
+    bigquery.SchemaField("sequence", "INTEGER"),
+)
+"""Where a row stands. NULLABLE, so that they can be added to an existing table; NULL in rows made by hand."""
+
+COLUMNS = ENTRY_COLUMNS + PLACE_COLUMNS
+
+CLUSTERING = ("segmentId", "batchId")
+"""All queries ask for one segment and a range of batches, and are billed for the blocks that hold them.
+
+There is no partitioning by the event's time: streaming takes only ten years back to one year ahead then
+(https://cloud.google.com/bigquery/docs/write-api#time-unit_column_partitioning).
+"""
+
+
+def entries_table(reference: bigquery.TableReference) -> bigquery.Table:
+    """The definition of a table of entries, ready for `Client.create_table`."""
+    table = bigquery.Table(reference, schema=COLUMNS)
+    table.clustering_fields = list(CLUSTERING)
+    return table
+
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_]{1,1024}")
@@ -45,7 +79,7 @@ class SharedTable(Layout):
     def __init__(self, name: str = "entries") -> None:
         """Raises ValueError if `name` is more than letters, digits and underscores."""
         if not _TABLE_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no table name: use letters, digits and underscores.")
+            raise ValueError(f"{name!r} is not a table name: use letters, digits and underscores.")
         self._name = name
 
     def table_name(self, dataset_id: str) -> str:
