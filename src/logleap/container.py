@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from dependency_injector import containers, providers
 
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
 from logleap.tasks import TaskNotLoadable, load_tasks
@@ -35,7 +35,7 @@ def new_id() -> str:
 
 
 def _open_backend(settings: Settings, watch: Watch) -> Backend:
-    return watch.over(build_backend(settings))
+    return watch.over(open_backend(settings))
 
 
 def _open_tasks(chosen: str, watch: Watch) -> Mapping[str, TrainingTask]:
@@ -50,6 +50,7 @@ class Container(containers.DeclarativeContainer):
     tracing = providers.ThreadSafeSingleton(build_tracing)
     watch = providers.ThreadSafeSingleton(Watch, metrics, tracing)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, watch)
+    capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
     tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, watch)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)

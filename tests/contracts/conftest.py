@@ -21,6 +21,7 @@ from google.cloud.bigquery import TableReference
 from google.pubsub_v1 import PublisherClient
 
 from emulators import Emulators
+from logleap.adapters.gcp.archive import GcpArchiveStore
 from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.schema import entries_table
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
@@ -33,6 +34,7 @@ from logleap.adapters.gcp.keys import FirestoreKeyRepository
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.adapters.gcp.runs import FirestoreRunRepository
+from logleap.adapters.local.archive import LocalArchiveStore
 from logleap.adapters.local.datasets import SqliteDatasetRepository
 from logleap.adapters.local.entries import SqliteEntryStore
 from logleap.adapters.local.keys import SqliteKeyRepository
@@ -48,7 +50,6 @@ from logleap.adapters.memory.keys import MemoryKeyRepository
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
-from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.domain.datasets import Action, Dataset, Event, EventKind
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.ports.archive import ArchiveStore
@@ -185,7 +186,7 @@ class LocalBackend(Backend):
 
     @cached_property
     def archives(self) -> ArchiveStore:
-        return ParquetArchiveStore(self._archive.as_uri())
+        return LocalArchiveStore(self._archive.as_uri())
 
     @cached_property
     def keys(self) -> KeyRepository:
@@ -261,7 +262,7 @@ class GcpBackend(Backend):
 
     @cached_property
     def archives(self) -> ArchiveStore:
-        return ParquetArchiveStore(self._folder.as_uri())
+        return GcpArchiveStore(self._folder.as_uri(), lambda: pytest.fail("a folder needs no bucket"))
 
     @cached_property
     def keys(self) -> KeyRepository:

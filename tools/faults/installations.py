@@ -15,8 +15,9 @@ from uuid import uuid4
 from emulators import Emulators
 from fleet import environment
 from laboratory import Laboratory, local_backend, memory_backend
+from logleap import backends
 from logleap.adapters.local.sqlite.database import FILE_NAME
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend
 from logleap.settings import load_settings
 
 SERVICES = {
@@ -96,7 +97,7 @@ def emulated_installation(emulators: Emulators, *, writer: str = "storage-write"
         @contextlib.contextmanager
         def open_backend() -> Iterator[Backend]:
             with changed_environment(settings):  # to its end: Google's clients are made when first used
-                backend = build_backend(load_settings())
+                backend = backends.open_backend(load_settings())
                 try:
                     yield backend
                 finally:
@@ -115,7 +116,7 @@ def emulated_laboratories(site: Installation) -> Iterator[Callable[[], Laborator
 
         def make() -> Laboratory:
             queue = memory_backend().queue
-            return Laboratory(lambda: replace(build_backend(load_settings()), queue=queue))
+            return Laboratory(lambda: replace(backends.open_backend(load_settings()), queue=queue))
 
         yield make
 

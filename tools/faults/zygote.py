@@ -25,11 +25,11 @@ from points import AtPoint, Hook, Point, watched
 _HOOKS: list[Hook] = []
 _SABOTAGE: list[str] = []
 
-_build_backend = logleap.backends.build_backend
+_open_backend = logleap.backends.open_backend
 
 
-def _build_watched(settings: Settings) -> logleap.backends.Backend:
-    backend = _build_backend(settings)
+def _open_watched(settings: Settings, **options: Any) -> logleap.backends.Backend:
+    backend = _open_backend(settings, **options)
     for name in _SABOTAGE:
         backend = SABOTAGE[name](backend)
     for hook in _HOOKS:
@@ -38,7 +38,7 @@ def _build_watched(settings: Settings) -> logleap.backends.Backend:
 
 
 # Before anything imports it from there.
-logleap.backends.build_backend = _build_watched
+logleap.backends.open_backend = _open_watched
 
 # With all that the backend (this command's argument) uses, so that the forked processes are there at once.
 import logleap.adapters.local.queue  # noqa: E402

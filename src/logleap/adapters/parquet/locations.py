@@ -1,4 +1,7 @@
-"""Where archive files lie: in a folder here. (In a bucket: archive_bucket.py.)"""
+"""Where archive files are kept: the interface, and a folder of this machine.
+
+What else a backend offers (a bucket, say) is in its own `archive.py`.
+"""
 
 import os
 import shutil
@@ -14,16 +17,23 @@ from urllib.request import url2pathname
 _UNFINISHED = ".unfinished-"
 
 
-class ArchivePlace(ABC):
+class ArchiveUrlNotSupported(ValueError):
+    """The backend does not write archives to this URL. The text names the URLs that it takes."""
+
+
+class ArchiveLocation(ABC):
     """Keeps files by their URL, each whole or not at all."""
 
     @abstractmethod
-    def workshop(self, name: str) -> AbstractContextManager[Path]:
-        """An empty folder to make files in that will begin with `name`; it is removed at the end."""
+    def staging_dir(self, name: str) -> AbstractContextManager[Path]:
+        """An empty folder for files that are being made, whose names will begin with `name`.
+
+        It is removed at the end.
+        """
 
     @abstractmethod
     def put(self, file: Path, url: str) -> None:
-        """Put a file of the workshop in its place, durably. May move it."""
+        """Store a file of the staging folder under its URL, durably. May move it."""
 
     @abstractmethod
     def open(self, url: str) -> AbstractContextManager[BinaryIO]:
@@ -35,27 +45,27 @@ class ArchivePlace(ABC):
 
     @abstractmethod
     def remove_all(self, url: str) -> None:
-        """Remove all files whose URL begins like this, and workshops for them that were left behind."""
+        """Remove all files whose URL begins like this, and staging folders for them that were left behind."""
 
 
-class ArchiveFolder(ArchivePlace):
+class ArchiveFolder(ArchiveLocation):
     """A folder of this machine, made when it is first needed. URLs: `file:///…`."""
 
     def __init__(self, url: str) -> None:
         self._folder = _path(url)
 
     @contextmanager
-    def workshop(self, name: str) -> Iterator[Path]:
-        # Beside the archives, because only within one file system a file is moved at a stroke.
+    def staging_dir(self, name: str) -> Iterator[Path]:
+        # Beside the archives: a file is moved atomically only within one file system.
         self._folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{_UNFINISHED}{name}", dir=self._folder) as workshop:
-            yield Path(workshop)
+        with TemporaryDirectory(prefix=f"{_UNFINISHED}{name}", dir=self._folder) as staging:
+            yield Path(staging)
 
     def put(self, file: Path, url: str) -> None:
-        place = _path(url)
+        target = _path(url)
         _sync(file)
-        file.replace(place)
-        _sync(place.parent)
+        file.replace(target)
+        _sync(target.parent)
 
     @contextmanager
     def open(self, url: str) -> Iterator[BinaryIO]:
@@ -69,8 +79,8 @@ class ArchiveFolder(ArchivePlace):
         name = _path(url).name
         for file in self._folder.glob(f"{name}*"):
             file.unlink(missing_ok=True)
-        for workshop in self._folder.glob(f"{_UNFINISHED}{name}*"):
-            shutil.rmtree(workshop, ignore_errors=True)  # whoever works in there may be leaving it just now
+        for staging in self._folder.glob(f"{_UNFINISHED}{name}*"):
+            shutil.rmtree(staging, ignore_errors=True)  # its writer may be removing it at this moment
 
 
 def _path(url: str) -> Path:

@@ -20,7 +20,7 @@ from logleap.entrypoints.http.contract.negotiation import check_accept, tagged
 from logleap.entrypoints.http.contract.problems import Problem, example_of
 from logleap.entrypoints.http.contract.requests import DataPath, EmptyBody, NoQuery
 from logleap.entrypoints.http.contract.responses import Answer
-from logleap.entrypoints.http.middleware.auth import SCHEMES
+from logleap.entrypoints.http.contract.security import SCHEMES
 
 Json = Mapping[str, Any]
 Refusals = Callable[[int, Sequence[Code]], Json]

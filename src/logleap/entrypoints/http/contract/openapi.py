@@ -14,7 +14,7 @@ from logleap.entrypoints.http.contract.blueprint import Api, Schemas
 from logleap.entrypoints.http.contract.headers import RequestHeaders
 from logleap.entrypoints.http.contract.problems import Problem
 from logleap.entrypoints.http.contract.requests import DataPath, NoQuery
-from logleap.entrypoints.http.middleware.auth import SCHEMES
+from logleap.entrypoints.http.contract.security import SCHEMES
 
 Json = Mapping[str, Any]
 

@@ -1,12 +1,10 @@
 """Who calls: the owner behind the key."""
 
 import logging
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from flask import Request
 
+from logleap.backends import Capabilities
 from logleap.domain.errors import KeyRefused
 from logleap.entrypoints.http.contract.problems import RequestRefused
 from logleap.ports.errors import Unavailable
@@ -18,45 +16,29 @@ log = logging.getLogger(__name__)
 ANONYMOUS = "anonymous"
 """The owner of what is announced without a key. A key for this owner opens it later."""
 
-SCHEMES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "apiKey": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-API-Key",
-            "description": "`<keyId>.<secret>`, as the operator gave it to you.",
-        },
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "The same key, as `Authorization: Bearer <keyId>.<secret>`.",
-        },
-    }
-)
-"""The ways to show a key, as OpenAPI names them."""
-
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="logleap"'}
 
 
 class Authenticator:
     """Tells the owner of a request by its key, or `anonymous` where none is needed.
 
-    A key is `<keyId>.<secret>`, in `X-API-Key` or as `Authorization: Bearer`.
+    A key is `<keyId>.<secret>`, in `X-API-Key` or as `Authorization: Bearer`. `required` is whether one must
+    be shown; None: as soon as there is one.
     """
 
-    def __init__(self, settings: Settings, authenticate: Authenticate) -> None:
+    def __init__(self, settings: Settings, capabilities: Capabilities, authenticate: Authenticate) -> None:
         """Raises SettingsError if keys are required and there are none."""
         self._authenticate = authenticate
-        self._required = settings.keys_required
-        if self._required and not _any_keys(authenticate):
-            raise SettingsError(_without_keys(settings))
+        self.required = settings.keys_required(by_backend=capabilities.requires_keys)
+        if self.required and not _any_keys(authenticate):
+            raise SettingsError(_without_keys(settings, capabilities))
 
     def owner_of(self, request: Request) -> str:
         """The owner. Raises RequestRefused (401) in the same words for an unknown key and a wrong secret.
 
         Where keys are not required from the start, they are from the moment when the first one is made.
         """
-        if not self._required and (self._required is False or not self._authenticate.any_keys()):
+        if not self.required and (self.required is False or not self._authenticate.any_keys()):
             return ANONYMOUS
         shown = request.headers.get("X-API-Key") or _bearer(request)
         if shown is None:
@@ -86,9 +68,9 @@ def _any_keys(authenticate: Authenticate) -> bool:
         return True
 
 
-def _without_keys(settings: Settings) -> str:
+def _without_keys(settings: Settings, capabilities: Capabilities) -> str:
     made = "set LOGLEAP_API_KEYS to keyId:owner:sha256,…"
-    if settings.backend != "memory":
+    if capabilities.keeps_keys:
         made = f"make one with logleap keys create --owner NAME (same settings), or {made}"
     if settings.auth == "keys":
         return f"LOGLEAP_AUTH is 'keys', but there are none: {made}."
