@@ -21,7 +21,7 @@ import httpx2
 import pytest
 
 from logleap.client.api import Client
-from programs import Program, npm_environment, syslog_ng
+from tools.clients.programs import Program, npm_environment, syslog_ng
 
 HERE = Path(__file__).parent
 PAGES = HERE.parents[1] / "docs/clients"

@@ -20,7 +20,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import TableReference
 from google.pubsub_v1 import PublisherClient
 
-from emulators import Emulators
 from logleap.adapters.gcp.archive import GcpArchiveStore
 from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.schema import entries_table
@@ -59,6 +58,7 @@ from logleap.ports.keys import KeyRepository
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.runs import RunRepository
+from tools.emulators import Emulators
 
 
 class Backend(ABC):

@@ -1,28 +1,28 @@
-"""What the attacks are run on."""
+"""What the scenarios are run on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from laboratory import Laboratory, local_backend, memory_backend
+from tools.faults.harness import Harness, local_backend, memory_backend
 
 
 @pytest.fixture(params=["memory", "local"])
-def laboratory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Laboratory]]:
-    """Makes laboratories, over one file if over `local`."""
-    made: list[Laboratory] = []
+def make_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Harness]]:
+    """Makes harnesses, over one file if over `local`."""
+    made: list[Harness] = []
 
-    def make() -> Laboratory:
+    def make() -> Harness:
         backend = memory_backend()
-        lab = (
-            Laboratory(lambda: backend)
+        harness = (
+            Harness(lambda: backend)
             if request.param == "memory"
-            else Laboratory(lambda: local_backend(tmp_path))
+            else Harness(lambda: local_backend(tmp_path))
         )
-        made.append(lab)
-        return lab
+        made.append(harness)
+        return harness
 
     yield make
-    for lab in made:
-        lab.close()
+    for harness in made:
+        harness.close()

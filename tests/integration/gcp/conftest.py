@@ -8,8 +8,8 @@ import grpc
 import pytest
 from google.cloud.firestore import Client
 
-from emulators import Emulators
 from logleap.adapters.gcp.google.clients import FirestoreClient
+from tools.emulators import Emulators
 
 
 class LostCall(grpc.RpcError):

@@ -13,8 +13,8 @@ import pytest
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from emulators import Emulators
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames, publisher, subscriber
+from tools.emulators import Emulators
 
 Answer = Callable[[bytes, grpc.ServicerContext], bytes]
 

@@ -29,7 +29,6 @@ from google.pubsub_v1 import (
     Subscription,
 )
 
-from emulators import Emulators
 from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS
 from logleap.adapters.gcp.google.clients import bigquery_client
@@ -39,6 +38,7 @@ from logleap.adapters.gcp.provisioning.bigquery import compare_columns
 from logleap.adapters.gcp.provisioning.firestore import indexes
 from logleap.adapters.gcp.provisioning.pubsub import differences
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames
+from tools.emulators import Emulators
 
 SERVICES: Sequence[Service] = ("bigquery", "firestore", "pubsub")
 

@@ -17,10 +17,10 @@ import pytest
 from google.auth.credentials import Credentials
 from google.pubsub_v1 import PubsubMessage, SubscriberClient
 
-from emulators import Emulators
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames
 from logleap.ports.errors import Unavailable
 from logleap.ports.queue import Delivery
+from tools.emulators import Emulators
 
 ARRIVAL = 10.0  # seconds within which a message must come
 SILENCE = 0.5  # seconds after which a test believes that none comes

@@ -1,0 +1,12 @@
+"""Makes the environment of what LogLeap is compared with.
+
+python -m benchmarks.competitors.make_environment --uv .venv/bin/uv
+"""
+
+import sys
+
+from benchmarks.competitors import programs
+from tools.environments import locked
+
+if __name__ == "__main__":
+    sys.exit(locked.command("what the benchmark compares with", programs.make))
