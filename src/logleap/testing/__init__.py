@@ -1,0 +1,1 @@
+"""For the authors of training tasks and backends."""
