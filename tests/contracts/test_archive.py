@@ -1,3 +1,3 @@
 """What every ArchiveStore promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.archive import *  # noqa: F403
+from logleap.testing.contracts.archive import *

@@ -1,3 +1,3 @@
 """What every DatasetRepository promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.datasets import *  # noqa: F403
+from logleap.testing.contracts.datasets import *

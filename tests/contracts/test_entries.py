@@ -2,7 +2,7 @@
 
 import pytest
 
-from logleap.testing.contracts.entries import *  # noqa: F403
+from logleap.testing.contracts.entries import *
 
 WAYS = (
     "memory",

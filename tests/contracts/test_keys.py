@@ -1,3 +1,3 @@
 """What every KeyRepository promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.keys import *  # noqa: F403
+from logleap.testing.contracts.keys import *

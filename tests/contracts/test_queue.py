@@ -1,3 +1,3 @@
 """What every TrainingQueue promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.queue import *  # noqa: F403
+from logleap.testing.contracts.queue import *

@@ -1,3 +1,3 @@
 """What every ReceiptLedger promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.receipts import *  # noqa: F403
+from logleap.testing.contracts.receipts import *

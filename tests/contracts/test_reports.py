@@ -2,7 +2,7 @@
 
 import pytest
 
-from logleap.testing.contracts.reports import *  # noqa: F403
+from logleap.testing.contracts.reports import *
 
 WAYS = (
     "memory",

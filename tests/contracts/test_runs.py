@@ -1,3 +1,3 @@
 """What every RunRepository promises, of LogLeap's own backends."""
 
-from logleap.testing.contracts.runs import *  # noqa: F403
+from logleap.testing.contracts.runs import *
