@@ -1,4 +1,4 @@
-"""A client of the HTTP API: announce, push in batches that are safe to repeat, train, wait."""
+"""A client of the HTTP API: create data sets, push in batches that are safe to repeat, train, wait."""
 
 import json
 import ssl
@@ -18,9 +18,9 @@ Json = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """The API refused. `status` and `code` are those of its problem+json; the text is its detail.
+    """The API refused the call. `status` and `code` are those of its problem+json; the text is its detail.
 
-    `retry_after`: the seconds after which to try again; None if that would not help.
+    `retry_after`: the seconds to wait before a retry; None if a retry would not help.
     """
 
     def __init__(
@@ -34,31 +34,31 @@ class ApiError(Exception):
 
 
 class Unreachable(Exception):
-    """No answer from the API, after all tries."""
+    """The API did not answer, after all retries."""
 
 
 class BadAddress(ValueError):
-    """The URL is none, or the key holds what no header can."""
+    """The URL is invalid, or the key contains characters that an HTTP header cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What has been acknowledged so far, in this push."""
+    """What has been acknowledged so far in this push."""
 
     entries: int
     batches: int
 
 
 def tls_context() -> ssl.SSLContext:
-    """What trusts the certificates that this machine trusts; clients may share it."""
+    """A context that trusts the certificates that this machine trusts; several clients may share it."""
     return httpx2.create_ssl_context(trust_env=False)
 
 
 class Client:
-    """Talks to the API at `url`. Tries again what is safe to repeat, for about `patience` seconds a call.
+    """Calls the API at `url`. Retries calls that are safe to repeat, each for about `patience` seconds.
 
-    `timeout`: seconds for one try. With no patience each call is one try.
-    `tls`: for https; where there is none it makes one, as `tls_context` does.
+    `timeout`: seconds for one attempt. With `patience=0` each call is a single attempt.
+    `tls`: for https; by default the client makes one with `tls_context`.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class Client:
                 base_url=url, headers=headers, timeout=timeout, verify=tls or tls_context(), trust_env=False
             )
         except httpx2.InvalidURL as error:
-            raise BadAddress(f"The URL is {url!r}: {error}. It is such as http://127.0.0.1:8080.") from error
+            raise BadAddress(f"Invalid URL {url!r}: {error}. Use one like http://127.0.0.1:8080.") from error
         except UnicodeEncodeError:  # whose text would show the key
-            raise BadAddress("The key holds other characters than ASCII: no LogLeap made it.") from None
+            raise BadAddress(
+                "The API key contains non-ASCII characters, so it is not a LogLeap key."
+            ) from None
         self._url = url
         self._patience = patience
 
@@ -90,24 +92,24 @@ class Client:
         self._http.close()
 
     def announce(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Json:
-        """Make a data set. Should the answer get lost and the call be repeated, an empty one is left over."""
+        """Create a data set. If the answer is lost and the call is retried, an empty one is left over."""
         body: dict[str, Any] = {"name": name} if name is not None else {}
         if labels:
             body["labels"] = dict(labels)
         return self._call("POST", "/data", content=_encode(body))
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
-        """Post one batch. It is repeated under one Idempotency-Key until it is acknowledged, once."""
+        """Post one batch. It is retried with the same Idempotency-Key, so it is added once."""
         return self.append_body(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
 
     def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
-        """Post one batch that is JSON already, an array of entries."""
+        """Post one batch that is already encoded, as a JSON array of entries."""
         return self._call("POST", f"/data/{_segment(data_id)}", content=body, key=key or str(uuid.uuid4()))
 
     def push(
         self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
     ) -> Iterator[Pushed]:
-        """Post all entries in batches of at most `batch_size`, telling after each what is acknowledged.
+        """Post all entries in batches of at most `batch_size`; yield after each what is acknowledged.
 
         `keys` is the prefix of the batches' Idempotency-Keys: pushing the same entries again with the same
         prefix and batch size adds nothing.
@@ -127,7 +129,7 @@ class Client:
         parameters: Json | None = None,
         expected_entries: int | None = None,
     ) -> Json:
-        """Start the training, once: repeated tries of this call answer the same run."""
+        """Start the training. Retries within this call answer the same run."""
         body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
         content = _encode({name: value for name, value in body.items() if value is not None})
         return self._call("POST", f"/train/{_segment(data_id)}", content=content, key=str(uuid.uuid4()))
@@ -142,7 +144,7 @@ class Client:
         pause = 0.05
         while (run := self.run(data_id))["state"] in ("queued", "running"):
             if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"After {timeout:g} s the run is still {run['state']}.")
+                raise TimeoutError(f"The run is still {run['state']} after {timeout:g} s.")
             time.sleep(pause)
             pause = min(pause * 1.5, 2)
         return run
@@ -165,11 +167,11 @@ class Client:
         return events
 
     def report(self, data_id: str) -> Json:
-        """What a data set's entries are like. It is read anew each time: give it a long `timeout`."""
+        """A summary of a data set's entries. Each call reads all of them: use a long `timeout`."""
         return self._call("GET", f"/data/{_segment(data_id)}/report")
 
     def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
-        """All data sets (in this state, of exactly this name), newest first, page by page."""
+        """All data sets (in this state, with exactly this name), newest first, page by page."""
         token = None
         while True:
             given = {"state": state, "name": name, "pageToken": token, "pageSize": 200}
@@ -209,7 +211,7 @@ class Client:
         raise AssertionError("stamina ends with an answer or an exception")
 
     def _again(self, error: Exception) -> bool | float:
-        """Whether to try again, or after how many seconds; not if that is more than anyone waits for here."""
+        """Whether to retry, or after how many seconds; False if the wait is longer than `patience`."""
         if isinstance(error, ApiError):
             after = error.retry_after
             return after is not None and after <= self._patience and (after or True)
@@ -226,9 +228,7 @@ def _answer(response: httpx2.Response) -> Json:
     if response.is_success and isinstance(body, dict):
         return body
     problem = body if isinstance(body, dict) else {}
-    detail = (
-        problem.get("detail") or f"HTTP {response.status_code}, not an answer of LogLeap's: is the URL right?"
-    )
+    detail = problem.get("detail") or f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
     after = None
     if response.status_code in (429, 502, 503, 504):
         said = response.headers.get("Retry-After", "")
@@ -255,6 +255,6 @@ def _encode(value: object) -> bytes:
 
 
 def _segment(data_id: str) -> str:
-    if not data_id:  # the path would be another call's
+    if not data_id:  # the path would be that of another call
         raise ApiError(404, "DATASET_NOT_FOUND", "The data set's id is empty.", {})
     return quote(data_id, safe="", errors="surrogateescape")

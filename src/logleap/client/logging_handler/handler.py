@@ -1,4 +1,4 @@
-"""The handler itself."""
+"""`LogLeapHandler`: formats records and puts them into the outbox."""
 
 import functools
 import logging
@@ -13,11 +13,12 @@ from logleap.client.logging_handler.records import NotAnEntry, encode
 class LogLeapHandler(logging.Handler):
     """Sends log records to the data set `data_id` of the API at `url`.
 
-    It never makes the program wait: records are queued, and sent by a thread of its own in batches (see
-    `batch_size`, entries, and `interval`, seconds), each under one Idempotency-Key until it is acknowledged,
-    so that it counts once. The queue holds `capacity` bytes; when it is full, new records are dropped.
-    `dropped` tells how many, and why; so does a line on stderr, at most once a minute and at the end.
-    At exit what is queued is sent for at most `exit_timeout` seconds. `timeout`: seconds for one request.
+    It does not block the program: records are queued, and a thread of the handler sends them in batches (of
+    `batch_size` entries, or every `interval` seconds). Each batch keeps one Idempotency-Key until it is
+    acknowledged, so it counts once. The queue holds `capacity` bytes; when it is full, new records are
+    dropped. `dropped` counts them by reason; a line on stderr reports them, at most once a minute and at the
+    end. At exit the handler sends what is queued, for at most `exit_timeout` seconds. `timeout`: seconds for
+    one request.
     """
 
     def __init__(
@@ -35,11 +36,11 @@ class LogLeapHandler(logging.Handler):
     ) -> None:
         address = urlsplit(url)
         if address.scheme not in ("http", "https") or not address.hostname:
-            raise ValueError(f"url is {url!r}, but must be such as http://127.0.0.1:8080")
+            raise ValueError(f"Invalid url {url!r}. Use one like http://127.0.0.1:8080.")
         super().__init__(level)
-        # No patience: the outbox itself tries again, and can be told to end.
-        # The TLS context is made here, for http too: a fork while the sending thread made one would leave
-        # OpenSSL's lock held in the child for ever.
+        # patience=0: the outbox retries by itself, and can be stopped.
+        # The TLS context is made here, even for http: if a fork happened while the sending thread made one,
+        # the child would find OpenSSL's lock held for ever.
         connect = functools.partial(
             Client, url, api_key=api_key, timeout=timeout, patience=0, tls=tls_context()
         )
@@ -58,8 +59,8 @@ class LogLeapHandler(logging.Handler):
         return self._outbox.dropped
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Leaves out what the sending thread logs (its HTTP library's lines): that would never end."""
-        # Here, and not in `emit`: that thread must not wait for the handler's lock, which the end holds.
+        """Ignore what the sending thread itself logs (lines of its HTTP library): it would never end."""
+        # Here, not in `emit`: that thread must not wait for the handler's lock, which `close` holds.
         return not self._outbox.is_sender() and super().handle(record)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -68,15 +69,15 @@ class LogLeapHandler(logging.Handler):
             self._outbox.put(encode(record, self.format(record)))
         except NotAnEntry as reason:
             self._outbox.drop(str(reason))
-        except Exception:  # noqa: BLE001 - a program must not fail for its log: logging's own way
-            self._outbox.drop("not to be encoded")
+        except Exception:  # noqa: BLE001 - logging must not make a program fail
+            self._outbox.drop("cannot be encoded")
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until all that was logged is acknowledged, for at most `exit_timeout` seconds."""
+        """Wait until everything logged so far is acknowledged, for at most `exit_timeout` seconds."""
         self._outbox.flush(self._exit_timeout)
 
     def close(self) -> None:
-        """Send what is queued, for at most `exit_timeout` seconds, and end."""
+        """Send what is queued, for at most `exit_timeout` seconds, then stop."""
         self._outbox.close()
         super().close()

@@ -1,4 +1,4 @@
-"""Entries on their way to the API: a bounded queue, and a thread that sends it in batches."""
+"""A bounded queue of entries, and a thread that sends them to the API in batches."""
 
 import encodings.idna  # noqa: F401 - sockets import it at the first connection; see __init__
 import os
@@ -19,12 +19,12 @@ from logleap.client.api import ApiError, Unreachable
 
 BATCH_BYTES = 1 << 20
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries of one batch
-_SILENCE = 60.0  # seconds between two complaints
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts at one batch
+_SILENCE = 60.0  # seconds between two reports of dropped entries
 
 
 class Poster(Protocol):
-    """Posts one batch, in one try."""
+    """Posts one batch, in a single attempt."""
 
     def append_body(self, data_id: str, body: bytes, key: str) -> object:
         """Raises ApiError or Unreachable."""
@@ -33,9 +33,9 @@ class Poster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When entries are sent: `batch_size` of them, or 1 MiB, or once the first waited `interval` seconds.
+    """A batch is sent at `batch_size` entries, at 1 MiB, or once its first has waited `interval` seconds.
 
-    `capacity`: the bytes of entries that are held; what does not fit in is dropped.
+    `capacity`: how many bytes of entries are held; what does not fit is dropped.
     """
 
     batch_size: int
@@ -44,10 +44,10 @@ class Limits:
 
 
 class Outbox:
-    """What is put in is sent once, in order, however often that has to be tried.
+    """Sends each entry once, in order, retrying as often as necessary.
 
-    `connect` is called in the thread that sends, which starts with the first entry.
-    After a fork the child begins with an empty outbox: what was in it is the parent's to send.
+    `connect` is called in the sending thread, which starts with the first entry.
+    After a fork the child begins with an empty outbox: the parent sends what was in it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Outbox:
         exit_timeout: float,
     ) -> None:
         with connect():
-            pass  # imports what it needs: a child forked in the middle of that could never connect
+            pass  # imports what it needs: a child forked during that import could never connect
         self._connect = connect
         self._data_id = data_id
         self._limits = limits
@@ -69,7 +69,7 @@ class Outbox:
         _OUTBOXES.add(self)
 
     def _begin(self) -> None:
-        # Reentrant: a signal's handler, or a finalizer, may log while this thread is in here.
+        # Reentrant: a signal handler or a finalizer may log while this thread holds the lock.
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._bytes = 0  # of the entries waiting and of the batch being sent
@@ -83,7 +83,7 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     def put(self, entry: bytes) -> None:
-        """Take an entry, or drop it if there is no room for it. Never waits for the API."""
+        """Queue an entry, or drop it if there is no room. Never waits for the API."""
         with self._changed:
             if self._closed:
                 self.drop("logged after the handler was closed")
@@ -99,7 +99,7 @@ class Outbox:
                     self._changed.notify_all()
 
     def drop(self, reason: str, entries: int = 1, detail: str = "") -> None:
-        """Count entries that will not be sent, and say so on stderr, at most once a minute."""
+        """Count entries that will not be sent, and report them on stderr, at most once a minute."""
         with self._changed:
             self._dropped[reason] += entries
             if time.monotonic() >= self._silent_until:
@@ -112,16 +112,16 @@ class Outbox:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """How many entries were not sent and will not be, by reason."""
+        """How many entries were dropped, by reason."""
         with self._changed:
             return dict(self._dropped)
 
     def is_sender(self) -> bool:
-        """Whether the caller is this outbox's own thread."""
+        """Whether the caller is the sending thread of this outbox."""
         return self._thread is not None and self._thread.ident == threading.get_ident()
 
     def flush(self, timeout: float) -> bool:
-        """Send now what is in; False if that took longer than `timeout` seconds, in which case it goes on."""
+        """Send what is queued now; False if that takes longer than `timeout` seconds (it then continues)."""
         with self._changed:
             self._hurry = target = self._put
             self._changed.notify_all()
@@ -130,11 +130,11 @@ class Outbox:
             return done
 
     def close(self) -> None:
-        """Send what is in, for at most `exit_timeout` seconds, and end. What is left is dropped."""
+        """Send what is queued, for at most `exit_timeout` seconds, and stop. What is left is dropped."""
         with self._changed:
             if not self._closed:
                 self._closed = True
-                # `logging.shutdown` flushes and then closes: the time is not spent twice.
+                # `logging.shutdown` flushes and then closes: do not wait twice.
                 self.flush(0 if self._gave_up_at == self._put else self._exit_timeout)
                 self._abandoned = True
                 self._changed.notify_all()
@@ -144,14 +144,14 @@ class Outbox:
                     self._tell()
             thread = self._thread
         if thread is not None:
-            thread.join(0.5)  # unless it waits for an answer it is through at once
+            thread.join(0.5)  # ends at once, unless it is waiting for an answer
 
     def _tell(self, detail: str = "") -> None:
         self._told = self._dropped.total()
         self._silent_until = time.monotonic() + _SILENCE
         reasons = ", ".join(f"{reason}: {entries}" for reason, entries in self._dropped.items())
         line = f"LogLeap's handler dropped {self._told} log records so far ({reasons}). {detail}"
-        # As logging itself reports: stderr may be none, or gone.
+        # As logging itself does: stderr may be None or closed.
         if sys.stderr is not None:
             with suppress(OSError, ValueError):
                 sys.stderr.write(line.rstrip() + "\n")
@@ -169,7 +169,7 @@ class Outbox:
                 self._deliver(api, batch)
 
     def _next_batch(self) -> list[bytes]:
-        """The entries to be sent next, once it is time for them; none when all is over."""
+        """The entries to send next, once they are due; an empty list when the outbox is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             while not self._closed and not self._is_due():
@@ -195,7 +195,7 @@ class Outbox:
         )
 
     def _deliver(self, api: Poster, batch: list[bytes]) -> None:
-        """Send one batch under one key until it is acknowledged or refused for good."""
+        """Send one batch with one key until it is acknowledged or refused permanently."""
         body, key = b"[" + b",".join(batch) + b"]", str(uuid.uuid4())
         pause = _FIRST_PAUSE
         while True:
@@ -208,7 +208,7 @@ class Outbox:
                 wait = max(pause, error.retry_after)
             except Unreachable:
                 wait = pause
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may go through
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may succeed
                 self._settle(batch, refused=error)
                 return
             else:
@@ -222,7 +222,7 @@ class Outbox:
     def _settle(self, batch: list[bytes], refused: Exception | None = None) -> None:
         with self._changed:
             if self._abandoned:
-                return  # counted as not sent already
+                return  # already counted as dropped
             self._settled += len(batch)
             self._bytes -= sum(map(len, batch))
             if refused is None:

@@ -1,4 +1,4 @@
-"""A log record as the JSON of an entry, such as the API takes in any case."""
+"""Log records as JSON entries that the API always accepts."""
 
 import logging
 from datetime import UTC, datetime
@@ -8,18 +8,18 @@ import msgspec
 LARGEST = 1 << 20  # bytes of an entry's JSON: the API's limit
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NESTED = 90  # arrays and objects in one another; the API takes 100, some of which are around the value
+_NESTED = 90  # levels of arrays and objects; the API takes 100, some of which enclose the value
 
 
 class NotAnEntry(Exception):
-    """A record that no data set takes. The text is the reason, in a few words."""
+    """A record that cannot be an entry. The text is the reason, in a few words."""
 
 
 def encode(record: logging.LogRecord, message: str) -> bytes:
-    """The entry: `message`, and in its context the rest that there is to tell. Raises NotAnEntry.
+    """The entry: `message`, and everything else about the record in its context. Raises NotAnEntry.
 
-    The context has logger, level, file, line, function, process and thread; `exception`, the class of the one
-    that is being told about; and `extra`, what the program itself added to the record.
+    The context has logger, level, file, line, function, process and thread; `exception`, the class of the
+    logged exception; and `extra`, what the program added to the record.
     """
     if not message:
         raise NotAnEntry("empty message")
@@ -49,11 +49,11 @@ def encode(record: logging.LogRecord, message: str) -> bytes:
 
 
 def _value(value: object) -> msgspec.Raw | str:
-    """As JSON where it can be, else as text."""
+    """As JSON if possible, else as text."""
     try:
         encoded = msgspec.json.encode(value, enc_hook=str)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError):
-        # Keys that are no text, half a character, a huge number, something that holds itself.
+        # Non-string keys, a lone surrogate, a huge number, a cycle.
         return _clean(repr(value))
     if len(encoded) > _NESTED and encoded.count(b"[") + encoded.count(b"{") > _NESTED:
         return encoded.decode()
@@ -61,5 +61,5 @@ def _value(value: object) -> msgspec.Raw | str:
 
 
 def _clean(text: str) -> str:
-    """Half a character (a lone surrogate, as in names of files that are not UTF-8) as its escape."""
+    """The text with lone surrogates (as in file names that are not UTF-8) escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
