@@ -16,7 +16,7 @@ from dependency_injector import providers
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.parquet.archive import ParquetArchiveStore
-from logleap.backends import Backend, open_backend
+from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.container import Container, new_id
 from logleap.domain.datasets import EventKind
 from logleap.domain.entries import Entry, Manifest
@@ -70,14 +70,22 @@ class Body:
             yield entries[first : first + CHUNK]
 
 
+def backend_in(name: str, folder: Path) -> Backend:
+    """The backend of this name, which keeps what it has in the folder."""
+    return open_backend(Settings(backend=name, data_dir=folder), **_QUEUE)
+
+
 def memory_backend() -> Backend:
     """All in this process."""
-    return open_backend(Settings(backend="memory"), **_QUEUE)
+    return backend_in("memory", Path())
 
 
-def local_backend(folder: Path) -> Backend:
-    """One SQLite file."""
-    return open_backend(Settings(backend="local", data_dir=folder), **_QUEUE)
+def reopening(name: str, folder: Path) -> Callable[[], Backend]:
+    """Gives the backend as each next process finds it: opened again, or the same if nothing outlives one."""
+    if capabilities_of(name).durable:
+        return lambda: backend_in(name, folder)
+    kept = backend_in(name, folder)
+    return lambda: kept
 
 
 @dataclass

@@ -18,7 +18,7 @@ from logleap.backends import Backend
 from logleap.settings import load_settings
 from tools.emulators import Emulators
 from tools.faults.cluster import environment
-from tools.faults.harness import Harness, local_backend, memory_backend
+from tools.faults.harness import Harness, backend_in, memory_backend
 
 SERVICES = {
     "Firestore": ["FIRESTORE_EMULATOR_HOST"],
@@ -62,7 +62,7 @@ def local_installation() -> Iterator[Installation]:
 
         @contextlib.contextmanager
         def open_backend() -> Iterator[Backend]:
-            backend = local_backend(folder / "data")
+            backend = backend_in("local", folder / "data")
             try:
                 yield backend
             finally:
