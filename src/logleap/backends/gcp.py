@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from logleap.backends.backend import Backend, backend_factory
 from logleap.domain.errors import DatasetNotFound
+from logleap.extras import install_command
 from logleap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -143,5 +144,5 @@ def _needing_libraries() -> Iterator[None]:
         if error.name is None or error.name.startswith("logleap"):
             raise
         raise SettingsError(
-            f"LOGLEAP_BACKEND is 'gcp', but {error.name} is not installed: pip install 'logleap[gcp]'"
+            f"LOGLEAP_BACKEND is 'gcp', but {error.name} is not installed: {install_command('gcp')}"
         ) from error

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from types import MappingProxyType
 
+from logleap.extras import install_command
+
 log = logging.getLogger(__name__)
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -92,7 +94,7 @@ def build_tracing() -> Tracing:
     if not wanted or off or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return NoTracing()
     if importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        log.warning("no traces: OpenTelemetry is not installed: pip install 'logleap[otel]'")
+        log.warning(f"no traces: OpenTelemetry is not installed: {install_command('otel')}")
         return NoTracing()
     from logleap.telemetry.otlp import over_otlp
 

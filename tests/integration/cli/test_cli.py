@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logleap.client.api import Client
+from logleap.client import Client
 
 LOG = """\
 2026-03-02 06:00:00,001 INFO started

@@ -14,6 +14,7 @@ from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
+from logleap.extras import install_command
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.reporting.reporter import report_on
@@ -36,7 +37,7 @@ class ParquetArchiveStore(ArchiveStore):
 
     def check(self) -> None:
         if find_spec("pyarrow") is None:
-            raise Unavailable("Archives need pyarrow, which is not installed: pip install 'logleap[archive]'")
+            raise Unavailable(f"Archives need pyarrow, which is not installed: {install_command('archive')}")
         with _usable(), self._location.staging_dir("check-"):
             pass
 

@@ -16,7 +16,7 @@ from logleap.entrypoints.cli import output
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from logleap.client.api import Client
+    from logleap.client import Client
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -92,7 +92,7 @@ def push(
     as_json: bool,
 ) -> None:
     """Push a log file ("-": standard input): plain text with leading times, NDJSON, JSON or CSV, also .gz."""
-    from logleap.client.api import Client, Pushed
+    from logleap.client import Client, Pushed
     from logleap.client.logfiles import LogFileError, read_log
 
     zone = _zone(timezone)
@@ -158,7 +158,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Start the training of a data set."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     asked = {"task": task, "expected_entries": expect}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
@@ -170,7 +170,7 @@ def train(
 @server_options
 def archive(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Archive a data set's entries to disk or bucket, verify them, and drop its table."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
         archived = client.archive(dataset)
@@ -185,7 +185,7 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
 @server_options
 def status(dataset: str | None, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Show one data set with its log and latest run, or list all."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         if dataset is None:
@@ -217,7 +217,7 @@ def _train(
     as_json: bool,
     report: dict[str, Any],
 ) -> None:
-    from logleap.client.api import ApiError
+    from logleap.client import ApiError
 
     try:
         run_id = client.train(data_id, **asked)["runId"]

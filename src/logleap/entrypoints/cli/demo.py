@@ -26,7 +26,7 @@ def demo(context: click.Context, backend: str) -> None:
         from logleap.backends import capabilities_of
 
         capabilities = capabilities_of(backend)
-    from logleap.client.api import Client
+    from logleap.client import Client
     from logleap.client.sample import sample_log
 
     say = _Steps()
@@ -103,7 +103,9 @@ def _server(backend: str) -> Iterator[str]:
             if " listens on " in line:
                 yield line.split(" listens on ")[1].split()[0]
                 return
-        output.finish("the server did not start", process.wait() or output.FAILED)
+        if (code := process.wait()) == output.USAGE:
+            sys.exit(code)  # it has said why
+        output.finish("the server did not start", code or output.FAILED)
 
 
 @contextmanager

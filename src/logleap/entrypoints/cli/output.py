@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.extras import ExtraMissing, needing
+
 FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
 
 
@@ -24,12 +26,16 @@ def print_json(value: object) -> None:
 
 @contextlib.contextmanager
 def endings() -> Iterator[None]:
-    """Turn a wrong setting into a line on stderr and an exit code."""
-    from logleap.settings import SettingsError
-
+    """Turn a wrong setting or a missing extra into a line on stderr and an exit code."""
     try:
-        yield
-    except SettingsError as error:
+        with needing("server", "This command"):
+            from logleap.settings import SettingsError
+
+            try:
+                yield
+            except SettingsError as error:
+                finish(str(error), USAGE)
+    except ExtraMissing as error:
         finish(str(error), USAGE)
 
 
@@ -38,7 +44,7 @@ def call_endings() -> Iterator[None]:
     """Turn the errors of a call to a server into a line on stderr and an exit code."""
     import stamina
 
-    from logleap.client.api import ApiError, BadAddress, Unreachable
+    from logleap.client import ApiError, BadAddress, Unreachable
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would mix with the command's output
     try:

@@ -20,7 +20,7 @@ _BARS = 48  # the latest ones; --json has all
 @server_options
 def report(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Summarise a data set's entries: gaps, duplicates, frequent messages, …"""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
         summary = client.report(dataset)

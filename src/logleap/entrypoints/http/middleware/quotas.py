@@ -20,6 +20,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.extras import install_command
 from logleap.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,9 @@ class Quotas:
         try:
             counts = Counts(settings.quota_store)
         except ConfigurationError as error:
-            raise SettingsError("LOGLEAP_QUOTA_STORE needs pip install 'logleap[redis]'.") from error
+            raise SettingsError(
+                f"LOGLEAP_QUOTA_STORE needs redis, which is not installed: {install_command('redis')}"
+            ) from error
         except ValueError as error:  # the store's password may stand in it
             raise SettingsError(f"LOGLEAP_QUOTA_STORE is no address of a Redis: {error}.") from None
         self.requests = Quota("requests", settings.requests_per_owner, counts)

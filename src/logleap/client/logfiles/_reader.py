@@ -6,12 +6,12 @@ from datetime import UTC, date, tzinfo
 from pathlib import PurePath
 from typing import BinaryIO, Literal, get_args
 
-from logleap.client.logfiles.documents import is_ndjson, read_json, read_ndjson
-from logleap.client.logfiles.entries import LogEntry, LogFileError
-from logleap.client.logfiles.plain import read_plain
-from logleap.client.logfiles.tables import is_header, read_csv
-from logleap.client.logfiles.text import LogText
-from logleap.client.logfiles.timestamps import Timestamps
+from logleap.client.logfiles._documents import is_ndjson, read_json, read_ndjson
+from logleap.client.logfiles._entries import LogEntry, LogFileError
+from logleap.client.logfiles._plain import read_plain
+from logleap.client.logfiles._tables import is_header, read_csv
+from logleap.client.logfiles._text import LogText
+from logleap.client.logfiles._timestamps import Timestamps
 
 Format = Literal["auto", "plain", "ndjson", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)

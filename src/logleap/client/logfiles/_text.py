@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from logleap.client.logfiles.entries import LogFileError
+from logleap.client.logfiles._entries import LogFileError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
-from logleap.client.logfiles.entries import LogEntry
-from logleap.client.logfiles.text import MAX_ENTRY, LogText
+from logleap.client.logfiles._entries import LogEntry
+from logleap.client.logfiles._text import MAX_ENTRY, LogText
 
 FIELDS = {"timestamp", "message", "context"}
 

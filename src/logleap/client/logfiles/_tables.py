@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from logleap.client.logfiles.entries import LogEntry
-from logleap.client.logfiles.text import MAX_ENTRY, LogText
-from logleap.client.logfiles.timestamps import Stamp, Timestamps
+from logleap.client.logfiles._entries import LogEntry
+from logleap.client.logfiles._text import MAX_ENTRY, LogText
+from logleap.client.logfiles._timestamps import Stamp, Timestamps
 
 if TYPE_CHECKING:
     from _csv import Reader

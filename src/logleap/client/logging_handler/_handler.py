@@ -5,9 +5,9 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from logleap.client.api import Client, tls_context
-from logleap.client.logging_handler.outbox import Limits, Outbox
-from logleap.client.logging_handler.records import NotAnEntry, encode
+from logleap.client._api import Client, tls_context
+from logleap.client.logging_handler._outbox import Limits, Outbox
+from logleap.client.logging_handler._records import NotAnEntry, encode
 
 
 class LogLeapHandler(logging.Handler):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from logleap.client.logfiles.entries import LogEntry
-from logleap.client.logfiles.text import MAX_ENTRY, LogText
-from logleap.client.logfiles.timestamps import Stamped, Timestamps
+from logleap.client.logfiles._entries import LogEntry
+from logleap.client.logfiles._text import MAX_ENTRY, LogText
+from logleap.client.logfiles._timestamps import Stamped, Timestamps
 
 LINES_TO_CHOOSE_BY = 100
 SHOWN = 60

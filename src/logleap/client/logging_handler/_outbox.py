@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import parent_process, util
 from typing import Protocol
 
-from logleap.client.api import ApiError, Unreachable
+from logleap.client._api import ApiError, Unreachable
 
 BATCH_BYTES = 1 << 20
 
