@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    backend: Literal["memory", "local", "gcp"] = "local"
+    backend: str = "local"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     data_dir: Path = Path("logleap-data")
@@ -121,12 +121,14 @@ class Settings(BaseSettings):
         """How long a task may go on after the worker was told to stop."""
         return timedelta(seconds=self.stop_grace)
 
-    @property
-    def keys_required(self) -> bool | None:
-        """Whether callers must show a key. None: as soon as there is one."""
+    def keys_required(self, *, by_backend: bool) -> bool | None:
+        """Whether callers must show a key. None: as soon as there is one.
+
+        `by_backend` is whether the backend requires them wherever the server listens.
+        """
         if self.auth is not None:
             return self.auth == "keys"
-        if self.api_keys or self.backend == "gcp" or not _is_loopback(self.host):
+        if self.api_keys or by_backend or not _is_loopback(self.host):
             return True
         return None
 

@@ -16,11 +16,11 @@ def gcp() -> None:
 def setup() -> None:
     """Make what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Safe to repeat."""
     with output.endings():
-        from logleap.backends import gcp_setup
+        from logleap.backends import gcp as backend
         from logleap.settings import load_settings
 
         failed = False
-        for step in gcp_setup(load_settings({"backend": "gcp"})):
+        for step in backend.setup(load_settings({"backend": "gcp"})):
             _tell(step.outcome, step.name, step.detail, step.remedy)
             failed = failed or step.outcome == "failed"
     if failed:
@@ -31,11 +31,11 @@ def setup() -> None:
 def check() -> None:
     """Go through project, permissions and resources: ok, or missing with the command that mends it."""
     with output.endings():
-        from logleap.backends import gcp_check
+        from logleap.backends import gcp as backend
         from logleap.settings import load_settings
 
         missing = False
-        for found in gcp_check(load_settings({"backend": "gcp"})):
+        for found in backend.check(load_settings({"backend": "gcp"})):
             _tell("ok" if found.ok else "missing", found.name, found.detail, found.remedy)
             missing = missing or not found.ok
     if missing:

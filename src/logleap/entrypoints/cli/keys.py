@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 _FIRST = (
-    "This is the first key: servers on {folder} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
+    "This is the first key: servers {kept_in} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
     "announced without a key belongs to 'anonymous': logleap keys create --owner anonymous opens it."
 )
 
@@ -35,7 +35,7 @@ def keys() -> None:
 def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
     """Make a key and print it, this once: only a digest is kept."""
     with _opened(flags) as container:
-        settings, first = container.settings(), not container.backend().keys.exist()
+        backend, first = container.backend(), not container.backend().keys.exist()
         made, text = container.create_key()(owner, note)
     if as_json:
         output.print_json({"key": text, **_shown(made)})
@@ -45,8 +45,9 @@ def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
         f"It opens the data sets of {owner!r}, as X-API-Key: <key>. Keep it now: it is not shown again.",
         err=True,
     )
-    if first and settings.backend == "local":
-        click.echo(_FIRST.format(folder=settings.data_dir), err=True)
+    if first and not container.capabilities().requires_keys:
+        kept_in = f"on {backend.location}" if backend.location else "with the same backend"
+        click.echo(_FIRST.format(kept_in=kept_in), err=True)
 
 
 @keys.command(name="list")
@@ -91,12 +92,12 @@ def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
         from logleap.settings import SettingsError, load_settings
 
         settings = load_settings(flags)
-        if settings.backend == "memory":
+        container = Container(settings=settings)
+        if not container.capabilities().keeps_keys:
             raise SettingsError(
-                "LOGLEAP_BACKEND is 'memory', which keeps no keys: give them to the server in "
+                f"LOGLEAP_BACKEND is {settings.backend!r}, which keeps no keys: give them to the server in "
                 "LOGLEAP_API_KEYS, as keyId:owner:sha256,…"
             )
-        container = Container(settings=settings)
         backend = container.backend()
         try:
             yield container

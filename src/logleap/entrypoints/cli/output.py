@@ -26,7 +26,7 @@ def print_json(value: object) -> None:
 
 @contextlib.contextmanager
 def endings() -> Iterator[None]:
-    """Turn what a command of the server may meet into a line on stderr and an exit code."""
+    """Turn a wrong setting or a missing extra into a line on stderr and an exit code."""
     try:
         with needing("server", "This command"):
             from logleap.settings import SettingsError

@@ -43,14 +43,17 @@ def serve(**flags: Any) -> None:
 def worker(push: bool, **flags: Any) -> None:
     """Run trainings until Ctrl-C or SIGTERM."""
     with endings():
+        from logleap.backends import capabilities_of
+        from logleap.container import build_container
         from logleap.settings import SettingsError
 
-        settings, container = _start(flags)
-        if settings.backend == "memory":
+        settings = _configure(flags)
+        if not capabilities_of(settings.backend).shared:
             raise SettingsError(
-                "LOGLEAP_BACKEND is 'memory': a worker of its own cannot see another process's memory. "
-                "logleap serve has one inside."
+                f"LOGLEAP_BACKEND is {settings.backend!r}, which processes cannot share: a worker of its own "
+                "would not see what the server stores. logleap serve has one inside."
             )
+        container = build_container(settings)
         stop = _stop_on_signals()
         if settings.metrics_port is not None:
             _show_metrics(settings.host, settings.metrics_port, container)
@@ -71,9 +74,10 @@ def worker(push: bool, **flags: Any) -> None:
 def sweep(**flags: Any) -> None:
     """Sweep once, as workers do: publish what was left behind, end what broke off."""
     with endings():
+        from logleap.container import build_container
         from logleap.entrypoints.worker.worker import make_worker
 
-        _, container = _start(flags)
+        container = build_container(_configure(flags))
         swept = make_worker(container).sweep_once()
         _close(container)
     click.echo(f"published {swept.published}, failed {swept.failed}, finished {swept.finished}")
@@ -107,13 +111,6 @@ def _show_metrics(host: str, port: int, container: "Container") -> None:
     click.echo(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
 
 
-def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
-    from logleap.container import build_container
-
-    settings = _configure(flags)
-    return settings, build_container(settings)
-
-
 def _configure(flags: dict[str, Any]) -> "Settings":
     from logleap.entrypoints.logs import configure_logging
     from logleap.settings import load_settings
@@ -125,16 +122,18 @@ def _configure(flags: dict[str, Any]) -> "Settings":
 
 
 def _serve(flags: dict[str, Any]) -> None:
+    from logleap.backends import capabilities_of
     from logleap.codecs.json.fast import COMPILED
     from logleap.entrypoints.http.server.processes import can_fork, run_processes
     from logleap.entrypoints.http.server.server import listen, url_of
     from logleap.settings import SettingsError
 
     settings = _configure(flags)
-    if settings.processes > 1 and settings.backend == "memory":
+    capabilities = capabilities_of(settings.backend)
+    if settings.processes > 1 and not capabilities.shared:
         raise SettingsError(
-            f"LOGLEAP_PROCESSES is {settings.processes}, LOGLEAP_BACKEND is 'memory': processes do not see "
-            "each other's memory. Choose local or gcp, or one process."
+            f"LOGLEAP_PROCESSES is {settings.processes}, LOGLEAP_BACKEND is {settings.backend!r}, which "
+            f"processes cannot share. Choose {_sharing()}, or one process."
         )
     if settings.processes > 1 and not can_fork():
         raise SettingsError(
@@ -145,7 +144,7 @@ def _serve(flags: dict[str, Any]) -> None:
 
     def ready() -> None:
         notes = [f"backend {settings.backend}"]
-        if settings.backend == "memory":
+        if not capabilities.durable:
             notes[0] += ": everything is lost on exit"
         if settings.processes > 1:
             notes.append(f"{settings.processes} processes")
@@ -155,7 +154,8 @@ def _serve(flags: dict[str, Any]) -> None:
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
-            _answer(settings, listener, stop, ready, with_worker=number == 0)
+            worker_inside = number == 0 and settings.worker and capabilities.worker_inside
+            _answer(settings, listener, stop, ready, with_worker=worker_inside)
 
     if settings.processes == 1:
         work(0, ready)
@@ -164,6 +164,13 @@ def _serve(flags: dict[str, Any]) -> None:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # read when the metrics' module is imported
         if code := run_processes(settings.processes, work, stop=stop, ready=ready):
             sys.exit(code)
+
+
+def _sharing() -> str:
+    """LogLeap's own backends that processes can share, in words."""
+    from logleap.backends import BUILT_IN
+
+    return " or ".join(name for name, factory in BUILT_IN.items() if factory.capabilities.shared)
 
 
 def _answer(
@@ -182,7 +189,6 @@ def _answer(
 
     container = build_container(settings)
     app = create_app(container)
-    with_worker = with_worker and settings.worker and settings.backend != "gcp"
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
     def listening() -> None:

@@ -18,9 +18,9 @@ from logleap.settings import Settings
 def apis(container: Container) -> Sequence[Api]:
     """All of them; modules of their own add them, a noun each. Raises SettingsError."""
     settings = container.settings()
-    authenticator = Authenticator(settings, container.authenticate())
+    authenticator = Authenticator(settings, container.capabilities(), container.authenticate())
     quotas = Quotas(settings)
-    keys = settings.keys_required
+    keys = authenticator.required
     calls = Api("api", owned=True, keys=keys)
     exports = Api("otlp", owned=True, keys=keys, refusals=otlp_messages.refusals)
 
