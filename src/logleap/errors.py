@@ -49,6 +49,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       UnreadableMessage       domain: a message of the queue → the dead letters
       NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
       SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
+      PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
       TaskNotLoadable         tasks: the setting of the training task → SettingsError
       CredentialsError        adapters: no credentials for Google Cloud → SettingsError
       StorageUnusable         adapters: the data folder → SettingsError
@@ -62,6 +63,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
+      ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
       BadAddress              client: the URL or the key → its caller; exit code 2
       BadTimestamp            codecs: a time → InvalidEntry
       LogFileError            client: a log file → the command line, exit code 1
