@@ -35,13 +35,15 @@ def _api_keys(value: object) -> object:
             raise ValueError(f"key {number} is not keyId:owner:sha256 (64 hex digits, lower case)")
         keys.append(ApiKey(match[1], match[2], match[3], created_at=now))
     if len({key.key_id for key in keys}) < len(keys):
-        raise ValueError("each keyId may stand there once")
+        raise ValueError("each keyId may appear only once")
     return tuple(keys)
 
 
 def _rate(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]{0,14}/(second|minute|hour|day)", value):
-        raise ValueError("it must be a number above 0, a slash, and second, minute, hour or day: 600/minute")
+        raise ValueError(
+            "must be a positive number, a slash, and second, minute, hour or day, such as 600/minute"
+        )
     return value
 
 
@@ -150,7 +152,9 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     for variable in sorted(os.environ):
         if variable.startswith(_PREFIX) and variable not in known:
             close = difflib.get_close_matches(variable, known, n=1)
-            raise SettingsError(f"{variable} is no setting." + (f" Do you mean {close[0]}?" if close else ""))
+            raise SettingsError(
+                f"Unknown setting {variable}." + (f" Did you mean {close[0]}?" if close else "")
+            )
     try:
         return Settings(**given)
     except ValidationError as error:

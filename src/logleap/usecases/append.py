@@ -118,7 +118,7 @@ class AppendEntries:
         if opened.state is dataset.state:
             return dataset
         self.datasets.save(
-            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries came in.")
+            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )
         return opened
 

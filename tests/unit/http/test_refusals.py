@@ -31,7 +31,11 @@ CASES: list[tuple[Exception, str, str]] = [
         "expectedEntries is 5, but 4 .*upload what is missing",
     ),
     (domain.InvalidApiKey(), "API_KEY_INVALID", "is not known, or its secret is wrong"),
-    (domain.InvalidEntries([], 3), "ENTRIES_INVALID", "3 of the entries.*nothing of this request was stored"),
+    (
+        domain.InvalidEntries([], 3),
+        "ENTRIES_INVALID",
+        "Invalid entries: 3.*Nothing of this request was stored",
+    ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
     (domain.RunFinished("r-1", "failed"), "STATE_CONFLICT", "'r-1' has failed: it cannot change"),
     (

@@ -75,7 +75,9 @@ def decode_mapped(data: bytes, mapping: FieldMapping) -> Entry:
     rest: list[str] = []
     for raw_name, span in members(data):
         if has_lone_surrogate(raw_name):
-            raise InvalidEntry("SURROGATE_UNPAIRED", "A field's name holds half of a character. Was it cut?")
+            raise InvalidEntry(
+                "SURROGATE_UNPAIRED", "A field's name contains half of a character. Was it cut off?"
+            )
         name = decode_string(raw_name)
         raw = well_formed(data, span, name)
         if name in mapping.timestamp:
@@ -96,10 +98,10 @@ def _choose(found: dict[str, tuple[str, bytes]], role: str, name: str, raw: byte
         return
     other = found[role][0]
     if other == name:
-        raise InvalidEntry("FIELD_REPEATED", f"{name} is given more than once. Give it once.", name)
+        raise InvalidEntry("FIELD_REPEATED", f"{name} occurs more than once. Send it once.", name)
     raise InvalidEntry(
         "FIELD_AMBIGUOUS",
-        f"Both {other} and {name} may be the {role} by this mapping. Use one that takes only one of them, "
+        f"Both {other} and {name} match the {role} of this mapping. Use one that names only one of them, "
         "built in or your own (LOGLEAP_MAPPINGS).",
         name,
     )
@@ -109,7 +111,7 @@ def _chosen(found: Mapping[str, tuple[str, bytes]], role: str, names: Sequence[s
     if role not in found:
         raise InvalidEntry(
             f"{role.upper()}_MISSING",
-            f"The entry has no {' or '.join(names)}, from which this mapping takes the {role}. "
+            f"The entry has no {' or '.join(names)}, which this mapping uses as the {role}. "
             "Let the client send it, or use another mapping.",
             names[0],
         )
@@ -125,10 +127,10 @@ def _timestamp(name: str, raw: bytes, epoch: Unit | None) -> datetime:
             return parse_timestamp(text)
     except BadTimestamp as bad:
         raise InvalidEntry(bad.code, str(bad), name) from None
-    remedy = f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
+    remedy = f"or a number of {epoch} since 1970" if epoch else "as this mapping has no unit for numbers"
     raise InvalidEntry(
         "TIMESTAMP_INVALID",
-        f"{name} is {shown(text)}, but must be a time as in RFC 3339, such as {EXAMPLE!r}, {remedy}.",
+        f"{name} is {shown(text)}, but must be an RFC 3339 time, such as {EXAMPLE!r}, {remedy}.",
         name,
     )
 
@@ -136,13 +138,11 @@ def _timestamp(name: str, raw: bytes, epoch: Unit | None) -> datetime:
 def _message(name: str, raw: bytes) -> str:
     if raw[:1] != b'"':
         if raw == b"null":
-            raise InvalidEntry(
-                "MESSAGE_MISSING", f"{name} is null. Give it a text, or leave the entry out.", name
-            )
+            raise InvalidEntry("MESSAGE_MISSING", f"{name} is null. Give it a text, or omit the entry.", name)
         return raw.decode()
     message = decode_string(raw)
     if not message:
-        raise InvalidEntry("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or leave the entry out.", name)
+        raise InvalidEntry("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or omit the entry.", name)
     return message
 
 
@@ -150,7 +150,7 @@ def _check_depth(name: str, span: Span) -> None:
     if span.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
         raise InvalidEntry(
             "CONTEXT_TOO_DEEP",
-            f"{name} nests {span.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH - 1} "
-            "are taken. Send it as a string that holds the JSON.",
+            f"{name} nests arrays and objects {span.depth} levels deep; the limit is "
+            f"{MAX_CONTEXT_DEPTH - 1}. Send it as a string that contains the JSON.",
             name,
         )

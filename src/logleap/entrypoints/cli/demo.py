@@ -21,7 +21,7 @@ _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 @click.option("--backend", default="memory", show_default=True, metavar=BACKEND_METAVAR)
 @click.pass_context
 def demo(context: click.Context, backend: str) -> None:
-    """Announce, upload, train and count the sample log over real HTTP; then stop and clean up."""
+    """Upload the sample log to a server of its own, over HTTP, and train on it; then clean up."""
     with output.endings():
         from logleap.backends import capabilities_of
 
@@ -39,21 +39,19 @@ def demo(context: click.Context, backend: str) -> None:
         say(f"A LogLeap server runs at {url}, backend {backend}.")
         if not capabilities.worker_inside:
             running.enter_context(_process("worker", "--backend", backend))
-            say("A worker runs as a process of its own.")
+            say("A worker runs in its own process.")
         client = running.enter_context(Client(url))
         log = sample_log()
         batches = list(_batches(log))
         entries = sum(map(len, batches))
         say(f"The sample log {log.name} has {entries} entries; the first: {batches[0][0]['message']!r}")
         data_id = client.announce("demo: sample log")["dataId"]
-        say(f"POST /data announced a data set: {data_id}")
+        say(f"POST /data created a data set: {data_id}")
         for number, batch in enumerate(batches):
             client.append(data_id, batch, key=f"demo-{number}")
         say(f"POST /data/{data_id} uploaded {len(batches)} batches; each was acknowledged.")
         repeated = client.append(data_id, batches[0], key="demo-0")
-        say(
-            f"The first batch was sent once more, as after a lost answer: replayed is {repeated['replayed']}."
-        )
+        say(f"The first batch was sent again, as after a lost answer: replayed is {repeated['replayed']}.")
         started = client.train(data_id, expected_entries=entries)
         say(f"POST /train/{data_id} started run {started['runId']}; its message is on the queue.")
         run = client.wait(data_id, timeout=120)

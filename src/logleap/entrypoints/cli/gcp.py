@@ -9,12 +9,12 @@ from logleap.entrypoints.cli import output
 
 @click.group()
 def gcp() -> None:
-    """Prepare a Google Cloud project, and look whether it is ready."""
+    """Prepare a Google Cloud project, and check it."""
 
 
 @gcp.command()
 def setup() -> None:
-    """Make what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Safe to repeat."""
+    """Create what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Repeatable."""
     with output.endings():
         from logleap.backends import gcp as backend
         from logleap.settings import load_settings
@@ -29,7 +29,7 @@ def setup() -> None:
 
 @gcp.command()
 def check() -> None:
-    """Go through project, permissions and resources: ok, or missing with the command that mends it."""
+    """Check project, permissions and resources: ok, or missing, with the command that fixes it."""
     with output.endings():
         from logleap.backends import gcp as backend
         from logleap.settings import load_settings

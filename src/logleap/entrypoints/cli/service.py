@@ -27,10 +27,10 @@ _TASK = click.option("--training-task", metavar="TASK", help="count-entries, or 
 @click.option("--port", type=int, help="The port (default 8080; 0: any free one).")
 @DATA_DIR
 @_TASK
-@click.option("--processes", type=int, help="How many processes answer (default 1; not with memory).")
+@click.option("--processes", type=int, help="Number of processes (default 1; not with memory).")
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 def serve(**flags: Any) -> None:
-    """Answer the HTTP API until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API until Ctrl-C or SIGTERM."""
     with endings():
         _serve(flags)
 
@@ -39,7 +39,7 @@ def serve(**flags: Any) -> None:
 @BACKEND
 @DATA_DIR
 @_TASK
-@click.option("--push", is_flag=True, help="Let Pub/Sub push the messages over HTTP (for Cloud Run).")
+@click.option("--push", is_flag=True, help="Receive messages by Pub/Sub push over HTTP (for Cloud Run).")
 def worker(push: bool, **flags: Any) -> None:
     """Run trainings until Ctrl-C or SIGTERM."""
     with endings():
@@ -63,7 +63,9 @@ def worker(push: bool, **flags: Any) -> None:
             from logleap.entrypoints.worker.worker import make_worker
 
             worker = make_worker(container)
-            click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
+            click.echo(
+                f"LogLeap worker waiting for trainings (backend {settings.backend}). Press Ctrl-C to stop."
+            )
             worker.run(stop)
         _close(container)
 
@@ -72,7 +74,7 @@ def worker(push: bool, **flags: Any) -> None:
 @BACKEND
 @DATA_DIR
 def sweep(**flags: Any) -> None:
-    """Sweep once, as workers do: publish what was left behind, end what broke off."""
+    """Sweep once, as workers do: publish unpublished messages, finish interrupted work."""
     with endings():
         from logleap.container import build_container
         from logleap.entrypoints.worker.worker import make_worker
@@ -94,7 +96,7 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
         body_limit=BODY_LIMIT,
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
     )
-    note = f"LogLeap's worker is pushed to on {url_of(listener)}."
+    note = f"LogLeap worker receives pushes on {url_of(listener)}."
     serve(app, listener, options, stop=stop, listening=lambda: click.echo(note))
 
 
@@ -108,7 +110,7 @@ def _show_metrics(host: str, port: int, container: "Container") -> None:
     except OSError as error:
         said = f"LOGLEAP_METRICS_PORT is {port}, LOGLEAP_HOST is {host!r}"
         raise SettingsError(f"{said}: cannot listen there: {error}.") from error
-    click.echo(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
+    click.echo(f"Worker metrics: http://{host}:{server.server_port}/metrics.")
 
 
 def _configure(flags: dict[str, Any]) -> "Settings":
@@ -137,7 +139,7 @@ def _serve(flags: dict[str, Any]) -> None:
         )
     if settings.processes > 1 and not can_fork():
         raise SettingsError(
-            f"LOGLEAP_PROCESSES is {settings.processes}: this system has only 1 to offer, for it cannot fork."
+            f"LOGLEAP_PROCESSES is {settings.processes}: this system cannot fork, so it supports only 1."
         )
     listener = listen(settings.host, settings.port)
     stop = _stop_on_signals()
@@ -149,7 +151,7 @@ def _serve(flags: dict[str, Any]) -> None:
         if settings.processes > 1:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
-            notes.append("reading entries slowly: installed without a C compiler")
+            notes.append("slow parser: installed without a C compiler")
         click.echo(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:

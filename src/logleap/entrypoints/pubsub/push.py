@@ -30,8 +30,8 @@ def verifier_of(settings: Settings) -> TokenVerifier:
     audience, account = settings.push_audience, settings.push_service_account
     if not audience or not account:
         raise SettingsError(
-            f"LOGLEAP_PUSH_AUDIENCE is {audience!r}, LOGLEAP_PUSH_SERVICE_ACCOUNT is {account!r}: a worker "
-            "that is pushed to must know whose tokens to take. Set both as in the push subscription."
+            f"LOGLEAP_PUSH_AUDIENCE is {audience!r}, LOGLEAP_PUSH_SERVICE_ACCOUNT is {account!r}: a push "
+            "worker must know which tokens to accept. Set both as in the push subscription."
         )
     return TokenVerifier(audience, account)
 

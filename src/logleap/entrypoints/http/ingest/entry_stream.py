@@ -40,7 +40,7 @@ def entry_stream(
     )
     raise HttpError(
         "UNSUPPORTED_MEDIA_TYPE",
-        f"{said}. Use application/json, or application/x-ndjson for one entry a line.",
+        f"{said}. Use application/json, or application/x-ndjson for one entry per line.",
         {"Accept": ", ".join((*JSON_TYPES, *NDJSON_TYPES))},
     )
 

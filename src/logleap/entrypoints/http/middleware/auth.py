@@ -58,17 +58,17 @@ def _any_keys(authenticate: Authenticate) -> bool:
         return authenticate.any_keys()
     except Unavailable as error:
         # Nobody gets in without a key, so a backend that is down now is no reason not to start.
-        log.warning("it is not known whether there are any keys: %s", error)
+        log.warning("cannot tell whether any keys exist: %s", error)
         return True
 
 
 def _without_keys(settings: Settings, capabilities: Capabilities) -> str:
     made = "set LOGLEAP_API_KEYS to keyId:owner:sha256,…"
     if capabilities.keeps_keys:
-        made = f"make one with logleap keys create --owner NAME (same settings), or {made}"
+        made = f"create one with logleap keys create --owner NAME (same settings), or {made}"
     if settings.auth == "keys":
-        return f"LOGLEAP_AUTH is 'keys', but there are none: {made}."
+        return f"LOGLEAP_AUTH is 'keys', but no key exists: {made}."
     return (
-        f"Without keys, backend {settings.backend!r} on {settings.host!r} would let anyone in: {made}, or "
-        "LOGLEAP_AUTH=none if something else guards it."
+        f"Without keys, backend {settings.backend!r} on {settings.host!r} is open to anyone: {made}, or "
+        "LOGLEAP_AUTH=none if something else protects it."
     )
