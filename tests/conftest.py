@@ -17,7 +17,13 @@ settings.load_profile("logleap")
 
 RUNNING = pytest.StashKey[Emulators]()
 UNDECLARED = pytest.StashKey[list[str]]()
-ANYWHERE = {"NOT_FOUND", "METHOD_NOT_ALLOWED"}
+ANYWHERE = {
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "CROSS_SITE_REQUEST",
+    "HOST_NOT_ALLOWED",
+    "FORWARDED_WITHOUT_KEYS",
+}
 """The codes of requests that are no call's."""
 
 

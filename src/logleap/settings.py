@@ -39,6 +39,18 @@ def _api_keys(value: object) -> object:
     return tuple(keys)
 
 
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(filter(None, (part.strip() for part in value.split(","))))
+    for host in hosts:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]", host):
+            raise ValueError(
+                f"{host!r} is not a host name or address, without a port: logs.example.org,10.0.0.4"
+            )
+    return hosts
+
+
 def _rate(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]{0,14}/(second|minute|hour|day)", value):
         raise ValueError(
@@ -67,6 +79,8 @@ class Settings(BaseSettings):
 
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
 
     requests_per_owner: _Rate | None = None
     entries_per_owner: _Rate | None = None

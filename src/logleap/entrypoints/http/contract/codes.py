@@ -68,6 +68,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "The stored entries do not match what was acknowledged. Nothing was changed.",
             "Contact the operator, and include the `requestId`.",
         ),
+        "CROSS_SITE_REQUEST": Meaning(
+            403,
+            "A web page of another site sent the request, and the server requires no key.",
+            "Send it from a program, or ask the operator to require keys.",
+        ),
         "DATASET_EMPTY": Meaning(
             409, "The data set has no entries to train on.", "Post entries to `/data/{dataId}` first."
         ),
@@ -87,12 +92,22 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Upload what is missing, or correct `expectedEntries`.",
         ),
         "ENTRY_TOO_LARGE": Meaning(413, "An entry exceeds the size limit.", "Shorten it, or split it."),
+        "FORWARDED_WITHOUT_KEYS": Meaning(
+            403,
+            "A proxy forwarded the request to a server that has no keys.",
+            "Ask the operator to create keys, or to set `LOGLEAP_AUTH=none` if the proxy guards the server.",
+        ),
         "GZIP_MALFORMED": Meaning(
             400,
             "The body is not valid gzip, is truncated, or has data after its end.",
             "Compress the whole body, or send it without `Content-Encoding`.",
         ),
         "HEADERS_TOO_LARGE": Meaning(431, "The headers are too long.", "Send fewer or shorter ones."),
+        "HOST_NOT_ALLOWED": Meaning(
+            403,
+            "The server does not answer to the name in the request's `Host`.",
+            "Use one that `detail` names, or ask the operator to add yours (`LOGLEAP_ALLOWED_HOSTS`).",
+        ),
         "IDEMPOTENCY_KEY_INVALID": Meaning(
             400,
             "`Idempotency-Key` is not 1 to 255 visible ASCII characters.",

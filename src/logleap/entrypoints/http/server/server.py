@@ -68,6 +68,7 @@ class _ProblemTask(ErrorTask):
         self.status = f"{error.code} {title}"
         self.response_headers = [
             ("Content-Type", "application/problem+json"),
+            ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", str(body["requestId"])),
         ]
         log.info("request", status=error.code, code=code, requestId=body["requestId"])
@@ -174,7 +175,7 @@ def serve(
         sockets=[listener],
         threads=options.threads,
         ident="",
-        clear_untrusted_proxy_headers=True,
+        clear_untrusted_proxy_headers=False,  # the app never uses them: middleware/browsers.py refuses them
         max_request_body_size=options.body_limit,
         connection_limit=connections_that_fit(),
         recv_bytes=1 << 18,
