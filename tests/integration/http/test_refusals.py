@@ -263,7 +263,9 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
-        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "101 levels deep"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "more than 100 levels deep"),
+        ('{"expectedEntries": 99, "expectedEntries": 1}', 422, "'expectedEntries' is given more than once"),
+        ('{"parameters": {"x": [{"a": 1, "\\u0061": 2}]}}', 422, "'a' is given more than once"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )
@@ -285,7 +287,17 @@ def test_parameters_that_nest_as_deep_as_they_may_are_told_again(server: Any) ->
 
 
 @pytest.mark.parametrize(
-    "body", ['{"name": 5}', '{"nam": "x"}', '{"labels": {"a": 1}}', '{"name": ""}', "[]", "x", '"x"']
+    "body",
+    [
+        '{"name": "x", "name": "x"}',
+        '{"name": 5}',
+        '{"nam": "x"}',
+        '{"labels": {"a": 1}}',
+        '{"name": ""}',
+        "[]",
+        "x",
+        '"x"',
+    ],
 )
 def test_a_bad_announcement_is_refused(server: Any, body: str) -> None:
     answer = server.http.post("/data", content=body, headers={"Content-Type": JSON})

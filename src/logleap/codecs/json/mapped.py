@@ -6,8 +6,16 @@ from datetime import datetime
 import msgspec
 
 from logleap.codecs.epoch import Unit, is_number, parse_epoch
-from logleap.codecs.json.strict import EntryFormat, InvalidEntry, decode_string, members, shown, well_formed
-from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, Span, has_lone_surrogate
+from logleap.codecs.json.strict import (
+    EntryFormat,
+    InvalidEntry,
+    decode_string,
+    members,
+    shown,
+    too_deep,
+    well_formed,
+)
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, has_lone_surrogate
 from logleap.codecs.mappings import FieldMapping
 from logleap.codecs.timestamps import EXAMPLE, BadTimestamp, parse_timestamp
 from logleap.domain.entries import Entries, Entry
@@ -85,7 +93,8 @@ def decode_mapped(data: bytes, mapping: FieldMapping) -> Entry:
         elif name in mapping.message:
             _choose(found, "message", name, raw)
         else:
-            _check_depth(name, span)
+            if span.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
+                raise too_deep(name, MAX_CONTEXT_DEPTH - 1)
             rest.append(f"{raw_name.decode()}:{raw.decode()}")
     timestamp = _timestamp(*_chosen(found, "timestamp", mapping.timestamp), mapping.epoch)
     message = _message(*_chosen(found, "message", mapping.message))
@@ -144,13 +153,3 @@ def _message(name: str, raw: bytes) -> str:
     if not message:
         raise InvalidEntry("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or omit the entry.", name)
     return message
-
-
-def _check_depth(name: str, span: Span) -> None:
-    if span.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
-        raise InvalidEntry(
-            "CONTEXT_TOO_DEEP",
-            f"{name} nests arrays and objects {span.depth} levels deep; the limit is "
-            f"{MAX_CONTEXT_DEPTH - 1}. Send it as a string that contains the JSON.",
-            name,
-        )

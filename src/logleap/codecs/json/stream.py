@@ -13,8 +13,8 @@ from logleap.codecs.errors import (
     Place,
     TooManyEntries,
 )
-from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span
+from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry, too_deep
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, TooDeep, TooLong
 from logleap.codecs.limits import Limits
 from logleap.domain.entries import Entry
 from logleap.domain.errors import EntryError, InvalidEntries, Refusal
@@ -129,17 +129,22 @@ def read_json(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -
 
 def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries) -> list[Entry]:
     entries: list[Entry] = []
+    index = 0
     try:
         data.decode()
-        for index, span in enumerate(_spans(data)):
+        for span in _spans(data, limits.entry_bytes):
             if index == limits.json_entries:
                 raise TooManyEntries(limits.json_entries)
-            if span.end - span.start > limits.entry_bytes:
-                raise EntryTooLarge(limits.entry_bytes, index)
             try:
                 entries.append(form.entry(data[span.start : span.end]))
             except InvalidEntry as invalid:
                 bad.add(invalid, span.end - span.start, index)
+            index += 1
+    except TooLong:
+        raise EntryTooLarge(limits.entry_bytes, index) from None
+    except TooDeep:  # where the next entry begins is not known: the reading ends here
+        bad.add(too_deep(), 0, index)
+        bad.refuse()
     except UnicodeDecodeError as error:
         raise BodyNotUtf8(Place.of(data, error.start)) from None
     except Malformed as error:
@@ -147,35 +152,42 @@ def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries
     return entries
 
 
-def _spans(data: bytes) -> Iterator[Span]:
-    """Where the entries of a JSON body stand. Raises Malformed, BodyEmpty or BodyNotEntries."""
-    walk = JsonWalk(data)
-    kind = walk.upcoming()
+def _spans(data: bytes, largest: int) -> Iterator[Span]:
+    """Where the entries of a JSON body are. Raises Malformed, BodyEmpty, BodyNotEntries, TooLong or TooDeep.
+
+    Nothing behind the first byte that is wrong is read.
+    """
+    walk = JsonWalk(data, deepest=MAX_CONTEXT_DEPTH + 1, largest=largest)
+    kind, start = walk.upcoming(), walk.position
     if not kind:
         raise BodyEmpty
     if kind == b"[":
         yield from walk.items()
         walk.finish()
         return
-    if kind == b"{":
-        whole = walk.value()
-        walk.finish()
-        names = 0
-        wrapped = None
-        for name, span in JsonWalk(data).members():
-            names += 1
-            if json.loads(name) == "entries":
-                wrapped = span
-        if wrapped is None:
-            yield whole
-            return
-        if names == 1 and data[wrapped.start] == ord("["):
-            yield from JsonWalk(data, wrapped.start).items()
-            return
-    else:
-        walk.value()
-        walk.finish()
-    raise BodyNotEntries
+    if kind != b"{":
+        scalar = JsonWalk(data)
+        scalar.value()
+        scalar.finish()
+        raise BodyNotEntries
+    depth = 0
+    wrapped = False
+    for number, name in enumerate(walk.names()):
+        if wrapped:
+            raise BodyNotEntries
+        if json.loads(name) == "entries":
+            if number or walk.upcoming() != b"[":
+                raise BodyNotEntries
+            wrapped = True
+            yield from walk.items()
+        else:
+            depth = max(depth, walk.value().depth)
+            if walk.position - start > largest:
+                raise TooLong
+    whole = Span(start, walk.position, depth + 1)
+    walk.finish()
+    if not wrapped:
+        yield whole
 
 
 def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -> Iterator[Sequence[Entry]]:

@@ -15,8 +15,8 @@ class EntryMeaning(NamedTuple):
 ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
     {
         "CONTEXT_TOO_DEEP": EntryMeaning(
-            "`context` is nested too deeply.",
-            "Send it as a string that contains the JSON.",
+            "`context`, or another field, is nested too deeply.",
+            "Send the context as a string that contains the JSON.",
         ),
         "ENTRY_NOT_AN_OBJECT": EntryMeaning(
             "The entry is not a JSON object.",

@@ -62,7 +62,7 @@ class BrowserGuard:
             raise HttpError(
                 "CROSS_SITE_REQUEST",
                 f"A web page of another site sent this request (Origin {(origin or 'not told')[:200]!r}), "
-                "and this server asks for no key. Send it from a page of this server's own, from a program, or "
+                "and this server asks for no key. Send it from a program, or from a page of this server, or "
                 "require keys.",
             )
 
