@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     ndjson_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.ndjson_bytes
     entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = DEFAULT_LIMITS.entry_bytes
     json_entries_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_entries
+    request_time_limit: Annotated[float, Field(ge=1)] = 1800.0
     mappings: Path | None = None
 
     training_task: str = "count-entries"

@@ -142,14 +142,23 @@ def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries
             index += 1
     except TooLong:
         raise EntryTooLarge(limits.entry_bytes, index) from None
-    except TooDeep:  # where the next entry begins is not known: the reading ends here
-        bad.add(too_deep(), 0, index)
+    except TooDeep as deep:  # where the next entry begins is not known: the reading ends here
+        bad.add(_too_deep(data[deep.start : deep.start + limits.entry_bytes], form), 0, index)
         bad.refuse()
     except UnicodeDecodeError as error:
         raise BodyNotUtf8(Place.of(data, error.start)) from None
     except Malformed as error:
         raise JsonMalformed(Place.of(data, error.position), str(error), trailing=error.trailing) from None
     return entries
+
+
+def _too_deep(data: bytes, form: EntryFormat) -> InvalidEntry:
+    """What is wrong with the entry that `data` begins with."""
+    try:
+        form.entry(data)
+    except InvalidEntry as invalid:
+        return invalid
+    return too_deep()
 
 
 def _spans(data: bytes, largest: int) -> Iterator[Span]:
@@ -181,12 +190,17 @@ def _spans(data: bytes, largest: int) -> Iterator[Span]:
             wrapped = True
             yield from walk.items()
         else:
-            depth = max(depth, walk.value().depth)
+            try:
+                depth = max(depth, walk.value().depth)
+            except TooDeep:
+                raise TooDeep(start) from None
             if walk.position - start > largest:
                 raise TooLong
     whole = Span(start, walk.position, depth + 1)
     walk.finish()
     if not wrapped:
+        if whole.end - start > largest:
+            raise TooLong
         yield whole
 
 

@@ -37,7 +37,11 @@ class Malformed(ValueError):
 
 
 class TooDeep(ValueError):
-    """A value that nests more arrays and objects in one another than are walked over."""
+    """A value that begins at byte `start` (from 0) nests more arrays and objects than are walked over."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__(f"the value at byte {start + 1} is nested too deeply")
+        self.start = start
 
 
 class TooLong(ValueError):
@@ -86,7 +90,7 @@ class JsonWalk:
                 closers.append(_CLOSER[opener])
                 depth = max(depth, len(closers))
                 if depth > self._deepest:
-                    raise TooDeep
+                    raise TooDeep(start)
                 if self.upcoming() != closers[-1]:
                     if opener == b"{":
                         self._step(_KEY, "a field's name in double quotes and ':'")

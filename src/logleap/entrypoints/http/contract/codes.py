@@ -60,6 +60,12 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "BODY_TOO_SHORT": Meaning(
             400, "The body ended before its `Content-Length`.", "Send the whole request again."
         ),
+        "BUSY": Meaning(
+            503,
+            "Too many requests that take long are being carried out, or another one for the same. "
+            "The request had no effect.",
+            "Retry after `Retry-After` seconds.",
+        ),
         "CONTENT_LENGTH_INVALID": Meaning(
             400, "`Content-Length` is not a number.", "Send the number of bytes of the body."
         ),
@@ -177,6 +183,12 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Give each a body or an event name, and a time.",
         ),
         "REQUEST_MALFORMED": Meaning(400, "The request is not HTTP.", "Correct what `detail` names."),
+        "REQUEST_TIMEOUT": Meaning(
+            408,
+            "The request took too long to arrive.",
+            "Send it again in one go, or in smaller parts; the operator sets the limit "
+            "(`LOGLEAP_REQUEST_TIME_LIMIT`).",
+        ),
         "RUN_IN_PROGRESS": Meaning(
             409,
             "Another training run, with another task or other parameters, is under way.",
