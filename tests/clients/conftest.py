@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from logleap.client.api import Client
+from logleap.client import Client
 from tools.clients.programs import Program, npm_environment, syslog_ng
 
 HERE = Path(__file__).parent

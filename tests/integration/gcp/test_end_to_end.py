@@ -18,7 +18,7 @@ import pytest
 
 from logleap.adapters.gcp.bigquery.tables import TablePerDataset
 from logleap.adapters.gcp.google.clients import bigquery_client
-from logleap.client.api import ApiError, Client
+from logleap.client import ApiError, Client
 
 LOGLEAP = [sys.executable, "-m", "logleap.entrypoints.cli"]
 SLOW_TASK = """

@@ -263,7 +263,7 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
-        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "nests 101"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "101 levels deep"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )
@@ -363,6 +363,17 @@ def test_a_key_used_for_another_body_is_refused(server: Any) -> None:
     answer = server.append(data_id, [ENTRY, ENTRY], **key)
     assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert server.dataset(data_id)["entries"] == 1
+
+
+def test_a_key_used_for_another_training_is_refused(server: Any) -> None:
+    data_id = server.announce()
+    server.append(data_id, ENTRY)
+    key = {"Idempotency-Key": "k"}
+    started = server.http.post(f"/train/{data_id}", headers=key)
+    assert started.status_code == 202
+    answer = server.http.post(f"/train/{data_id}", json={"parameters": {"epochs": 3}}, headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert server.http.get(f"/train/{data_id}").json()["runId"] == started.json()["runId"]
 
 
 def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:

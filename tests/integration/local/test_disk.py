@@ -74,7 +74,7 @@ def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
     dataset = local.announce()
     ballast = fill(small_disk, leave=22 * MIB)  # for the log, but not for as much in the file
     uploads = 0
-    while "could not be emptied" not in caplog.text:
+    while "could not checkpoint" not in caplog.text:
         local.upload(dataset, noise(40))
         uploads += 1
     assert local.count(dataset) == 40 * uploads

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.codecs.json.mapped import decode_mapped, decode_quickly, mapped
-from logleap.codecs.json.strict import Unfit
+from logleap.codecs.json.strict import InvalidEntry
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.codecs.mappings import BUILT_IN, FieldMapping, MappingsInvalid, load_mappings
 from logleap.domain.entries import Entry
@@ -23,10 +23,10 @@ PLAIN = FieldMapping(("t",), ("m",))
 MILLISECONDS = FieldMapping(("t",), ("m",), "ms")
 
 
-def refusal(text: str | bytes, mapping: FieldMapping = PLAIN) -> Unfit:
-    with pytest.raises(Unfit) as unfit:
+def refusal(text: str | bytes, mapping: FieldMapping = PLAIN) -> InvalidEntry:
+    with pytest.raises(InvalidEntry) as invalid:
         decode_mapped(text.encode() if isinstance(text, str) else text, mapping)
-    return unfit.value
+    return invalid.value
 
 
 @pytest.mark.parametrize(
@@ -91,22 +91,22 @@ def test_a_mapping_with_a_unit_takes_numbers_also_in_quotes_and_rfc_3339(raw: st
 def test_what_cannot_be_taken_is_told_in_the_clients_own_names(
     text: str | bytes, code: str, field: str | None
 ) -> None:
-    unfit = refusal(text)
-    assert (unfit.code, unfit.field) == (code, field)
-    assert str(unfit)
+    invalid = refusal(text)
+    assert (invalid.code, invalid.field) == (code, field)
+    assert str(invalid)
 
 
 def test_a_number_that_is_no_time_is_refused_with_what_is_taken() -> None:
     assert refusal('{"t": 1e99, "m": "x"}', MILLISECONDS).code == "TIMESTAMP_OUT_OF_RANGE"
-    unfit = refusal('{"t": true, "m": "x"}', MILLISECONDS)
-    assert unfit.code == "TIMESTAMP_INVALID"
-    assert "a number of ms since 1970" in str(unfit)
+    invalid = refusal('{"t": true, "m": "x"}', MILLISECONDS)
+    assert invalid.code == "TIMESTAMP_INVALID"
+    assert "a number of ms since 1970" in str(invalid)
 
 
 def test_of_two_fields_that_may_be_the_message_none_is_guessed() -> None:
-    unfit = refusal(f'{{"ts": "{AT}", "msg": "x", "message": "y"}}', BUILT_IN["auto"])
-    assert (unfit.code, unfit.field) == ("FIELD_AMBIGUOUS", "message")
-    assert "msg" in str(unfit)
+    invalid = refusal(f'{{"ts": "{AT}", "msg": "x", "message": "y"}}', BUILT_IN["auto"])
+    assert (invalid.code, invalid.field) == ("FIELD_AMBIGUOUS", "message")
+    assert "msg" in str(invalid)
 
 
 def test_a_field_that_nests_too_deep_for_a_context_is_refused() -> None:
@@ -133,7 +133,7 @@ OBJECTS = st.lists(st.tuples(NAMES, TEXTS), max_size=5).map(
 def test_any_bytes_are_an_entry_or_a_refusal(data: bytes, mapping: FieldMapping) -> None:
     try:
         found = decode_mapped(data, mapping)
-    except Unfit:
+    except InvalidEntry:
         return
     assert found.message
     assert found.timestamp.tzinfo is UTC

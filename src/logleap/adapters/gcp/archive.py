@@ -1,4 +1,4 @@
-"""Archive files in a bucket of Cloud Storage."""
+"""Archives as Parquet files in a bucket of Cloud Storage, or in a folder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from logleap.adapters.gcp.google.clients import Lazy
 from logleap.adapters.gcp.google.errors import translated
-from logleap.adapters.parquet.locations import ArchiveLocation
+from logleap.adapters.parquet.archive import ParquetArchiveStore
+from logleap.adapters.parquet.locations import ArchiveFolder, ArchiveLocation, ArchiveUrlNotSupported
 
 SERVICE = "Cloud Storage"
 
@@ -28,6 +29,24 @@ class _Request(TypedDict):
 
 
 _REQUEST = _Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4.0), timeout=5.0)
+
+
+class GcpArchiveStore(ParquetArchiveStore):
+    """Archives in a bucket, or in a folder (a mounted one, say)."""
+
+    def __init__(self, url: str, client: Callable[[], Client]) -> None:
+        """`url` is `gs://bucket/prefix` or `file:///folder`. Raises ArchiveUrlNotSupported for another.
+
+        `client` is called at the first use of a bucket.
+        """
+        location: ArchiveLocation
+        if url.startswith("gs://"):
+            location = ArchiveBucket(client)
+        elif url.startswith("file:///"):
+            location = ArchiveFolder(url)
+        else:
+            raise ArchiveUrlNotSupported("backend 'gcp' archives to gs://bucket/prefix or file:///folder.")
+        super().__init__(url, location)
 
 
 class ArchiveBucket(ArchiveLocation):

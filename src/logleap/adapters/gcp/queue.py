@@ -256,7 +256,7 @@ def _calling(resource: str) -> Iterator[None]:
             yield
     except exceptions.NotFound as error:
         raise Unavailable(
-            f"Pub/Sub has no {resource}: make it with `logleap gcp setup`, "
+            f"Pub/Sub has no {resource}: create it with `logleap gcp setup`, "
             "or correct LOGLEAP_PUBSUB_TOPIC or LOGLEAP_PUBSUB_SUBSCRIPTION"
         ) from error
     except exceptions.FailedPrecondition as error:

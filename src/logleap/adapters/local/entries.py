@@ -119,7 +119,7 @@ class SqliteEntryStore(EntryStore):
                 continue
             if not chunk.whole:
                 position = (manifest.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
-                log.error("data set %s, batch %s: from entry %d on, %d are damaged", *position)
+                log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
                 continue
             if chunk.batch_id != batch_id:
                 batch_id, end = chunk.batch_id, 0

@@ -1,4 +1,4 @@
-"""Archives as Parquet files, in a folder or in a bucket of Cloud Storage."""
+"""Archives as Parquet files, in whichever location a backend offers."""
 
 import hashlib
 import json
@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from typing import BinaryIO
 from uuid import uuid4
 
-from logleap.adapters.parquet.locations import ArchiveFolder, ArchiveLocation
+from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
+from logleap.extras import install_command
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.reporting.reporter import report_on
@@ -25,21 +26,18 @@ class ParquetArchiveStore(ArchiveStore):
     """An archive is a file `{data set}-{UUID}.parquet` of all rows, and beside it a file of the same name
     with `.json`, its sidecar: the data set, its batches, the columns and the Parquet file's SHA-256.
 
-    Both are written to a staging folder, and stored when they are complete. pyarrow is loaded at the first
-    use: an installation that never archives does not need it.
+    Both are made in a staging folder and stored under their names when they are whole. pyarrow is loaded at
+    the first use: it is needed only for archiving.
     """
 
-    def __init__(self, url: str, bucket: ArchiveLocation | None = None) -> None:
-        """`url` is `file:///folder` or, where `bucket` is given, `gs://bucket/prefix`.
-
-        Raises ValueError for another URL.
-        """
+    def __init__(self, url: str, location: ArchiveLocation) -> None:
+        """Archives get names below `url`, which is one of `location`'s."""
         self._url = url.rstrip("/")
-        self._location = _location(url, bucket)
+        self._location = location
 
     def check(self) -> None:
         if find_spec("pyarrow") is None:
-            raise Unavailable("Archives need pyarrow, which is not installed: pip install 'logleap[archive]'")
+            raise Unavailable(f"Archives need pyarrow, which is not installed: {install_command('archive')}")
         with _usable(), self._location.staging_dir("check-"):
             pass
 
@@ -100,27 +98,15 @@ class ParquetArchiveStore(ArchiveStore):
             try:
                 with self._location.open(archive.url) as file:
                     if _sha256(file) != archive.sha256:
-                        raise ArchiveDamaged(
-                            f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}"
-                        )
+                        raise ArchiveDamaged(archive.url, archive.sha256)
                     yield file
             except FileNotFoundError as error:
-                raise ArchiveDamaged(f"there is no archive {archive.url}") from error
+                raise ArchiveDamaged(archive.url) from error
 
 
 def _name(dataset_id: str) -> str:
     """What the names of a data set's files begin with. Ids are UUIDs, so none begins like another."""
     return f"{_NO_NAME.sub('_', dataset_id)[:64]}-"
-
-
-def _location(url: str, bucket: ArchiveLocation | None) -> ArchiveLocation:
-    if url.startswith("file:///"):
-        return ArchiveFolder(url)
-    if url.startswith("gs://") and bucket is not None:
-        return bucket
-    raise ValueError(
-        f"{url!r} is not a location for archives: use file:///folder or, with `gcp`, gs://bucket/prefix."
-    )
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Where archive files are kept: here in a folder. (In a bucket: adapters/gcp/archive.py.)"""
+"""Where archive files are kept: the interface, and a folder of this machine.
+
+What else a backend offers (a bucket, say) is in its own `archive.py`.
+"""
 
 import os
 import shutil
@@ -12,6 +15,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _STAGING_PREFIX = ".unfinished-"
+
+
+class ArchiveUrlNotSupported(ValueError):
+    """The backend does not write archives to this URL. The text names the URLs that it takes."""
 
 
 class ArchiveLocation(ABC):

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from logleap.codecs.epoch import Unit, is_number, parse_epoch
-from logleap.codecs.json.strict import Form, Unfit, decode_string, members, shown, well_formed
+from logleap.codecs.json.strict import EntryFormat, InvalidEntry, decode_string, members, shown, well_formed
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, Span, has_lone_surrogate
 from logleap.codecs.mappings import FieldMapping
 from logleap.codecs.timestamps import EXAMPLE, BadTimestamp, parse_timestamp
@@ -16,9 +16,9 @@ _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def mapped(mapping: FieldMapping) -> Form:
+def mapped(mapping: FieldMapping) -> EntryFormat:
     """The form of entries whose fields `mapping` names."""
-    return Form(
+    return EntryFormat(
         lambda data, largest: _array(data, largest, mapping),
         lambda data: _entries(data.removesuffix(b"\n").split(b"\n"), mapping),
         lambda data: decode_mapped(data, mapping),
@@ -63,19 +63,21 @@ def decode_quickly(data: bytes, mapping: FieldMapping) -> Entry | None:
     try:
         timestamp = _timestamp(times[0], fields.pop(times[0]), mapping.epoch)
         message = _message(messages[0], fields.pop(messages[0]))
-    except Unfit:
+    except InvalidEntry:
         return None
     rest = ",".join([f'"{name}":{raw.decode()}' for name, raw in fields.items()])
     return Entry(timestamp, message, "{" + rest + "}" if rest else None)
 
 
 def decode_mapped(data: bytes, mapping: FieldMapping) -> Entry:
-    """The entry of one JSON text, as `mapping` tells. Raises Unfit, with the name that the client uses."""
+    """The entry of one JSON text, as `mapping` tells. Raises InvalidEntry, with the client's field name."""
     found: dict[str, tuple[str, bytes]] = {}
     rest: list[str] = []
     for raw_name, span in members(data):
         if has_lone_surrogate(raw_name):
-            raise Unfit("SURROGATE_UNPAIRED", "A field's name holds half of a character. Was it cut?")
+            raise InvalidEntry(
+                "SURROGATE_UNPAIRED", "A field's name contains half of a character. Was it cut off?"
+            )
         name = decode_string(raw_name)
         raw = well_formed(data, span, name)
         if name in mapping.timestamp:
@@ -96,10 +98,10 @@ def _choose(found: dict[str, tuple[str, bytes]], role: str, name: str, raw: byte
         return
     other = found[role][0]
     if other == name:
-        raise Unfit("FIELD_REPEATED", f"{name} is given more than once. Give it once.", name)
-    raise Unfit(
+        raise InvalidEntry("FIELD_REPEATED", f"{name} occurs more than once. Send it once.", name)
+    raise InvalidEntry(
         "FIELD_AMBIGUOUS",
-        f"Both {other} and {name} may be the {role} by this mapping. Use one that takes only one of them, "
+        f"Both {other} and {name} match the {role} of this mapping. Use one that names only one of them, "
         "built in or your own (LOGLEAP_MAPPINGS).",
         name,
     )
@@ -107,9 +109,9 @@ def _choose(found: dict[str, tuple[str, bytes]], role: str, name: str, raw: byte
 
 def _chosen(found: Mapping[str, tuple[str, bytes]], role: str, names: Sequence[str]) -> tuple[str, bytes]:
     if role not in found:
-        raise Unfit(
+        raise InvalidEntry(
             f"{role.upper()}_MISSING",
-            f"The entry has no {' or '.join(names)}, from which this mapping takes the {role}. "
+            f"The entry has no {' or '.join(names)}, which this mapping uses as the {role}. "
             "Let the client send it, or use another mapping.",
             names[0],
         )
@@ -124,11 +126,11 @@ def _timestamp(name: str, raw: bytes, epoch: Unit | None) -> datetime:
         if raw[:1] == b'"':
             return parse_timestamp(text)
     except BadTimestamp as bad:
-        raise Unfit(bad.code, str(bad), name) from None
-    remedy = f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
-    raise Unfit(
+        raise InvalidEntry(bad.code, str(bad), name) from None
+    remedy = f"or a number of {epoch} since 1970" if epoch else "as this mapping has no unit for numbers"
+    raise InvalidEntry(
         "TIMESTAMP_INVALID",
-        f"{name} is {shown(text)}, but must be a time as in RFC 3339, such as {EXAMPLE!r}, {remedy}.",
+        f"{name} is {shown(text)}, but must be an RFC 3339 time, such as {EXAMPLE!r}, {remedy}.",
         name,
     )
 
@@ -136,19 +138,19 @@ def _timestamp(name: str, raw: bytes, epoch: Unit | None) -> datetime:
 def _message(name: str, raw: bytes) -> str:
     if raw[:1] != b'"':
         if raw == b"null":
-            raise Unfit("MESSAGE_MISSING", f"{name} is null. Give it a text, or leave the entry out.", name)
+            raise InvalidEntry("MESSAGE_MISSING", f"{name} is null. Give it a text, or omit the entry.", name)
         return raw.decode()
     message = decode_string(raw)
     if not message:
-        raise Unfit("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or leave the entry out.", name)
+        raise InvalidEntry("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or omit the entry.", name)
     return message
 
 
 def _check_depth(name: str, span: Span) -> None:
     if span.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
-        raise Unfit(
+        raise InvalidEntry(
             "CONTEXT_TOO_DEEP",
-            f"{name} nests {span.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH - 1} "
-            "are taken. Send it as a string that holds the JSON.",
+            f"{name} nests arrays and objects {span.depth} levels deep; the limit is "
+            f"{MAX_CONTEXT_DEPTH - 1}. Send it as a string that contains the JSON.",
             name,
         )

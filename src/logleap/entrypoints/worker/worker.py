@@ -77,7 +77,7 @@ class Worker:
             except Unavailable as error:
                 log.warning("sweep postponed: %s", error)
             except Exception:
-                log.exception("the sweep failed, the next one is in %s s", self.sweep_interval)
+                log.exception("sweep failed, next one in %s s", self.sweep_interval)
             stop.wait(self.sweep_interval)
 
     def sweep_once(self) -> Swept:

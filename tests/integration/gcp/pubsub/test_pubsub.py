@@ -172,7 +172,7 @@ def test_with_exactly_once_delivery_a_late_ack_does_nothing(
 def test_a_missing_topic_is_named_together_with_the_remedy(
     queue: PubSubTrainingQueue, names: QueueNames, anonymous: Credentials
 ) -> None:
-    with pytest.raises(Unavailable, match=f"{names.topic}-x: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=f"{names.topic}-x: create it with `logleap gcp setup`"):
         PubSubTrainingQueue(replace(names, topic=f"{names.topic}-x"), anonymous).publish(b"x")
 
 
@@ -181,9 +181,9 @@ def test_a_missing_subscription_is_named_together_with_the_remedy(
 ) -> None:
     missing = replace(names, subscription=f"{names.subscription}-x")
     queue = PubSubTrainingQueue(missing, anonymous)
-    with pytest.raises(Unavailable, match=r"-x: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=r"-x: create it with `logleap gcp setup`"):
         queue.receive(SILENCE)
-    with pytest.raises(Unavailable, match=r"-x-dead: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=r"-x-dead: create it with `logleap gcp setup`"):
         queue.receive_dead(SILENCE)
 
 

@@ -59,7 +59,7 @@ _MEANING = {
 }
 
 
-class StorageUnusable(ValueError):
+class StorageUnusable(Exception):
     """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
 
 
@@ -260,7 +260,7 @@ class Database:
                     connection.execute("PRAGMA busy_timeout = 0")
         except (sqlite3.Error, Unavailable) as error:
             # What was to be stored is on the disk, in the log, which grows until this works again.
-            log.warning("the log of %s could not be emptied: %s", self._path, error)
+            log.warning("could not checkpoint the write-ahead log of %s: %s", self._path, error)
 
 
 def lookup(text: str) -> str | bytes:
