@@ -34,10 +34,21 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "MESSAGE_EMPTY": EntryMeaning("The message is empty.", "Give it a text, or leave the entry out."),
         "MESSAGE_MISSING": EntryMeaning("The entry has no message.", "Add it."),
         "MESSAGE_NOT_A_STRING": EntryMeaning("The message is not a JSON string.", "Send it as one."),
-        "NOT_UTF8": EntryMeaning("NDJSON: the line is not UTF-8.", "Send it in UTF-8."),
+        "NOT_UTF8": EntryMeaning(
+            "NDJSON: the line is not UTF-8. With `mapping`: the bytes of the message are not.",
+            "Send it in UTF-8.",
+        ),
         "SURROGATE_UNPAIRED": EntryMeaning(
             "A text holds half of a character, as an escape without its other half.",
             "See whether it was cut; send the whole character.",
+        ),
+        "TIMESTAMP_AMBIGUOUS": EntryMeaning(
+            "With `mapping`: the timestamp may mean two times, or contradicts itself.",
+            "Have the logger write the offset.",
+        ),
+        "TIMESTAMP_IMPLAUSIBLE": EntryMeaning(
+            "With `mapping`: the number, as the mapping counts it, is a time before 1990 or after 2100.",
+            "Use a mapping with the unit that `detail` names (`epoch`).",
         ),
         "TIMESTAMP_INVALID": EntryMeaning(
             "The timestamp is not a date and time as in RFC 3339, or does not exist.",
@@ -46,10 +57,15 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "TIMESTAMP_MISSING": EntryMeaning("The entry has no timestamp.", "Add it."),
         "TIMESTAMP_NOT_A_STRING": EntryMeaning("The timestamp is not a JSON string.", "Send it as one."),
         "TIMESTAMP_NO_OFFSET": EntryMeaning(
-            "The timestamp names no offset.", "End it with `Z` for UTC, or with one like `+01:00`."
+            "The timestamp names no offset.",
+            "End it with `Z` for UTC, or with one like `+01:00`, or use a mapping with a `zone`.",
         ),
         "TIMESTAMP_OUT_OF_RANGE": EntryMeaning(
             "The timestamp is, in UTC, not within the years 1 to 9999.", "See whether it is right."
+        ),
+        "TIMESTAMP_ZONE_UNKNOWN": EntryMeaning(
+            "With `mapping`: an abbreviation or name of a time zone that says nothing for sure.",
+            "Have the logger write the offset, or use a mapping with a `zone` that has this abbreviation.",
         ),
     }
 )
