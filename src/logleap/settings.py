@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from logleap.codecs.limits import DEFAULT_LIMITS, MIB
 from logleap.domain.keys import OWNER, ApiKey
 
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
-
-MIB = 1 << 20
 
 _SECRET = {"api_keys", "quota_store"}  # or what may hold one by mistake: not shown in errors
 
@@ -72,10 +71,10 @@ class Settings(BaseSettings):
     datasets_per_owner: _Rate | None = None
     quota_store: Annotated[str | None, Field(pattern=r"^(rediss?|redis\+unix)://.", repr=False)] = None
 
-    json_body_limit: Annotated[int, Field(ge=1)] = 10 * MIB
-    ndjson_body_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
-    entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = MIB
-    json_entries_limit: Annotated[int, Field(ge=1)] = 50_000
+    json_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_bytes
+    ndjson_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.ndjson_bytes
+    entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = DEFAULT_LIMITS.entry_bytes
+    json_entries_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_entries
     mappings: Path | None = None
 
     training_task: str = "count-entries"

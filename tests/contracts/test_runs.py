@@ -11,7 +11,7 @@ import pytest
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
-from logleap.domain.errors import ActionRefused, DatasetEmpty
+from logleap.domain.errors import DatasetEmpty, InvalidTransition
 from logleap.domain.runs import (
     Origin,
     Run,
@@ -152,7 +152,15 @@ def test_starting_from_another_version_stores_nothing(
     assert "run-1" not in {m.run_id for m in runs.outbox(MANY) if m.dataset_id == stored.dataset_id}
 
 
-@pytest.mark.parametrize("error", [DatasetEmpty("x"), ActionRefused("no"), RuntimeError("any")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatasetEmpty("x"),
+        InvalidTransition("x", State.DELETING, Action.TRAIN),
+        RuntimeError("any"),
+    ],
+    ids=repr,
+)
 def test_what_the_decision_raises_ends_the_start_and_nothing_is_stored(
     runs: RunRepository, datasets: DatasetRepository, ready: Announce, error: Exception
 ) -> None:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Row
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
@@ -165,7 +165,7 @@ class Lease:
             following = next_run(self.run)
             try:
                 save(following)
-            except (Conflict, ActionRefused):
+            except (Conflict, InvalidTransition):
                 stored = self.runs.get(self.run.dataset_id, self.run.run_id)
                 if stored != following:
                     if (

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from logleap.domain.datasets import Event, EventKind, State
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.queue import TrainingQueue
@@ -77,9 +78,9 @@ class Sweep:
                     self.delete.finish(dataset)
                 else:
                     self.archive.finish(dataset)
-            except (Conflict, DatasetNotFound, ActionRefused):
+            except (Conflict, DatasetNotFound, InvalidTransition):
                 continue  # somebody else ends it, or has deleted it
-            except CountMismatch as error:
+            except (CountMismatch, ArchiveDamaged) as error:
                 # It stays as it is, rows and all, for a person to look into.
                 log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
                 continue

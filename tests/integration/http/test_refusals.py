@@ -367,6 +367,17 @@ def test_a_key_used_for_another_body_is_refused(server: Any) -> None:
     assert server.dataset(data_id)["entries"] == 1
 
 
+def test_a_key_used_for_another_training_is_refused(server: Any) -> None:
+    data_id = server.announce()
+    server.append(data_id, ENTRY)
+    key = {"Idempotency-Key": "k"}
+    started = server.http.post(f"/train/{data_id}", headers=key)
+    assert started.status_code == 202
+    answer = server.http.post(f"/train/{data_id}", json={"parameters": {"epochs": 3}}, headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert server.http.get(f"/train/{data_id}").json()["runId"] == started.json()["runId"]
+
+
 def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:
     address = urlsplit(server.url)
     for request, status in [

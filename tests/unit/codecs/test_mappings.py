@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.codecs.json.mapped import decode_mapped, decode_quickly, mapped
-from logleap.codecs.json.strict import Unfit
+from logleap.codecs.json.strict import InvalidEntry
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.codecs.mappings import BUILT_IN, FieldMapping, MappingsInvalid, Pattern, load_mappings
 from logleap.domain.entries import Entry
@@ -23,8 +23,8 @@ PLAIN = FieldMapping(("t",), ("m",))
 MILLISECONDS = FieldMapping(("t",), ("m",), "ms")
 
 
-def refusal(text: str | bytes, mapping: FieldMapping = PLAIN) -> Unfit:
-    with pytest.raises(Unfit) as unfit:
+def refusal(text: str | bytes, mapping: FieldMapping = PLAIN) -> InvalidEntry:
+    with pytest.raises(InvalidEntry) as unfit:
         decode_mapped(text.encode() if isinstance(text, str) else text, mapping)
     return unfit.value
 
@@ -343,7 +343,7 @@ MAPPINGS = st.sampled_from(
 def test_any_bytes_are_an_entry_or_a_refusal(data: bytes, mapping: FieldMapping) -> None:
     try:
         found = decode_mapped(data, mapping)
-    except Unfit:
+    except InvalidEntry:
         return
     assert found.message
     assert found.timestamp.tzinfo is UTC

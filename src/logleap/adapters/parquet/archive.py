@@ -100,12 +100,10 @@ class ParquetArchiveStore(ArchiveStore):
             try:
                 with self._place.open(archive.url) as file:
                     if _sha256(file) != archive.sha256:
-                        raise ArchiveDamaged(
-                            f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}"
-                        )
+                        raise ArchiveDamaged(archive.url, archive.sha256)
                     yield file
             except FileNotFoundError as error:
-                raise ArchiveDamaged(f"there is no archive {archive.url}") from error
+                raise ArchiveDamaged(archive.url) from error
 
 
 def _name(dataset_id: str) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-LARGEST = 1 << 20  # bytes of an entry's JSON: the API's limit
+from logleap.codecs.limits import DEFAULT_LIMITS
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NESTED = 90  # arrays and objects in one another; the API takes 100, some of which are around the value
@@ -43,7 +43,7 @@ def encode(record: logging.LogRecord, message: str) -> bytes:
             | ({"extra": extra} if extra else {}),
         }
     )
-    if len(entry) > LARGEST:
+    if len(entry) > DEFAULT_LIMITS.entry_bytes:
         raise NotAnEntry("larger than 1 MiB")
     return entry
 

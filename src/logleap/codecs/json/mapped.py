@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from logleap.codecs.epoch import Unit, epoch_micros, is_number, parse_epoch
-from logleap.codecs.json.strict import Form, Unfit, decode_string, members, shown, well_formed
+from logleap.codecs.json.strict import EntryFormat, InvalidEntry, decode_string, members, shown, well_formed
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, has_lone_surrogate
 from logleap.codecs.mappings import FieldMapping, Pattern
 from logleap.codecs.templates import Template, fill_message_template, fill_slf4j
@@ -28,10 +28,10 @@ _RENDERINGS = "@r"  # CLEF's, of the holes that have a format
 _ARGUMENTS = "arguments"  # logback's
 
 
-def mapped(mapping: FieldMapping) -> Form:
+def mapped(mapping: FieldMapping) -> EntryFormat:
     """The form of entries whose fields `mapping` names."""
     decoder = _decoder(mapping)
-    return Form(decoder.array, decoder.lines, decoder.exactly)
+    return EntryFormat(decoder.array, decoder.lines, decoder.exactly)
 
 
 def decode_quickly(data: bytes, mapping: FieldMapping) -> Entry | None:
@@ -40,7 +40,7 @@ def decode_quickly(data: bytes, mapping: FieldMapping) -> Entry | None:
 
 
 def decode_mapped(data: bytes, mapping: FieldMapping) -> Entry:
-    """The entry of one JSON text, as `mapping` tells. Raises Unfit, with the name that the client uses."""
+    """The entry of one JSON text, as `mapping` tells. Raises InvalidEntry, with the client's field name."""
     return _decoder(mapping).exactly(data)
 
 
@@ -59,7 +59,7 @@ class _Field:
 
 
 _Split = Callable[[bytes], "list[_Field]"]
-"""The fields of a JSON object. Raises Unfit."""
+"""The fields of a JSON object. Raises InvalidEntry."""
 
 
 class _Decoder:
@@ -101,7 +101,7 @@ class _Decoder:
         """The entries of texts in UTF-8. None: one of them needs a closer look."""
         try:
             return self._flat(sent) if self._is_flat else self._nested(sent)
-        except (Unfit, BadTimestamp):
+        except (InvalidEntry, BadTimestamp):
             return None
 
     def _flat(self, sent: Iterable[bytes]) -> Entries | None:
@@ -146,7 +146,7 @@ class _Decoder:
         return Entries.of(entries)
 
     def exactly(self, data: bytes) -> Entry:
-        """Raises Unfit."""
+        """Raises InvalidEntry."""
         return self._entry(_exact_split(data), _exact_split)
 
     def _entry(self, fields: "list[_Field]", split: _Split) -> Entry:
@@ -167,7 +167,7 @@ class _Decoder:
             raise _missing(role, names)
         if len(there) > 1:
             (first, _), (second, _) = there[:2]
-            raise Unfit(
+            raise InvalidEntry(
                 "FIELD_AMBIGUOUS",
                 f"Both {first} and {second} may be the {role} by this mapping. Use one that takes only one "
                 "of them, built in or your own (LOGLEAP_MAPPINGS).",
@@ -186,11 +186,11 @@ class _Decoder:
             if raw[:1] == b'"':
                 return parse_written_time(text, self._zone)
         except BadTimestamp as bad:
-            raise Unfit(bad.code, str(bad), name) from None
+            raise InvalidEntry(bad.code, str(bad), name) from None
         remedy = (
             f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
         )
-        raise Unfit(
+        raise InvalidEntry(
             "TIMESTAMP_INVALID",
             f"{name} is {shown(text)}, but must be a time as in RFC 3339, such as {EXAMPLE!r}, {remedy}.",
             name,
@@ -204,7 +204,7 @@ class _Decoder:
         field.taken = True
         if not field.raw.isdigit() or len(field.raw) > len("999999999"):
             wrong = shown(field.raw.decode())
-            raise Unfit(
+            raise InvalidEntry(
                 "TIMESTAMP_INVALID",
                 f"{name} is {wrong}, but must be a number of nanoseconds below 10^9.",
                 name,
@@ -212,7 +212,7 @@ class _Decoder:
         micros = int(field.raw) // 1000
         step = _STEPS[self._mapping.epoch or "us"]
         if micros // step * step % 1_000_000 != moment.microsecond:
-            raise Unfit(
+            raise InvalidEntry(
                 "TIMESTAMP_AMBIGUOUS",
                 f"{name} is {int(field.raw)}, but the timestamp beside it tells another fraction of its "
                 f"second, {moment.microsecond} microseconds. Have the logger write one of them.",
@@ -266,7 +266,9 @@ class _Decoder:
         if raw[:1] == b'"':
             return self._checked(name, decode_string(raw))
         if raw == b"null":
-            raise Unfit("MESSAGE_MISSING", f"{name} is null. Give it a text, or leave the entry out.", name)
+            raise InvalidEntry(
+                "MESSAGE_MISSING", f"{name} is null. Give it a text, or leave the entry out.", name
+            )
         if raw[:1] == b"[" and self._mapping.byte_arrays:
             text = _text_of_bytes(name, raw)
             if text is not None:
@@ -274,13 +276,15 @@ class _Decoder:
         return raw.decode()
 
     def _checked(self, name: str, message: str) -> str:
-        """`message` without what the logger adds. Raises Unfit if nothing is left."""
+        """`message` without what the logger adds. Raises InvalidEntry if nothing is left."""
         if self._mapping.strip == "newline":
             message = message.removesuffix("\n").removesuffix("\r")
         elif self._mapping.strip == "blank":
             message = message.removeprefix(" ")
         if not message:
-            raise Unfit("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or leave the entry out.", name)
+            raise InvalidEntry(
+                "MESSAGE_EMPTY", f"{name} is empty. Give it a text, or leave the entry out.", name
+            )
         return message
 
 
@@ -308,7 +312,7 @@ def _sure_fields(data: bytes) -> dict[str, msgspec.Raw] | None:
 def _sure_split(data: bytes) -> "list[_Field]":
     fields = _sure_fields(data)
     if fields is None:
-        raise Unfit("JSON_MALFORMED", "It needs a closer look.")
+        raise InvalidEntry("JSON_MALFORMED", "It needs a closer look.")
     return _listed(fields)
 
 
@@ -320,14 +324,14 @@ def _exact_split(data: bytes) -> "list[_Field]":
     fields = []
     for raw_name, span in members(data):
         if has_lone_surrogate(raw_name):
-            raise Unfit("SURROGATE_UNPAIRED", "A field's name holds half of a character. Was it cut?")
+            raise InvalidEntry("SURROGATE_UNPAIRED", "A field's name holds half of a character. Was it cut?")
         name = decode_string(raw_name)
         fields.append(_Field(name, raw_name.decode(), well_formed(data, span, name), span.depth))
     return fields
 
 
 def _find(fields: "list[_Field]", name: str, split: _Split) -> _Field | None:
-    """The field of that name, or else the one that its dots lead to. Raises Unfit if there are several."""
+    """The field of that name, or else the one that its dots lead to. InvalidEntry: there are several."""
     field = _only(fields, name)
     if field is not None:
         return field
@@ -356,13 +360,13 @@ def _only(fields: "list[_Field]", name: str) -> _Field | None:
     for field in fields:
         if field.name == name:
             if found is not None:
-                raise Unfit("FIELD_REPEATED", f"{name} is given more than once. Give it once.", name)
+                raise InvalidEntry("FIELD_REPEATED", f"{name} is given more than once. Give it once.", name)
             found = field
     return found
 
 
 def _rest(fields: "list[_Field]") -> str:
-    """The fields that are not taken, as JSON. Raises Unfit where they nest too deep."""
+    """The fields that are not taken, as JSON. Raises InvalidEntry where they nest too deep."""
     kept = []
     for field in fields:
         if field.taken:
@@ -373,7 +377,7 @@ def _rest(fields: "list[_Field]") -> str:
             if raw == "{}":
                 continue
         if field.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
-            raise Unfit(
+            raise InvalidEntry(
                 "CONTEXT_TOO_DEEP",
                 f"{field.name} nests {field.depth} arrays and objects in one another; at most "
                 f"{MAX_CONTEXT_DEPTH - 1} are taken. Send it as a string that holds the JSON.",
@@ -403,7 +407,7 @@ def _items(field: _Field | None) -> Sequence[str]:
 
 
 def _text_of_bytes(name: str, raw: bytes) -> str | None:
-    """The text of an array of bytes; None: it is another array. Raises Unfit if it is not UTF-8."""
+    """The text of an array of bytes; None: it is another array. Raises InvalidEntry if it is not UTF-8."""
     try:
         sent = bytes(_decode_integers(raw))
     except (msgspec.ValidationError, ValueError):
@@ -411,7 +415,7 @@ def _text_of_bytes(name: str, raw: bytes) -> str | None:
     try:
         return sent.decode()
     except UnicodeDecodeError as error:
-        raise Unfit(
+        raise InvalidEntry(
             "NOT_UTF8",
             f"{name} is an array of bytes, of which number {error.start + 1} is wrong in UTF-8. Have the "
             "program log in UTF-8, or leave the entry out.",
@@ -419,8 +423,8 @@ def _text_of_bytes(name: str, raw: bytes) -> str | None:
         ) from None
 
 
-def _missing(role: str, names: Sequence[str]) -> Unfit:
-    return Unfit(
+def _missing(role: str, names: Sequence[str]) -> InvalidEntry:
+    return InvalidEntry(
         f"{role.upper()}_MISSING",
         f"The entry has no {' or '.join(names)}, from which this mapping takes the {role}. "
         "Let the client send it, or use another mapping.",

@@ -86,7 +86,7 @@ def revoke(key_id: str, as_json: bool, **flags: Any) -> None:
 def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
     with output.endings():
         from logleap.container import Container
-        from logleap.domain.errors import Refusal
+        from logleap.domain.errors import InvalidKeyText, KeyNotFound
         from logleap.ports.errors import Unavailable
         from logleap.settings import SettingsError, load_settings
 
@@ -100,8 +100,14 @@ def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
         backend = container.backend()
         try:
             yield container
-        except Refusal as refusal:
-            output.finish(str(refusal), output.FAILED)
+        except KeyNotFound as refusal:
+            said = f"There is no stored key {refusal.key_id!r}. logleap keys list shows those that are."
+            output.finish(said, output.FAILED)
+        except InvalidKeyText as refusal:
+            output.finish(
+                f"The {refusal.field} is {refusal.value[:300]!r}, but must be {refusal.allowed}.",
+                output.FAILED,
+            )
         except Unavailable as error:
             output.finish(str(error), output.NO_ANSWER)
         finally:

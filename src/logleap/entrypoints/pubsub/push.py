@@ -10,10 +10,10 @@ from flask import Blueprint, Flask, Response, request
 from logleap.container import Container
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.calls.health import health
-from logleap.entrypoints.http.contract.problems import RETRY_AFTER, RequestRefused
+from logleap.entrypoints.http.contract.refusals import RETRY_AFTER, HttpError
 from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_envelope
-from logleap.entrypoints.pubsub.tokens import TokenRefused, TokenVerifier
+from logleap.entrypoints.pubsub.tokens import TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.run_training import Outcome
@@ -45,7 +45,7 @@ def create_push_app(
     RunTraining.
     """
     app = bare_app(container)
-    app.register_api(health(container))
+    app.register_blueprint(health(container.backend().check, container.metrics()))
     app.register_blueprint(_pushed(container, verifier, stopping))
     return app
 
@@ -58,10 +58,7 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
 
     @blueprint.before_request
     def authenticate() -> None:
-        try:
-            verifier.check(request.headers.get("Authorization", ""))
-        except TokenRefused as refused:
-            raise RequestRefused(refused.status, refused.code, str(refused), refused.headers) from refused
+        verifier.check(request.headers.get("Authorization", ""))
 
     @blueprint.post("/pubsub/push")
     def push() -> Response:
@@ -80,12 +77,8 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
         if verdict.outcome is Outcome.REJECT:
             return rejected(envelope.body, verdict.reason)
         if verdict.outcome is Outcome.RETRY:
-            raise RequestRefused(
-                503,
-                "NOT_YET",
-                verdict.reason,
-                {"Retry-After": str(max(RETRY_AFTER, math.ceil(verdict.delay)))},
-            )
+            wait = max(RETRY_AFTER, math.ceil(verdict.delay))
+            raise HttpError("NOT_YET", verdict.reason, {"Retry-After": str(wait)})
         log.info("message done: %s", verdict.reason)
         return Response(status=204)
 

@@ -51,7 +51,7 @@ _MEANING = {
 }
 
 
-class StorageUnusable(ValueError):
+class StorageUnusable(Exception):
     """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
 
 

@@ -2,7 +2,8 @@
 
 from flask import Request, Response, g
 
-from logleap.container import Container
+from logleap.domain.entries import Totals
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.paging import Filters, page_position, page_token
@@ -11,19 +12,30 @@ from logleap.entrypoints.http.contract.requests import (
     EmptyBody,
     ListQuery,
     NoQuery,
-    parse_body,
     parse_query,
 )
+from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
+from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.errors import CountMismatch
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
+from logleap.usecases.delete import DeleteDataset
 
 TAG = "Data sets"
 
 
-def add(api: Api, container: Container, quota: Quota) -> None:
+def add(
+    api: Api,
+    *,
+    announce: AnnounceDataset,
+    datasets: ShowDatasets,
+    archive: ArchiveDataset,
+    delete: DeleteDataset,
+    quota: Quota,
+) -> None:
     """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
-    announce, datasets = container.announce_dataset(), container.show_datasets()
-    archive, delete = container.archive_dataset(), container.delete_dataset()
 
     @api.call(
         "POST",
@@ -35,7 +47,6 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.ANNOUNCED,
         status=201,
         answer_headers=["Location"],
-        problems=["BODY_INVALID"],
     )
     def announce_dataset(request: Request) -> Response:
         """Announce a data set.
@@ -47,8 +58,9 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
         observability.name(dataId=dataset.dataset_id)
-        view = datasets.one(g.owner, dataset.dataset_id)
-        return responses.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
+        return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
+            201, f"/data/{dataset.dataset_id}"
+        )
 
     @api.call(
         "GET",
@@ -57,7 +69,6 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         query=ListQuery,
         answer=responses.DatasetPage,
         example=examples.PAGE,
-        problems=["PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID", "QUERY_PARAMETER_INVALID", "STATE_INVALID"],
     )
     def list_datasets(request: Request) -> Response:
         """List your data sets, newest first.
@@ -79,7 +90,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=responses.Dataset,
         example=examples.TRAINED,
-        problems=["DATASET_NOT_FOUND"],
+        raises=[DatasetNotFound],
     )
     def show_dataset(request: Request, data_id: str) -> Response:
         """Show a data set: its state, and what was acknowledged."""
@@ -92,7 +103,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=responses.Events,
         example=examples.EVENTS,
-        problems=["DATASET_NOT_FOUND"],
+        raises=[DatasetNotFound],
     )
     def show_events(request: Request, data_id: str) -> Response:
         """Show a data set's log, oldest first."""
@@ -107,7 +118,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         body_example={},
         answer=responses.Dataset,
         example=examples.ARCHIVED,
-        problems=["BODY_INVALID", "DATASET_NOT_FOUND", "STATE_CONFLICT", "COUNT_MISMATCH"],
+        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
     )
     def archive_dataset(request: Request, data_id: str) -> Response:
         """Archive a data set.
@@ -125,7 +136,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=None,
         status=204,
-        problems=["DATASET_NOT_FOUND", "STATE_CONFLICT"],
+        raises=[DatasetNotFound, InvalidTransition],
     )
     def delete_dataset(request: Request, data_id: str) -> Response:
         """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""

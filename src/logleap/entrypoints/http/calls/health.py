@@ -1,10 +1,13 @@
 """The calls for whoever runs the service; no key needed."""
 
+from collections.abc import Callable
+
 from flask import Request, Response
 
-from logleap.container import Container
 from logleap.entrypoints.http.contract import responses
 from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.ports.errors import Unavailable
+from logleap.telemetry.metrics import Metrics
 
 TAG = "Health"
 
@@ -16,10 +19,9 @@ _TEXT = {
 METRICS = {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}
 
 
-def health(container: Container) -> Api:
-    """Whether it is up, whether it can work, and what it did."""
+def health(check: Callable[[], None], metrics: Metrics) -> Api:
+    """Whether it is up, whether it can work (`check` raises Unavailable if not), and what it did."""
     api = Api("health")
-    check, metrics = container.backend().check, container.metrics()
 
     @api.call("GET", "/healthz", tag=TAG, answer=responses.Health, example={"status": "ok"})
     def healthz(_: Request) -> Response:
@@ -35,7 +37,7 @@ def health(container: Container) -> Api:
         tag=TAG,
         answer=responses.Health,
         example={"status": "ready"},
-        problems=["UNAVAILABLE"],
+        raises=[Unavailable],
     )
     def readyz(_: Request) -> Response:
         """Can the service do its work?

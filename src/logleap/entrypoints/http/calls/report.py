@@ -6,14 +6,16 @@ from typing import Annotated
 from flask import Request, Response, g
 from pydantic import Field
 
-from logleap.container import Container
 from logleap.domain import report as domain
 from logleap.domain.datasets import State
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
 from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
-from logleap.usecases.report import DatasetReport
+from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.errors import CountMismatch
+from logleap.usecases.report import DatasetReport, ReportOnDataset
 
 TAG = "Data sets"
 
@@ -125,9 +127,8 @@ class Report(Answer):
         )
 
 
-def add(api: Api, container: Container) -> None:
+def add(api: Api, report_on: ReportOnDataset) -> None:
     """Report on a data set."""
-    report_on = container.report_on_dataset()
 
     @api.call(
         "GET",
@@ -135,7 +136,7 @@ def add(api: Api, container: Container) -> None:
         tag=TAG,
         answer=Report,
         example=examples.REPORT,
-        problems=["ARCHIVE_DAMAGED", "COUNT_MISMATCH", "DATASET_NOT_FOUND", "STATE_CONFLICT"],
+        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
     )
     def report_on_dataset(request: Request, data_id: str) -> Response:
         """Tell what a data set's entries are like, before a training is paid for.

@@ -1,12 +1,13 @@
 """Every code that a problem can have, with its status, what it means and what to do about it."""
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
 Code: TypeAlias = str
-"""One of those below."""
+"""One of those below: UPPER_SNAKE, and stable, for clients may switch on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +214,32 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
     }
 )
+"""Those of the API."""
+
+PUSH_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
+    {
+        "CERTIFICATES_UNAVAILABLE": Meaning(
+            503, "Google's certificates cannot be fetched.", "Repeat it after `Retry-After` seconds."
+        ),
+        "NOT_YET": Meaning(
+            503, "The message cannot be settled now.", "Deliver it again after `Retry-After` seconds."
+        ),
+        "TOKEN_INVALID": Meaning(
+            401, "The token is not a valid one.", "Send one for the audience that is set."
+        ),
+        "TOKEN_MISSING": Meaning(
+            401, "The request shows no token.", "Send an OIDC token of Google's as `Authorization: Bearer`."
+        ),
+        "TOKEN_OF_ANOTHER": Meaning(
+            403, "The token is of another service account.", "Send one of the account that is set."
+        ),
+    }
+)
+"""Those that Pub/Sub and a scheduler may be answered besides."""
+
+_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS))
+
+
+def meaning_of(code: Code) -> Meaning:
+    """What `code` stands for."""
+    return _ALL[code]

@@ -1,22 +1,17 @@
 """What requests may say besides entries: path, query parameters, headers, small JSON bodies."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from logleap.codecs.json.walk import JsonWalk
 from logleap.domain.datasets import State
-from logleap.entrypoints.http.contract.codes import PROBLEMS
-from logleap.entrypoints.http.contract.problems import RequestRefused
-from logleap.entrypoints.http.ingest.body import read_body
-
-SMALL_BODY_LIMIT = 64 * 1024
-MAX_BODY_DEPTH = 100  # arrays and objects in one another: pydantic cannot answer with more than 255
+from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
+from logleap.entrypoints.http.contract.refusals import HttpError
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 50
@@ -105,7 +100,7 @@ class AppendQuery(NoQuery):
 
 
 def parse_query(model: type[Query], request: Request) -> Query:
-    """The query parameters as `model`. Raises RequestRefused (400).
+    """The query parameters as `model`. Raises HttpError (400).
 
     Unknown and repeated ones are refused: ignoring them would do what nobody asked for.
     """
@@ -118,11 +113,17 @@ def parse_query(model: type[Query], request: Request) -> Query:
     for name, values in request.args.lists():
         if len(values) > 1:
             detail = f"{name} is given {len(values)} times. Give it once."
-            raise RequestRefused(400, "QUERY_PARAMETER_INVALID", detail)
+            raise HttpError("QUERY_PARAMETER_INVALID", detail)
     return query
 
 
-def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
+def codes_of(model: type[NoQuery]) -> Sequence[Code]:
+    """The codes of wrong values of the query parameters that `model` has."""
+    own = [f"{name.upper()}_INVALID" for name in model.model_fields]
+    return ["QUERY_PARAMETER_INVALID", *(code for code in own if code in PROBLEMS)] if own else []
+
+
+def _bad_query(model: type[NoQuery], error: ValidationError) -> HttpError:
     names = {field.alias: name for name, field in model.model_fields.items()}
     # An unknown one goes first: it may be a known one, misspelt.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
@@ -130,11 +131,11 @@ def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
     if alias not in names:
         known = f"It knows {', '.join(sorted(map(str, names)))}." if names else "It takes none."
         said = f"This call has no query parameter {alias[:64]!r}. {known}"
-        return RequestRefused(400, "QUERY_PARAMETER_UNKNOWN", said)
+        return HttpError("QUERY_PARAMETER_UNKNOWN", said)
     why = first["msg"].removeprefix("Value error, ")
     own = f"{names[alias].upper()}_INVALID"
     code = own if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
-    return RequestRefused(400, code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
+    return HttpError(code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
 
 
 # ---- headers -----------------------------------------------------------------------------------------------
@@ -147,8 +148,7 @@ def idempotency_key(request: Request) -> str | None:
         return None
     match = re.fullmatch(r'"([!#-~]{1,255})"|([!#-~]{1,255})', header.strip())
     if match is None:
-        raise RequestRefused(
-            400,
+        raise HttpError(
             "IDEMPOTENCY_KEY_INVALID",
             "Idempotency-Key must be 1 to 255 visible ASCII characters (a UUID, say), bare or in quotes.",
         )
@@ -162,9 +162,6 @@ class EmptyBody(_Model):
     """A call that is told nothing more: `{}`, or no body at all."""
 
     model_config = ConfigDict(strict=True)
-
-
-Body = TypeVar("Body", bound=EmptyBody)
 
 
 class AnnounceBody(EmptyBody):
@@ -193,31 +190,3 @@ class TrainBody(EmptyBody):
     """For the task, as it wants them; at most 99 arrays and objects in one another."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
-
-
-def parse_body(model: type[Body], request: Request) -> Body:
-    """The body as `model`; an empty body is an empty object. Raises RequestRefused, BodyRefused."""
-    body = read_body(request, SMALL_BODY_LIMIT)
-    if body and request.mimetype != "application/json":
-        detail = f"Content-Type is {request.mimetype[:80]!r}. Send this body as application/json."
-        raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", detail, headers={"Accept": "application/json"})
-    try:
-        fields = msgspec.json.decode(body.decode()) if body.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestRefused(400, "JSON_MALFORMED", f"The body is not JSON: {error}.") from error
-    if not isinstance(fields, dict):
-        raise RequestRefused(422, "BODY_INVALID", "The body must be a JSON object, or empty.")
-    if fields and (depth := JsonWalk(body).value().depth) > MAX_BODY_DEPTH:
-        detail = (
-            f"The body nests {depth} arrays and objects in one another; at most {MAX_BODY_DEPTH} are taken."
-        )
-        raise RequestRefused(422, "BODY_INVALID", detail)
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        allowed = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        said = "is no field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
-        detail = f"Field {place!r} {said}. The fields are: {allowed}."
-        raise RequestRefused(422, "BODY_INVALID", detail) from error

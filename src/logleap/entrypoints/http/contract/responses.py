@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain import datasets as domain
 from logleap.domain import runs as training
-from logleap.domain.errors import EntriesRefused, EntryError
+from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
 from logleap.usecases import append as entries
 from logleap.usecases.datasets import DatasetView
@@ -166,7 +166,7 @@ class _Taken(Answer):
     """How many there are."""
 
     @staticmethod
-    def _passed_over(refused: EntriesRefused | None) -> dict[str, Any]:
+    def _passed_over(refused: InvalidEntries | None) -> dict[str, Any]:
         if refused is None:
             return {}
         errors = [EntryProblem.of(error) for error in refused.errors]
@@ -182,7 +182,7 @@ class Acknowledgement(_Taken):
     state: domain.State
 
     @classmethod
-    def of(cls, ack: entries.Acknowledgement, refused: EntriesRefused | None) -> "Acknowledgement":
+    def of(cls, ack: entries.Acknowledgement, refused: InvalidEntries | None) -> "Acknowledgement":
         """What the client is told of its batch, and of what was passed over."""
         return cls(
             data_id=ack.receipt.dataset_id,
@@ -201,7 +201,7 @@ class Checked(_Taken):
     state: domain.State
 
     @classmethod
-    def of(cls, found: entries.Checked, refused: EntriesRefused | None) -> "Checked":
+    def of(cls, found: entries.Checked, refused: InvalidEntries | None) -> "Checked":
         """What the client is told of its dry run, and of what would be passed over."""
         return cls(
             data_id=found.dataset_id,

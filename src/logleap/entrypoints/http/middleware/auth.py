@@ -1,14 +1,11 @@
 """Who calls: the owner behind the key."""
 
 import logging
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from flask import Request
 
-from logleap.domain.errors import KeyRefused
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.contract.security import CHALLENGE
 from logleap.ports.errors import Unavailable
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.keys import Authenticate
@@ -17,25 +14,6 @@ log = logging.getLogger(__name__)
 
 ANONYMOUS = "anonymous"
 """The owner of what is announced without a key. A key for this owner opens it later."""
-
-SCHEMES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "apiKey": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-API-Key",
-            "description": "`<keyId>.<secret>`, as the operator gave it to you.",
-        },
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "The same key, as `Authorization: Bearer <keyId>.<secret>`.",
-        },
-    }
-)
-"""The ways to show a key, as OpenAPI names them."""
-
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="logleap"'}
 
 
 class Authenticator:
@@ -52,7 +30,7 @@ class Authenticator:
             raise SettingsError(_without_keys(settings))
 
     def owner_of(self, request: Request) -> str:
-        """The owner. Raises RequestRefused (401) in the same words for an unknown key and a wrong secret.
+        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it.
 
         Where keys are not required from the start, they are from the moment when the first one is made.
         """
@@ -60,16 +38,12 @@ class Authenticator:
             return ANONYMOUS
         shown = request.headers.get("X-API-Key") or _bearer(request)
         if shown is None:
-            raise RequestRefused(
-                401,
+            raise HttpError(
                 "API_KEY_MISSING",
                 "Send your key as X-API-Key: <keyId>.<secret> (or as Authorization: Bearer).",
-                headers=_CHALLENGE,
+                CHALLENGE,
             )
-        try:
-            return self._authenticate(shown.strip())
-        except KeyRefused as refused:
-            raise RequestRefused(401, refused.code, str(refused), headers=_CHALLENGE) from refused
+        return self._authenticate(shown.strip())
 
 
 def _bearer(request: Request) -> str | None:

@@ -19,7 +19,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
 from logleap.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -91,12 +91,12 @@ class Quota:
         return self._item is not None
 
     def take(self, owner: str) -> None:
-        """Use up one. Raises RequestRefused (429) if none was left."""
+        """Use up one. Raises HttpError (429) if none was left."""
         if self._item is not None and not self._counts.add(self._item, self._who(owner), 1):
             raise self._refusal(self._item, self._counts.left(self._item, self._who(owner)))
 
     def require(self, owner: str) -> None:
-        """Raises RequestRefused (429) if none is left; uses up nothing."""
+        """Raises HttpError (429) if none is left; uses up nothing."""
         if self._item is not None:
             left = self._counts.left(self._item, self._who(owner))
             if left is not None and left.amount == 0:
@@ -120,14 +120,13 @@ class Quota:
     def _who(self, owner: str) -> str:
         return f"logleap/{self._what}/{owner}"
 
-    def _refusal(self, item: RateLimitItem, left: _Left | None) -> RequestRefused:
+    def _refusal(self, item: RateLimitItem, left: _Left | None) -> HttpError:
         wait = max(1, left.seconds if left is not None else item.get_expiry())
-        return RequestRefused(
-            429,
+        return HttpError(
             "QUOTA_EXCEEDED",
             f"Your {item.amount} {self._what} in {_ONE[item.GRANULARITY.name]} are used up, so nothing was "
             f"done. Send the same again in {wait} s.",
-            headers={"Retry-After": str(wait)},
+            {"Retry-After": str(wait)},
         )
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
+from logleap.codecs.limits import Limits
+from logleap.codecs.otlp.records import Export
 from logleap.domain.entries import Entry
-from logleap.entrypoints.http.ingest.body import BodyRefused
-from logleap.entrypoints.http.ingest.entry_stream import Limits
-from logleap.entrypoints.http.ingest.otlp_records import Export
 
 LIMITS = Limits()
 AT = 1772431200_123456_789
@@ -156,9 +156,10 @@ def test_records_that_cannot_be_taken_are_counted_and_the_others_taken(bad: Any,
     assert entries(export) == [Entry(MOMENT, "jam")]
     assert export.rejected == 2
     assert why in export.why
-    with pytest.raises(BodyRefused, match="None of the 1 log records") as refused:
+    with pytest.raises(InvalidRecords) as refused:
         entries(export_of(record(**bad)))
-    assert (refused.value.status, refused.value.code) == (400, "RECORDS_INVALID")
+    assert refused.value.total == 1
+    assert why in refused.value.first
 
 
 def test_nothing_is_no_entries() -> None:
@@ -176,18 +177,16 @@ def test_an_entry_of_exactly_the_limit_is_taken() -> None:
 def test_more_records_than_the_limit_are_refused_as_a_whole() -> None:
     limits = replace(LIMITS, json_entries=3)
     assert len(entries(export_of(*[record()] * 3, limits=limits))) == 3
-    with pytest.raises(BodyRefused) as refused:
+    with pytest.raises(TooManyRecords, match="more than 3 "):
         export_of(*[record()] * 3, record(body={}), limits=limits)
-    assert (refused.value.status, refused.value.code) == (413, "TOO_MANY_ENTRIES")
 
 
 def test_a_resource_that_would_be_repeated_too_often_is_refused() -> None:
     limits = replace(LIMITS, json_bytes=10_000)
     scope = {"name": "s" * 1000}
     assert len(entries(export_of(*[record()] * 30, limits=limits, scope=scope))) == 30
-    with pytest.raises(BodyRefused) as refused:
+    with pytest.raises(ExportTooLarge, match="more than 40000 bytes"):
         export_of(*[record()] * 50, limits=limits, scope=scope)
-    assert (refused.value.status, refused.value.code) == (413, "BODY_TOO_LARGE")
 
 
 @pytest.mark.parametrize(("scopes", "records"), [(1000, 0), (1, 1000)])

@@ -1,4 +1,4 @@
-"""OTLP's log records as entries."""
+"""Log records as entries."""
 
 import base64
 import math
@@ -11,10 +11,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from logleap.codecs.json.strict import Unfit
+from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
+from logleap.codecs.json.strict import InvalidEntry
+from logleap.codecs.limits import Limits
 from logleap.domain.entries import Entry
-from logleap.entrypoints.http.ingest.body import BodyRefused
-from logleap.entrypoints.http.ingest.entry_stream import Limits
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _SPREAD = 4  # how many times the largest body an export may become, as its resource goes into each entry
@@ -27,11 +27,11 @@ class Export:
     """The log records of one export: the use cases' EntrySource.
 
     The good ones are entries, as OTLP wants it; `rejected` counts the others, `why` tells of the first one.
-    If there are some and none is good, iterating raises BodyRefused.
+    If there are some and none is good, iterating raises InvalidRecords.
     """
 
     def __init__(self, sent: ExportLogsServiceRequest, sha256: str, limits: Limits) -> None:
-        """Raises BodyRefused if there are more than the limits allow."""
+        """Raises TooManyRecords or ExportTooLarge."""
         self._sha256 = sha256
         self._entries: list[Entry] = []
         self.rejected = 0
@@ -39,27 +39,23 @@ class Export:
         spare = _SPREAD * limits.json_bytes
         for record, around in _records(sent):
             if len(self._entries) + self.rejected == limits.json_entries:
-                raise _too_many(limits.json_entries)
+                raise TooManyRecords(limits.json_entries)
             try:
                 entry, size = _entry(record, around, limits.entry_bytes)
-            except Unfit as unfit:
+            except InvalidEntry as invalid:
                 self.rejected += 1
-                self.why = self.why or str(unfit)
+                self.why = self.why or str(invalid)
                 continue
             spare -= size
             if spare < 0:
-                raise _too_large(_SPREAD * limits.json_bytes)
+                raise ExportTooLarge(_SPREAD * limits.json_bytes)
             self._entries.append(entry)
 
     def __iter__(self) -> Iterator[Sequence[Entry]]:
         if self._entries:
             yield self._entries
         elif self.rejected:
-            raise BodyRefused(
-                400,
-                "RECORDS_INVALID",
-                f"None of the {self.rejected} log records can be taken. Of the first: {self.why}",
-            )
+            raise InvalidRecords(self.rejected, self.why)
 
     @property
     def sha256(self) -> str:
@@ -78,15 +74,15 @@ def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mappin
 
 
 def _entry(record: LogRecord, around: Mapping[str, msgspec.Raw], largest: int) -> tuple[Entry, int]:
-    """The entry, and the bytes of its message and context. Raises Unfit."""
+    """The entry, and the bytes of its message and context. Raises InvalidEntry."""
     nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
     if not nanoseconds:
-        raise Unfit("TIMESTAMP_MISSING", "it has neither timeUnixNano nor observedTimeUnixNano.")
+        raise InvalidEntry("TIMESTAMP_MISSING", "it has neither timeUnixNano nor observedTimeUnixNano.")
     body = _plain(record.body)
     text = body if isinstance(body, str) else None if body is None else _encode(body).decode()
     message = text or record.event_name
     if not message:
-        raise Unfit("MESSAGE_MISSING", "it has neither a body nor an eventName.")
+        raise InvalidEntry("MESSAGE_MISSING", "it has neither a body nor an eventName.")
     told = _filled(
         severityNumber=record.severity_number,
         severityText=record.severity_text,
@@ -149,18 +145,5 @@ def _hex(sent: bytes, size: int) -> str:
     return base64.b64encode(sent).decode() if len(sent) * 2 == size * 3 else ""
 
 
-def _entry_too_large(largest: int) -> Unfit:
-    return Unfit("ENTRY_TOO_LARGE", f"it has more than {largest} bytes, the limit for one entry.")
-
-
-def _too_many(most: int) -> BodyRefused:
-    detail = f"The export has more than {most} log records. Send them in several."
-    return BodyRefused(413, "TOO_MANY_ENTRIES", detail)
-
-
-def _too_large(most: int) -> BodyRefused:
-    detail = (
-        f"With its resource in each entry the export has more than {most} bytes. Send fewer log records at a "
-        "time, or a smaller resource."
-    )
-    return BodyRefused(413, "BODY_TOO_LARGE", detail)
+def _entry_too_large(largest: int) -> InvalidEntry:
+    return InvalidEntry("ENTRY_TOO_LARGE", f"it has more than {largest} bytes, the limit for one entry.")

@@ -1,0 +1,240 @@
+"""JSON and NDJSON read into entries, with every bad one named."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from logleap.codecs.errors import (
+    BodyEmpty,
+    BodyNotEntries,
+    BodyNotUtf8,
+    EntryTooLarge,
+    JsonMalformed,
+    Place,
+    TooManyEntries,
+)
+from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
+from logleap.codecs.json.walk import JsonWalk, Malformed, Span
+from logleap.codecs.limits import Limits
+from logleap.domain.entries import Entry
+from logleap.domain.errors import EntryError, InvalidEntries, Refusal
+
+_BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece more
+_NAMED = 100  # bad entries
+_COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
+_EXAMINED = 16 << 20  # bytes of bad entries: to find out what is wrong takes up to a second for each MiB
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n"
+
+RAISES: Sequence[type[Refusal]] = (
+    BodyEmpty,
+    BodyNotEntries,
+    BodyNotUtf8,
+    EntryTooLarge,
+    InvalidEntries,
+    JsonMalformed,
+    TooManyEntries,
+)
+"""What an EntryStream raises, besides what its body does."""
+
+
+class Body(Protocol):
+    """The bytes of a body, in pieces of any size, to be iterated once."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises a Refusal; what came until then must not count."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) of all bytes, after the iteration."""
+        ...
+
+
+class EntryStream:
+    """The entries in one request's body, to be iterated once: the use cases' EntrySource.
+
+    JSON comes as one list: an entry, an array of entries, or `{"entries": […]}`. NDJSON has one entry a line,
+    with blank lines skipped, and comes in lists of about 1 MiB. A byte order mark at the beginning is
+    skipped. While it is iterated it raises one of RAISES, or what its body raises, for what is wrong with the
+    whole.
+
+    Once an entry is bad no more lists come, but all is read to name every bad one, up to 100,000 or 16 MiB of
+    them; then it raises InvalidEntries. If it is `partial`, the good ones come, and `refused` tells the
+    others; it raises only where none is good, or so many are bad.
+    """
+
+    def __init__(
+        self, body: Body, limits: Limits, read: "Reader", *, form: EntryFormat = STRICT, partial: bool = False
+    ) -> None:
+        self._body = body
+        self._limits = limits
+        self._read = read
+        self._form = form
+        self._partial = partial
+        self._bad = _BadEntries()
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]:
+        taken = 0
+        for entries in self._read(self._body, self._limits, self._form, self._bad):
+            if entries and (self._partial or not self._bad.total):
+                taken += len(entries)
+                yield entries
+        if not (self._partial and taken):
+            self._bad.refuse()
+
+    @property
+    def sha256(self) -> str:
+        """Hex, of the decoded body, after the iteration."""
+        return self._body.sha256
+
+    @property
+    def refused(self) -> InvalidEntries | None:
+        """Which entries were passed over, after the iteration."""
+        return InvalidEntries(self._bad.named, self._bad.total) if self._bad.total else None
+
+
+class _BadEntries:
+    def __init__(self) -> None:
+        self.named: list[EntryError] = []
+        self.total = 0
+        self._bytes = 0
+
+    def add(self, invalid: InvalidEntry, size: int, index: int, line: int | None = None) -> None:
+        """One more, of `size` bytes. Raises InvalidEntries if that is enough."""
+        self.total += 1
+        self._bytes += size
+        if len(self.named) < _NAMED:
+            self.named.append(EntryError(index, invalid.code, invalid.detail, invalid.field, line))
+        if self.total == _COUNTED or self._bytes > _EXAMINED:
+            self.refuse()
+
+    def refuse(self) -> None:
+        if self.total:
+            raise InvalidEntries(self.named, self.total)
+
+
+Reader = Callable[[Body, Limits, EntryFormat, _BadEntries], Iterator[Sequence[Entry]]]
+
+
+def read_json(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
+    """All entries of a JSON body, as one list."""
+    data = b"".join(body).removeprefix(_BOM)
+    entries = form.array(data, limits.entry_bytes)
+    if entries is None or len(entries) > limits.json_entries:
+        yield _one_by_one(data, limits, form, bad)
+    else:
+        yield entries
+
+
+def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries) -> list[Entry]:
+    entries: list[Entry] = []
+    try:
+        data.decode()
+        for index, span in enumerate(_spans(data)):
+            if index == limits.json_entries:
+                raise TooManyEntries(limits.json_entries)
+            if span.end - span.start > limits.entry_bytes:
+                raise EntryTooLarge(limits.entry_bytes, index)
+            try:
+                entries.append(form.entry(data[span.start : span.end]))
+            except InvalidEntry as invalid:
+                bad.add(invalid, span.end - span.start, index)
+    except UnicodeDecodeError as error:
+        raise BodyNotUtf8(Place.of(data, error.start)) from None
+    except Malformed as error:
+        raise JsonMalformed(Place.of(data, error.position), str(error), trailing=error.trailing) from None
+    return entries
+
+
+def _spans(data: bytes) -> Iterator[Span]:
+    """Where the entries of a JSON body stand. Raises Malformed, BodyEmpty or BodyNotEntries."""
+    walk = JsonWalk(data)
+    kind = walk.upcoming()
+    if not kind:
+        raise BodyEmpty
+    if kind == b"[":
+        yield from walk.items()
+        walk.finish()
+        return
+    if kind == b"{":
+        whole = walk.value()
+        walk.finish()
+        names = 0
+        wrapped = None
+        for name, span in JsonWalk(data).members():
+            names += 1
+            if json.loads(name) == "entries":
+                wrapped = span
+        if wrapped is None:
+            yield whole
+            return
+        if names == 1 and data[wrapped.start] == ord("["):
+            yield from JsonWalk(data, wrapped.start).items()
+            return
+    else:
+        walk.value()
+        walk.finish()
+    raise BodyNotEntries
+
+
+def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
+    """The entries of an NDJSON body, one a line, in lists of about 1 MiB."""
+    index = 0
+    number = 1  # of the line
+    entries: Sequence[Entry] | None
+    for block in _blocks(body, limits.entry_bytes):
+        if len(block) > limits.entry_bytes:
+            _check_lines(block.split(b"\n"), limits.entry_bytes, index, number)
+        known = bad.total
+        entries = form.lines(block)
+        if entries is None:
+            entries = _line_by_line(block.split(b"\n"), index, number, form, bad)
+        yield entries
+        index += len(entries) + bad.total - known
+        number += block.count(b"\n")
+
+
+def _line_by_line(
+    lines: list[bytes], index: int, number: int, form: EntryFormat, bad: _BadEntries
+) -> list[Entry]:
+    entries = []
+    for at, line in enumerate(lines, number):
+        if not line.strip(_BLANKS):
+            continue
+        try:
+            entries.append(form.entry(line))
+        except InvalidEntry as invalid:
+            bad.add(invalid, len(line), index, at)
+        index += 1
+    return entries
+
+
+def _blocks(pieces: Iterable[bytes], largest: int) -> Iterator[bytes]:
+    """Whole lines, about 1 MiB at a time; of a line with more than `largest` bytes perhaps the beginning."""
+    pending = bytearray()
+    searched = 0
+    first = True
+    for piece in pieces:
+        pending += piece
+        if len(pending) < _BLOCK:
+            continue
+        end = pending.rfind(b"\n", searched) + 1
+        searched = len(pending)
+        if not end and len(pending) > len(_BOM) + largest + 1:
+            end = len(pending)  # too long a line, even if it ends right here with "\r\n"
+        if end:
+            yield bytes(pending[:end]).removeprefix(_BOM if first else b"")
+            first = False
+            del pending[:end]
+            searched = 0
+    yield bytes(pending).removeprefix(_BOM if first else b"")
+
+
+def _check_lines(lines: list[bytes], largest: int, index: int, number: int) -> None:
+    if max(map(len, lines)) <= largest:
+        return
+    for at, line in enumerate(lines, number):
+        if len(line.removesuffix(b"\r")) > largest:
+            raise EntryTooLarge(largest, index, at)
+        index += bool(line.strip(_BLANKS))
