@@ -64,8 +64,7 @@ def _implausible(text: str, unit: Unit, microseconds: int) -> BadTimestamp:
         date = "is no date"
     likely = likely_unit(text)
     remedy = (
-        f"It is likely a number of {likely}, {parse_epoch(text, likely):%Y-%m-%dT%H:%M:%SZ}: "
-        f"send it in {unit}, or say that it counts {likely}."
+        f"It is likely a number of {likely}, {parse_epoch(text, likely):%Y-%m-%dT%H:%M:%SZ}."
         if likely
         else "In no unit (s, ms, us, ns) does it give such a time."
     )

@@ -119,7 +119,16 @@ def test_the_codes_of_bad_entries_are_those_that_are_documented(server: Any) -> 
     found = set()
     mapped = [b'{"time": 1772431200, "msg": "x"}']
     mapped += [b'{"time": "2026-03-02T06:00:00 %b", "msg": "x"}' % zone for zone in (b"CET", b"+0100 UTC")]
-    for query, lines in (("", bad), ("?mapping=auto", [entry(msg="x")]), ("?mapping=pino", mapped)):
+    record = '{"timeUnixNano": "1772431200000000000", "body": %s}'
+    export = '{"resourceLogs": [{"scopeLogs": [{"logRecords": [%s]}]}]}'
+    large = json.dumps({"stringValue": "x" * (1 + (1 << 20))})
+    otlp = [(export % (record % body)).encode() for body in ("7", large)]
+    for query, lines in (
+        ("", bad),
+        ("?mapping=auto", [entry(msg="x")]),
+        ("?mapping=pino", mapped),
+        ("?mapping=otel-file", otlp),
+    ):
         answer = server.http.post(
             f"/data/{data_id}{query}", content=b"\n".join(lines), headers={"Content-Type": NDJSON}
         )

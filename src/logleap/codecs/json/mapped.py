@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from logleap.codecs.epoch import Unit, epoch_micros, is_number, parse_epoch
+from logleap.codecs.epoch import Unit, epoch_micros, is_number, likely_unit, parse_epoch
 from logleap.codecs.json.strict import EntryFormat, InvalidEntry, decode_string, members, shown, well_formed
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, has_lone_surrogate
 from logleap.codecs.mappings import FieldMapping, Pattern
@@ -186,7 +186,7 @@ class _Decoder:
             if raw[:1] == b'"':
                 return parse_written_time(text, self._zone)
         except BadTimestamp as bad:
-            raise InvalidEntry(bad.code, str(bad), name) from None
+            raise InvalidEntry(bad.code, f"{bad}{self._cure(text)}", name) from None
         remedy = (
             f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
         )
@@ -195,6 +195,13 @@ class _Decoder:
             f"{name} is {shown(text)}, but must be a time as in RFC 3339, such as {EXAMPLE!r}, {remedy}.",
             name,
         )
+
+    def _cure(self, text: str) -> str:
+        """What a refused time needs beside what its error says."""
+        likely = likely_unit(text) if self._mapping.epoch is not None and is_number(text) else None
+        if likely is None:
+            return ""
+        return f" Send {self._mapping.epoch}, or use a mapping whose `epoch` is {likely}."
 
     def _refined(self, moment: datetime, name: str, fields: list[_Field], split: _Split) -> datetime:
         """`moment` with the fraction of its second that the field `name` tells, if it is there."""

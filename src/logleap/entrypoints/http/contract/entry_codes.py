@@ -18,6 +18,9 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
             "`context` nests more arrays and objects in one another than are taken.",
             "Send it as a string that holds the JSON.",
         ),
+        "ENTRY_TOO_LARGE": EntryMeaning(
+            "With `mapping=otel-file`: a log record is larger than an entry may be.", "Shorten it."
+        ),
         "ENTRY_NOT_AN_OBJECT": EntryMeaning(
             "What stands in place of an entry is no JSON object.",
             "Send an object with `timestamp` and `message`.",
@@ -37,6 +40,10 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "NOT_UTF8": EntryMeaning(
             "NDJSON: the line is not UTF-8. With `mapping`: the bytes of the message are not.",
             "Send it in UTF-8.",
+        ),
+        "RECORD_MALFORMED": EntryMeaning(
+            "With `mapping=otel-file`: a log record has a field of a wrong type.",
+            "See what `detail` names.",
         ),
         "SURROGATE_UNPAIRED": EntryMeaning(
             "A text holds half of a character, as an escape without its other half.",

@@ -239,7 +239,7 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         codecs.GzipMalformed: Wording("GZIP_MALFORMED", _misannounced("gzip")),
         codecs.InvalidRecords: Wording(
             "RECORDS_INVALID",
-            lambda it: f"None of the {it.total} log records can be taken. Of the first: {it.first}",
+            lambda it: f"None of the {it.total} log records can be taken. The first is {it.first}",
         ),
         codecs.JsonExportMalformed: Wording(
             "JSON_MALFORMED",
