@@ -38,37 +38,35 @@ class HttpError(Exception):
         return meaning_of(self.code).status
 
 
-_CANNOT: Mapping[tuple[str, str], str] = MappingProxyType(
+_STARTED = "its training has started; announce a new data set for more entries"
+_UNDER_WAY = "its training is under way; wait until GET /train/{id} says it ended"
+
+_WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        (State.CREATED, Action.TRAIN): "refuses train: it has no entries; post some to /data/{id} first",
-        **dict.fromkeys(
-            [(state, Action.UPLOAD) for state in (State.TRAINING, State.TRAINED, State.FAILED)],
-            "refuses upload: its training has started; announce a new data set for more entries",
-        ),
-        (State.ARCHIVED, Action.UPLOAD): "refuses upload: it is archived; announce a new data set for more "
-        "entries",
-        (State.ARCHIVED, Action.TRAIN): "is being archived: train on it once its archive shows in "
-        "GET /data/{id}",
-        **{
-            (State.TRAINING, action): f"refuses {action}: its training is under way; wait until "
-            "GET /train/{id} says it ended"
-            for action in (Action.ARCHIVE, Action.DELETE)
-        },
-        **{
-            (State.DELETING, action): f"refuses {action}: it is being deleted; announce a new data set"
-            for action in (Action.UPLOAD, Action.TRAIN)
-        },
-        (State.DELETING, Action.ARCHIVE): "refuses archive: it is being deleted",
-        (State.DELETING, InvalidTransition.REPORT): "refuses a report: it is being deleted",
+        (State.CREATED, Action.TRAIN): "it has no entries; post some to /data/{id} first",
+        (State.TRAINING, Action.UPLOAD): _STARTED,
+        (State.TRAINED, Action.UPLOAD): _STARTED,
+        (State.FAILED, Action.UPLOAD): _STARTED,
+        (State.ARCHIVED, Action.UPLOAD): "it is archived; announce a new data set for more entries",
+        (State.TRAINING, Action.ARCHIVE): _UNDER_WAY,
+        (State.TRAINING, Action.DELETE): _UNDER_WAY,
+        (State.DELETING, Action.UPLOAD): "it is being deleted; announce a new data set",
+        (State.DELETING, Action.TRAIN): "it is being deleted; announce a new data set",
+        (State.DELETING, Action.ARCHIVE): "it is being deleted",
+        (State.DELETING, InvalidTransition.REPORT): "it is being deleted",
     }
 )
 """Why a data set in a state refuses an action that a client can ask for, and the remedy."""
 
 
 def _invalid_transition(refusal: InvalidTransition) -> str:
-    otherwise = f"refuses {refusal.action}: the state {refusal.state} does not allow it"
-    why = _CANNOT.get((refusal.state, refusal.action), otherwise)
-    return f"Data set {refusal.dataset_id!r} {why.format(id=refusal.dataset_id)}."
+    dataset, state, action = f"Data set {refusal.dataset_id!r}", refusal.state, refusal.action
+    if (state, action) == (State.ARCHIVED, Action.TRAIN):
+        archived = f"its archive shows in GET /data/{refusal.dataset_id}"
+        return f"{dataset} is being archived: train on it once {archived}."
+    why = _WHY_NOT.get((state, action), f"the state {state} does not allow it")
+    what = "a report" if action == InvalidTransition.REPORT else action
+    return f"{dataset} refuses {what}: {why.format(id=refusal.dataset_id)}."
 
 
 def _run_in_progress(refusal: domain.RunInProgress) -> str:
@@ -83,8 +81,8 @@ def _run_in_progress(refusal: domain.RunInProgress) -> str:
 
 
 def _entry_too_large(refusal: codecs.EntryTooLarge) -> str:
-    which = f"he entry with index {refusal.index}"
-    which = f"T{which}" if refusal.line is None else f"Line {refusal.line}, t{which},"
+    entry = f"the entry with index {refusal.index}"
+    which = f"Line {refusal.line}, {entry}," if refusal.line is not None else f"T{entry[1:]}"
     return (
         f"{which} has more than {refusal.limit} bytes, the limit for one entry. "
         "Nothing was stored: shorten it, or split it, and send the whole request again."
