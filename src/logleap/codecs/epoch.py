@@ -18,6 +18,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS: Mapping[Unit, tuple[int, int]] = MappingProxyType(  # in so many units
     {"s": (1_000_000, 1), "ms": (1000, 1), "us": (1, 1), "ns": (1, 1000)}
 )
+_DIGITS: Mapping[Unit, int] = MappingProxyType({"s": 6, "ms": 3, "us": 0})  # of microseconds, in its fraction
 # The units are a factor of 1000 apart, so in these years at most one of them gives a date.
 _FIRST = int((datetime(1990, 1, 1, tzinfo=UTC) - _START).total_seconds()) * 1_000_000
 _BEYOND = int((datetime(2101, 1, 1, tzinfo=UTC) - _START).total_seconds()) * 1_000_000
@@ -52,8 +53,12 @@ def likely_unit(text: str) -> Unit | None:
 
 def _micros(text: str, unit: Unit) -> int:
     factor, divisor = _MICROSECONDS[unit]
-    if text.isdecimal():  # much faster
+    if text.isdecimal():  # this and the next are much faster
         return int(text) * factor // divisor
+    whole, point, part = text.partition(".")
+    if point and whole.isdecimal() and part.isdecimal() and divisor == 1:
+        digits = _DIGITS[unit]
+        return int(whole + part[:digits].ljust(digits, "0"))
     return math.floor(Fraction(text) * factor / divisor)
 
 

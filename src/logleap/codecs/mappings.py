@@ -90,6 +90,7 @@ BUILT_IN: Mapping[str, FieldMapping] = MappingProxyType(
         "loguru": FieldMapping(("record.time.timestamp",), ("record.message",), "s"),
         "log4js": FieldMapping(("startTime",), ("data",)),
         "rsyslog": FieldMapping(("timereported",), ("msg",), strip="blank"),
+        "python-json-logger": FieldMapping(("timestamp", "asctime"), ("message",)),
         "logback": FieldMapping(
             ("timestamp",),
             ("formattedMessage",),
@@ -97,7 +98,6 @@ BUILT_IN: Mapping[str, FieldMapping] = MappingProxyType(
             nanoseconds="nanoseconds",
             pattern=Pattern("message", "slf4j"),
         ),
-        "python-json-logger": FieldMapping(("timestamp", "asctime"), ("message",)),
         # What a number counts cannot be told from the number: here only written times are taken.
         "auto": FieldMapping(
             ("timestamp", "@timestamp", "time", "ts", "ISODATE"), ("message", "msg", "MESSAGE", "body")

@@ -1,5 +1,6 @@
 """Entries decoded by a mapping: usual ones quickly, others by a closer look that tells what is wrong."""
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _decode_integers = msgspec.json.Decoder(list[int]).decode
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')  # what a name has escapes for, whichever
 
 _STEPS: Mapping[Unit, int] = {"s": 1_000_000, "ms": 1000, "us": 1, "ns": 1}
 _RENDERINGS = "@r"  # CLEF's, of the holes that have a format
@@ -123,7 +126,7 @@ class _Decoder:
                 text = _text(time)
                 micros.append(
                     epoch_micros(text, epoch)
-                    if text.isdecimal()
+                    if text.isdecimal() or is_number(text)
                     else to_micros(self._timestamp(times[0], time))
                 )
             elif time[:1] == b'"':
@@ -308,8 +311,12 @@ def _sure_fields(data: bytes) -> dict[str, msgspec.Raw] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     written = _encode(fields)
-    # A name that is given twice, which msgspec hides, or has escapes: fewer quotes or backslashes are left.
-    if data.count(b'"') != written.count(b'"') or data.count(b"\\") != written.count(b"\\"):
+    # Of a name given twice, which msgspec hides, or with escapes, fewer quotes or backslashes are left.
+    if data.count(b'"') != written.count(b'"'):
+        return None
+    if b"\\" in data and (
+        data.count(b"\\") != written.count(b"\\") or _ESCAPED.search("".join(fields)) is not None
+    ):
         return None
     if has_lone_surrogate(written) or written.count(b"[") + written.count(b"{") > MAX_CONTEXT_DEPTH:
         return None
