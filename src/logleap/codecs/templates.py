@@ -45,15 +45,20 @@ class Template:
         return "".join(texts)
 
 
-def fill_message_template(pattern: str, lookup: Lookup, renderings: Sequence[str] = ()) -> str:
+def fill_message_template(
+    pattern: str, lookup: Lookup, renderings: Sequence[str] = (), most: int | None = None
+) -> str | None:
     """`pattern`, a message template (https://messagetemplates.org), with its holes filled in.
 
     Texts stand without quotes. A hole with a format takes the next of `renderings` (CLEF's `@r`), else the
-    plain value. One without a field stays as it is, as Serilog leaves it.
+    plain value. One without a field stays as it is, as Serilog leaves it. None: the holes take more than
+    `most` characters (a few bytes of holes can name a long field many times).
     """
     left = iter(renderings)
+    size = 0
 
     def filled(hole: re.Match[str]) -> str:
+        nonlocal size
         if hole["name"] is None:
             return hole[0][0]
         rendered = next(left, None) if hole["format"] else None
@@ -61,9 +66,13 @@ def fill_message_template(pattern: str, lookup: Lookup, renderings: Sequence[str
         if text is None:
             return hole[0]
         width = int(hole["align"] or 0)
+        size += max(len(text), abs(width))
+        if most is not None and size > most:
+            return ""
         return text.rjust(width) if width >= 0 else text.ljust(-width)
 
-    return _HOLE.sub(filled, pattern)
+    message = _HOLE.sub(filled, pattern)
+    return message if most is None or size <= most else None
 
 
 def fill_slf4j(pattern: str, arguments: Sequence[str]) -> str:

@@ -101,6 +101,21 @@ def test_each_line_of_the_collectors_file_holds_several_entries(server: Any) -> 
     assert server.dataset(data_id)["entries"] == 9
 
 
+def test_exports_in_one_json_body_that_become_too_large_are_refused(start_server: Any) -> None:
+    attribute = {"key": "a", "value": {"stringValue": "x" * 10_000}}
+    records = json.loads(EXPORT)["resourceLogs"][0]["scopeLogs"][0]["logRecords"] * 50
+    export = {
+        "resourceLogs": [{"resource": {"attributes": [attribute]}, "scopeLogs": [{"logRecords": records}]}]
+    }
+    with start_server(json_body_limit=500_000) as server:
+        url = f"/data/{server.announce()}?mapping=otel-file"
+        assert server.http.post(url, json=[export]).status_code == 200
+        refused = server.http.post(url, json=[export] * 10)
+        assert (refused.status_code, refused.json()["code"]) == (413, "BODY_TOO_LARGE")
+        lines = "\n".join([json.dumps(export)] * 10)
+        assert server.http.post(url, content=lines, headers=NDJSON).json()["accepted"] == 1000
+
+
 def test_a_line_of_the_collectors_file_may_be_longer_than_an_entry(start_server: Any) -> None:
     records = [json.loads(EXPORT)["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]] * 100
     line = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})

@@ -151,7 +151,9 @@ def test_what_cannot_be_taken_is_told_in_the_clients_own_names(
 
 def test_a_number_that_is_no_time_is_refused_with_what_is_taken() -> None:
     assert refusal('{"t": 1e99, "m": "x"}', MILLISECONDS).code == "TIMESTAMP_IMPLAUSIBLE"
-    assert "likely a number of s" in str(refusal('{"t": 1772431200, "m": "x"}', MILLISECONDS))
+    unfit = refusal('{"t": 1772431200, "m": "x"}', MILLISECONDS)
+    assert "likely a number of s, 2026-03-02T06:00:00Z." in str(unfit)
+    assert "Send ms, or use a mapping whose `epoch` is s." in str(unfit)
     unfit = refusal('{"t": true, "m": "x"}', MILLISECONDS)
     assert unfit.code == "TIMESTAMP_INVALID"
     assert "a number of ms since 1970" in str(unfit)
@@ -234,6 +236,15 @@ def test_a_pattern_is_filled_where_there_is_no_message_and_else_kept() -> None:
     assert refusal(f'{{"@t": "{AT}", "@mt": "{{A}}", "A": 1, "A": 2}}', clef).code == "FIELD_REPEATED"
 
 
+@pytest.mark.parametrize("pattern", ["{A}" * 10_000, "{A,9999}" * 1_000, "{A,-9999}" * 1_000])
+def test_a_pattern_does_not_make_a_message_longer_than_its_record(pattern: str) -> None:
+    """A few bytes could otherwise become gigabytes."""
+    sent = json.dumps({"@t": AT, "@mt": pattern, "A": "x" * 10_000})
+    unfit = refusal(sent, BUILT_IN["clef"])
+    assert (unfit.code, unfit.field) == ("ENTRY_TOO_LARGE", "@mt")
+    assert decode_quickly(sent.encode(), BUILT_IN["clef"]) is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "arguments", "filled"),
     [
@@ -291,7 +302,7 @@ def test_a_time_without_an_offset_is_one_of_the_mappings_zone() -> None:
     assert decode_mapped(sent, berlin) == decode_quickly(sent, berlin) == Entry(MOMENT, "x")
     unfit = refusal(sent)
     assert (unfit.code, unfit.field) == ("TIMESTAMP_NO_OFFSET", "t")
-    assert "give the time zone" in str(unfit)
+    assert "give the time zone. A mapping gives it as its `zone`." in str(unfit)
 
 
 TEXTS = st.sampled_from(

@@ -27,6 +27,7 @@ _decode_integers = msgspec.json.Decoder(list[int]).decode
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')  # what a name has escapes for, whichever
 
 _STEPS: Mapping[Unit, int] = {"s": 1_000_000, "ms": 1000, "us": 1, "ns": 1}
+_PADDING = 1024  # characters by which a filled pattern may be longer than all fields of its record
 _RENDERINGS = "@r"  # CLEF's, of the holes that have a format
 _ARGUMENTS = "arguments"  # logback's
 
@@ -189,7 +190,7 @@ class _Decoder:
             if raw[:1] == b'"':
                 return parse_written_time(text, self._zone)
         except BadTimestamp as bad:
-            raise InvalidEntry(bad.code, f"{bad}{self._cure(text)}", name) from None
+            raise InvalidEntry(bad.code, f"{bad}{self._cure(bad, text)}", name) from None
         remedy = (
             f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
         )
@@ -199,8 +200,10 @@ class _Decoder:
             name,
         )
 
-    def _cure(self, text: str) -> str:
-        """What a refused time needs beside what its error says."""
+    def _cure(self, bad: BadTimestamp, text: str) -> str:
+        """What a refused time needs of the mapping, beside what its error says."""
+        if self._zone is None and bad.code in ("TIMESTAMP_NO_OFFSET", "TIMESTAMP_ZONE_UNKNOWN"):
+            return " A mapping gives it as its `zone`."
         likely = likely_unit(text) if self._mapping.epoch is not None and is_number(text) else None
         if likely is None:
             return ""
@@ -265,10 +268,18 @@ class _Decoder:
             return None if found is None else _text(found.raw)
 
         text = self._message(pattern.field, field.raw)
+        message: str | None
         if pattern.style == "slf4j":
             message = fill_slf4j(text, _items(_find(fields, _ARGUMENTS, split)))
         else:
-            message = fill_message_template(text, text_of, _items(_find(fields, _RENDERINGS, split)))
+            renderings = _items(_find(fields, _RENDERINGS, split))
+            most = sum(len(each.raw) for each in fields) + _PADDING
+            message = fill_message_template(text, text_of, renderings, most)
+        if message is None:
+            detail = f"{pattern.field}, with its fields filled in, is longer than the whole record."
+            raise InvalidEntry(
+                "ENTRY_TOO_LARGE", f"{detail} Name long fields in it only once.", pattern.field
+            )
         field.taken = message == text  # else the context keeps the pattern, and what fills it
         return self._checked(pattern.field, message)
 

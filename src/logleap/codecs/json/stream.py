@@ -9,13 +9,14 @@ from logleap.codecs.errors import (
     BodyNotEntries,
     BodyNotUtf8,
     EntryTooLarge,
+    ExportTooLarge,
     JsonMalformed,
     Place,
     TooManyEntries,
 )
 from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
 from logleap.codecs.json.walk import JsonWalk, Malformed, Span
-from logleap.codecs.limits import Limits
+from logleap.codecs.limits import SPREAD, Limits
 from logleap.domain.entries import Entry
 from logleap.domain.errors import EntryError, InvalidEntries, Refusal
 
@@ -31,6 +32,7 @@ RAISES: Sequence[type[Refusal]] = (
     BodyNotEntries,
     BodyNotUtf8,
     EntryTooLarge,
+    ExportTooLarge,
     InvalidEntries,
     JsonMalformed,
     TooManyEntries,
@@ -150,11 +152,13 @@ def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries
             if span.end - span.start > largest:
                 raise EntryTooLarge(largest, look.index)
             look.at(data[span.start : span.end])
+            if look.characters > SPREAD * limits.json_bytes:
+                raise ExportTooLarge(SPREAD * limits.json_bytes)
     except UnicodeDecodeError as error:
         raise BodyNotUtf8(Place.of(data, error.start)) from None
     except Malformed as error:
         raise JsonMalformed(Place.of(data, error.position), str(error), trailing=error.trailing) from None
-    return look.entries
+    return look.taken()
 
 
 def _spans(data: bytes) -> Iterator[Span]:
@@ -197,28 +201,32 @@ def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries)
     for block in _blocks(body, largest):
         if len(block) > largest:
             _check_lines(block.split(b"\n"), largest, index, number)
-        known = bad.total
         entries = form.lines(block)
         if entries is None:
             look = _CloserLook(form, limits.entry_bytes, bad, index)
             for at, line in enumerate(block.split(b"\n"), number):
                 if line.strip(_BLANKS):
                     look.at(line, at)
-            entries = look.entries
+                if form.several is not None:  # of which each may be many times as large as its line
+                    yield look.taken()
+            entries = look.taken()
+            index = look.index
+        else:
+            index += len(entries)
         yield entries
-        index += len(entries) + bad.total - known
         number += block.count(b"\n")
 
 
 class _CloserLook:
-    """Texts looked at one by one: `entries` are the good ones, the others are added to the bad ones."""
+    """Texts looked at one by one: the good ones can be `taken`, the others are added to the bad ones."""
 
     def __init__(self, form: EntryFormat, largest: int, bad: _BadEntries, index: int = 0) -> None:
         self._form = form
         self._largest = largest
         self._bad = bad
         self.index = index  # of the next entry
-        self.entries: list[Entry] = []
+        self.characters = 0  # of good entries, where there are several in a text
+        self._entries: list[Entry] = []
 
     def at(self, data: bytes, line: int | None = None) -> None:
         """What one JSON text holds, in NDJSON on that line."""
@@ -227,8 +235,15 @@ class _CloserLook:
                 self._bad.add(found, data, self.index, line)
                 data = b""  # whose bytes count once, however many bad ones it holds
             else:
-                self.entries.append(found)
+                self._entries.append(found)
+                if self._form.several is not None:
+                    self.characters += len(found.message) + len(found.context or "")
             self.index += 1
+
+    def taken(self) -> list[Entry]:
+        """The good ones since the last call."""
+        entries, self._entries = self._entries, []
+        return entries
 
 
 def _largest(limits: Limits, form: EntryFormat) -> int:

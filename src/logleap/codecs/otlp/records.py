@@ -14,12 +14,11 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from logleap.codecs.epoch import parse_epoch
 from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
 from logleap.codecs.json.strict import InvalidEntry
-from logleap.codecs.limits import Limits
+from logleap.codecs.limits import SPREAD, Limits
 from logleap.codecs.otlp.messages import Received
 from logleap.codecs.timestamps import BadTimestamp
 from logleap.domain.entries import Entry
 
-_SPREAD = 4  # how many times the largest body an export may become, as its resource goes into each entry
 _TRACE_ID, _SPAN_ID = 16, 8  # bytes
 
 _encode = msgspec.json.Encoder().encode
@@ -59,7 +58,7 @@ class Export:
 
 def entries_of(received: Received, limits: Limits) -> Iterator[Entry | InvalidEntry]:
     """Each log record as an entry, or what is wrong with it. Raises TooManyRecords or ExportTooLarge."""
-    spare = _SPREAD * limits.json_bytes
+    spare = SPREAD * limits.json_bytes
     for index, (record, around) in enumerate(_records(received.request)):
         if index == limits.json_entries:
             raise TooManyRecords(limits.json_entries)
@@ -74,7 +73,7 @@ def entries_of(received: Received, limits: Limits) -> Iterator[Entry | InvalidEn
             continue
         spare -= size
         if spare < 0:
-            raise ExportTooLarge(_SPREAD * limits.json_bytes)
+            raise ExportTooLarge(SPREAD * limits.json_bytes)
         yield entry
 
 

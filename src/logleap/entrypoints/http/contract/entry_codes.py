@@ -19,7 +19,9 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
             "Send it as a string that holds the JSON.",
         ),
         "ENTRY_TOO_LARGE": EntryMeaning(
-            "With `mapping=otel-file`: a log record is larger than an entry may be.", "Shorten it."
+            "With `mapping`: a log record of an export is larger than an entry may be, or a message becomes "
+            "longer than its record when its pattern is filled in.",
+            "Shorten it.",
         ),
         "ENTRY_NOT_AN_OBJECT": EntryMeaning(
             "What stands in place of an entry is no JSON object.",
