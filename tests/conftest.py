@@ -7,8 +7,8 @@ import flask
 import pytest
 from hypothesis import HealthCheck, settings
 
-from emulators import EmulatorError, Emulators, available
 from logleap.entrypoints.http.contract.blueprint import Api
+from tools.emulators import EmulatorError, Emulators, available
 
 # How long an example takes depends on what else the machine does: no test fails for that.
 settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])

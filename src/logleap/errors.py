@@ -49,18 +49,21 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       UnreadableMessage       domain: a message of the queue → the dead letters
       NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
       SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
+      PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
       TaskNotLoadable         tasks: the setting of the training task → SettingsError
       CredentialsError        adapters: no credentials for Google Cloud → SettingsError
       StorageUnusable         adapters: the data folder → SettingsError
       InvalidEntry            codecs: one entry → an EntryError in InvalidEntries; OTLP counts it
-      NotTaken                adapters: rows that BigQuery did not take now → retried, then Unavailable
+      AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
-      _NotNow                 adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
       _TooDeep                codecs: nested too deep for the fast reader → the strict reader decides
+      ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
+      ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
       BadAddress              client: the URL or the key → its caller; exit code 2
       BadTimestamp            codecs: a time → InvalidEntry
       LogFileError            client: a log file → the command line, exit code 1

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from logleap.client.api import Client
-from programs import Journal, Program, journal, npm_environment, rsyslog, syslog_ng
+from logleap.client import Client
+from tools.clients.programs import Journal, Program, journal, npm_environment, rsyslog, syslog_ng
 
 HERE = Path(__file__).parent
 PAGES = HERE.parents[1] / "docs/clients"

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from programs import Journal, Program
+from tools.clients.programs import Journal, Program
 
 PAGE = (Path(__file__).parents[2] / "docs/clients/loggers.md").read_text(encoding="utf-8")
 NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -1,6 +1,6 @@
 """The log clients that the tests send with, npm packages and Debian's programs: gets what is missing.
 
-    python tools/clients/programs.py
+    python -m tools.clients.programs
 
 Into `.venv-clients/`. npm packages come at the versions and hashes of `package-lock.json`, without running
 their scripts, Debian's unpacked and not installed. What cannot be had is left out, which this says; the tests
@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_HERE = Path(__file__).parent
-sys.path.append(str(_HERE.parent / "debian"))
+from tools.environments import debian
 
-import debian  # noqa: E402
+_HERE = Path(__file__).parent
 
 _NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
 FOLDER = _HERE.parents[1] / ".venv-clients"

@@ -11,7 +11,7 @@ from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
 from logleap.ports.receipts import ReceiptLedger
-from logleap.usecases.datasets import Clock, IdMaker
+from logleap.usecases.types import Clock, IdMaker
 
 
 class EntrySource(Protocol):
@@ -118,7 +118,7 @@ class AppendEntries:
         if opened.state is dataset.state:
             return dataset
         self.datasets.save(
-            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries came in.")
+            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )
         return opened
 

@@ -10,7 +10,8 @@ from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.receipts import ReceiptLedger
-from logleap.usecases.datasets import Clock, DatasetView
+from logleap.usecases.datasets import DatasetView
+from logleap.usecases.types import Clock
 
 
 @dataclass(frozen=True, slots=True)

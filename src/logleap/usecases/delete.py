@@ -7,7 +7,7 @@ from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
-from logleap.usecases.datasets import Clock
+from logleap.usecases.types import Clock
 
 
 @dataclass(frozen=True, slots=True)

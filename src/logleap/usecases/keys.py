@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from logleap.domain.errors import InvalidApiKey, KeyNotFound
 from logleap.domain.keys import ApiKey, check_texts, digest
 from logleap.ports.keys import KeyRepository
-from logleap.usecases.datasets import Clock
+from logleap.usecases.types import Clock
 
 TRUST = 2.0
 """Seconds for which a key that was right is taken again without a look at the repository: on Firestore each

@@ -15,7 +15,7 @@ from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
-from logleap.usecases.datasets import Clock, IdMaker
+from logleap.usecases.types import Clock, IdMaker
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.datasets import Clock
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.run_training import attempts_exhausted, fail_run
+from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class FailDeadLetter:
             return f"unreadable message: {unreadable}"
         now = self.now()
         if run is None or run.finished or run.leased(now):
-            return "its run is gone, has ended or is being carried out"
+            return "its run is gone, has ended or is running"
         if run.attempts == 0:
             detail = (
                 f"The queue gave up the message of run {run.run_id} before any attempt; it is queued again."
@@ -127,8 +127,8 @@ class FailDeadLetter:
                 Event(now, EventKind.TRAINING_REPUBLISHED, detail),
             )
             self.queue.publish(TrainingMessage.of(run).to_bytes())
-            return f"run {run.run_id} was never tried and is queued again"
-        error = RunError("DEAD_LETTERED", f"The queue gave its message up after {run.attempts} attempts.")
+            return f"run {run.run_id} was never attempted and is queued again"
+        error = RunError("DEAD_LETTERED", f"The queue gave up its message after {run.attempts} attempts.")
         try:
             fail_run(self.datasets, self.runs, run, error, now)
         except DatasetNotFound:

@@ -274,7 +274,7 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
-        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "nests 101"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "101 levels deep"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )

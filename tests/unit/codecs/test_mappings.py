@@ -302,7 +302,7 @@ def test_a_time_without_an_offset_is_one_of_the_mappings_zone() -> None:
     assert decode_mapped(sent, berlin) == decode_quickly(sent, berlin) == Entry(MOMENT, "x")
     unfit = refusal(sent)
     assert (unfit.code, unfit.field) == ("TIMESTAMP_NO_OFFSET", "t")
-    assert "give the time zone. A mapping gives it as its `zone`." in str(unfit)
+    assert "give the time zone. A mapping has it as its `zone`." in str(unfit)
 
 
 TEXTS = st.sampled_from(

@@ -31,7 +31,11 @@ CASES: list[tuple[Exception, str, str]] = [
         "expectedEntries is 5, but 4 .*upload what is missing",
     ),
     (domain.InvalidApiKey(), "API_KEY_INVALID", "is not known, or its secret is wrong"),
-    (domain.InvalidEntries([], 3), "ENTRIES_INVALID", "3 of the entries.*nothing of this request was stored"),
+    (
+        domain.InvalidEntries([], 3),
+        "ENTRIES_INVALID",
+        "Invalid entries: 3.*Nothing of this request was stored",
+    ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
     (domain.RunFinished("r-1", "failed"), "STATE_CONFLICT", "'r-1' has failed: it cannot change"),
     (
@@ -62,7 +66,7 @@ CASES: list[tuple[Exception, str, str]] = [
     (
         codecs.InvalidRecords(3, "number 1: no time."),
         "RECORDS_INVALID",
-        "None of the 3 .* first is number 1: no",
+        "All log records are invalid \\(3\\)\\. The first one, number 1: no",
     ),
     (codecs.JsonExportMalformed("it ends"), "JSON_MALFORMED", "ExportLogsServiceRequest in JSON: it ends"),
     (codecs.JsonMalformed(Place(3, 1, 3), "it ends"), "JSON_MALFORMED", r"byte 3 .*, it ends\.$"),

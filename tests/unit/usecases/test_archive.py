@@ -20,7 +20,7 @@ from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def trained(dataset_id: str, start: StartTraining, run_training: RunTraining) ->
 
     def call() -> Run:
         run = start("alice", dataset_id)
-        assert run_training(TrainingMessage.of(run).to_bytes()).outcome is Outcome.DONE
+        assert run_training(TrainingMessage.of(run).to_bytes()).disposition is Disposition.DONE
         return run
 
     return call
@@ -162,7 +162,7 @@ def test_a_training_reads_the_archive(
         },
     )
     run = start("alice", dataset_id)
-    assert worker(TrainingMessage.of(run).to_bytes()).outcome is Outcome.DONE
+    assert worker(TrainingMessage.of(run).to_bytes()).disposition is Disposition.DONE
     assert show_training("alice", dataset_id).result == {"entries": 5, "messages": list("abcde")}
 
 

@@ -44,7 +44,7 @@ def decode_quickly(data: bytes, mapping: FieldMapping) -> Entry | None:
 
 
 def decode_mapped(data: bytes, mapping: FieldMapping) -> Entry:
-    """The entry of one JSON text, as `mapping` tells. Raises InvalidEntry, with the client's field name."""
+    """The entry of one JSON text, by `mapping`. Raises InvalidEntry, with the client's field name."""
     return _decoder(mapping).exactly(data)
 
 
@@ -173,7 +173,7 @@ class _Decoder:
             (first, _), (second, _) = there[:2]
             raise InvalidEntry(
                 "FIELD_AMBIGUOUS",
-                f"Both {first} and {second} may be the {role} by this mapping. Use one that takes only one "
+                f"Both {first} and {second} match the {role} of this mapping. Use one that names only one "
                 "of them, built in or your own (LOGLEAP_MAPPINGS).",
                 second,
             )
@@ -191,19 +191,17 @@ class _Decoder:
                 return parse_written_time(text, self._zone)
         except BadTimestamp as bad:
             raise InvalidEntry(bad.code, f"{bad}{self._cure(bad, text)}", name) from None
-        remedy = (
-            f"or a number of {epoch} since 1970" if epoch else "as this mapping tells no unit for numbers"
-        )
+        remedy = f"or a number of {epoch} since 1970" if epoch else "as this mapping has no unit for numbers"
         raise InvalidEntry(
             "TIMESTAMP_INVALID",
-            f"{name} is {shown(text)}, but must be a time as in RFC 3339, such as {EXAMPLE!r}, {remedy}.",
+            f"{name} is {shown(text)}, but must be an RFC 3339 time, such as {EXAMPLE!r}, {remedy}.",
             name,
         )
 
     def _cure(self, bad: BadTimestamp, text: str) -> str:
         """What a refused time needs of the mapping, beside what its error says."""
         if self._zone is None and bad.code in ("TIMESTAMP_NO_OFFSET", "TIMESTAMP_ZONE_UNKNOWN"):
-            return " A mapping gives it as its `zone`."
+            return " A mapping has it as its `zone`."
         likely = likely_unit(text) if self._mapping.epoch is not None and is_number(text) else None
         if likely is None:
             return ""
@@ -227,7 +225,7 @@ class _Decoder:
         if micros // step * step % 1_000_000 != moment.microsecond:
             raise InvalidEntry(
                 "TIMESTAMP_AMBIGUOUS",
-                f"{name} is {int(field.raw)}, but the timestamp beside it tells another fraction of its "
+                f"{name} is {int(field.raw)}, but the timestamp has another fraction of its "
                 f"second, {moment.microsecond} microseconds. Have the logger write one of them.",
                 name,
             )
@@ -287,9 +285,7 @@ class _Decoder:
         if raw[:1] == b'"':
             return self._checked(name, decode_string(raw))
         if raw == b"null":
-            raise InvalidEntry(
-                "MESSAGE_MISSING", f"{name} is null. Give it a text, or leave the entry out.", name
-            )
+            raise InvalidEntry("MESSAGE_MISSING", f"{name} is null. Give it a text, or omit the entry.", name)
         if raw[:1] == b"[" and self._mapping.byte_arrays:
             text = _text_of_bytes(name, raw)
             if text is not None:
@@ -303,9 +299,7 @@ class _Decoder:
         elif self._mapping.strip == "blank":
             message = message.removeprefix(" ")
         if not message:
-            raise InvalidEntry(
-                "MESSAGE_EMPTY", f"{name} is empty. Give it a text, or leave the entry out.", name
-            )
+            raise InvalidEntry("MESSAGE_EMPTY", f"{name} is empty. Give it a text, or omit the entry.", name)
         return message
 
 
@@ -349,7 +343,9 @@ def _exact_split(data: bytes) -> "list[_Field]":
     fields = []
     for raw_name, span in members(data):
         if has_lone_surrogate(raw_name):
-            raise InvalidEntry("SURROGATE_UNPAIRED", "A field's name holds half of a character. Was it cut?")
+            raise InvalidEntry(
+                "SURROGATE_UNPAIRED", "A field's name contains half of a character. Was it cut off?"
+            )
         name = decode_string(raw_name)
         fields.append(_Field(name, raw_name.decode(), well_formed(data, span, name), span.depth))
     return fields
@@ -385,7 +381,7 @@ def _only(fields: "list[_Field]", name: str) -> _Field | None:
     for field in fields:
         if field.name == name:
             if found is not None:
-                raise InvalidEntry("FIELD_REPEATED", f"{name} is given more than once. Give it once.", name)
+                raise InvalidEntry("FIELD_REPEATED", f"{name} occurs more than once. Send it once.", name)
             found = field
     return found
 
@@ -404,8 +400,8 @@ def _rest(fields: "list[_Field]") -> str:
         if field.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
             raise InvalidEntry(
                 "CONTEXT_TOO_DEEP",
-                f"{field.name} nests {field.depth} arrays and objects in one another; at most "
-                f"{MAX_CONTEXT_DEPTH - 1} are taken. Send it as a string that holds the JSON.",
+                f"{field.name} nests arrays and objects {field.depth} levels deep; the limit is "
+                f"{MAX_CONTEXT_DEPTH - 1}. Send it as a string that contains the JSON.",
                 field.name,
             )
         kept.append(f"{field.written}:{raw}")
@@ -443,7 +439,7 @@ def _text_of_bytes(name: str, raw: bytes) -> str | None:
         raise InvalidEntry(
             "NOT_UTF8",
             f"{name} is an array of bytes, of which number {error.start + 1} is wrong in UTF-8. Have the "
-            "program log in UTF-8, or leave the entry out.",
+            "program log in UTF-8, or omit the entry.",
             name,
         ) from None
 
@@ -451,7 +447,7 @@ def _text_of_bytes(name: str, raw: bytes) -> str | None:
 def _missing(role: str, names: Sequence[str]) -> InvalidEntry:
     return InvalidEntry(
         f"{role.upper()}_MISSING",
-        f"The entry has no {' or '.join(names)}, from which this mapping takes the {role}. "
+        f"The entry has no {' or '.join(names)}, which this mapping uses as the {role}. "
         "Let the client send it, or use another mapping.",
         names[0],
     )

@@ -117,9 +117,7 @@ def decode_entry_exactly(data: bytes) -> Entry:
         raise InvalidEntry(bad.code, str(bad), "timestamp") from None
     message = _string(data, fields, "message")
     if not message:
-        raise InvalidEntry(
-            "MESSAGE_EMPTY", "message is empty. Give it a text, or leave the entry out.", "message"
-        )
+        raise InvalidEntry("MESSAGE_EMPTY", "message is empty. Give it a text, or omit the entry.", "message")
     if "context" not in fields:
         return Entry(timestamp, message)
     _check_depth(fields["context"])
@@ -145,7 +143,7 @@ def members(data: bytes) -> list[tuple[bytes, Span]]:
         detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
         raise InvalidEntry("NOT_UTF8", detail) from None
     except Malformed as error:
-        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send an entry a line."
+        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send one entry per line."
         raise InvalidEntry("JSON_MALFORMED", detail) from None
     if not is_object:
         example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
@@ -171,12 +169,12 @@ def _fields(data: bytes) -> dict[str, Span]:
         names = ", ".join(map(shown, unknown[:_SHOWN_NAMES])) + (", …" if len(unknown) > _SHOWN_NAMES else "")
         raise InvalidEntry(
             "FIELD_UNKNOWN",
-            f"An entry has no field {names}. It has timestamp, message and context: "
-            "what else there is to tell belongs into context.",
+            f"An entry has no field {names}. Its fields are timestamp, message and context. "
+            "Put anything else in context.",
             unknown[0][:100],
         )
     if repeated:
-        raise InvalidEntry("FIELD_REPEATED", f"{repeated} is given more than once. Give it once.", repeated)
+        raise InvalidEntry("FIELD_REPEATED", f"{repeated} occurs more than once. Send it once.", repeated)
     return fields
 
 
@@ -204,7 +202,7 @@ def well_formed(data: bytes, span: Span, field: str) -> bytes:
     if has_lone_surrogate(raw):
         raise InvalidEntry(
             "SURROGATE_UNPAIRED",
-            rf"{field} holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
+            rf"{field} has half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
             field,
         )
     return raw
@@ -214,8 +212,8 @@ def _check_depth(context: Span) -> None:
     if context.depth > MAX_CONTEXT_DEPTH:
         raise InvalidEntry(
             "CONTEXT_TOO_DEEP",
-            f"context nests {context.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH} "
-            "are taken. Send it as a string that holds the JSON.",
+            f"context nests arrays and objects {context.depth} levels deep; the limit is "
+            f"{MAX_CONTEXT_DEPTH}. Send it as a string that contains the JSON.",
             "context",
         )
 

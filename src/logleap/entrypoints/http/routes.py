@@ -18,9 +18,9 @@ from logleap.settings import Settings
 def apis(container: Container) -> Sequence[Api]:
     """All of them; modules of their own add them, a noun each. Raises SettingsError."""
     settings = container.settings()
-    authenticator = Authenticator(settings, container.authenticate())
+    authenticator = Authenticator(settings, container.capabilities(), container.authenticate())
     quotas = Quotas(settings)
-    keys = settings.keys_required
+    keys = authenticator.required
     calls = Api("api", owned=True, keys=keys)
     exports = Api("otlp", owned=True, keys=keys, refusals=otlp_messages.refusals)
 
@@ -54,7 +54,7 @@ def apis(container: Container) -> Sequence[Api]:
         check=container.check_entries(),
         limits=limits,
         formats=load_formats(settings.mappings),
-        watched=container.watch().over_source,
+        watched=container.instruments().trace_source,
         quota=quotas.entries,
     )
     report.add(calls, container.report_on_dataset())

@@ -49,15 +49,15 @@ def add(
         answer_headers=["Location"],
     )
     def announce_dataset(request: Request) -> Response:
-        """Announce a data set.
+        """Create a data set.
 
-        Then post entries to it, under the `dataId` that is answered.
+        Then post entries to it, with the `dataId` of the answer.
         """
         parse_query(NoQuery, request)
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
-        observability.name(dataId=dataset.dataset_id)
+        observability.bind_ids(dataId=dataset.dataset_id)
         return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
             201, f"/data/{dataset.dataset_id}"
         )
@@ -73,7 +73,7 @@ def add(
     def list_datasets(request: Request) -> Response:
         """List your data sets, newest first.
 
-        Walking from page to page meets each data set once, also while others are added.
+        The pages show each data set once, even if others are created meanwhile.
         """
         query = parse_query(ListQuery, request)
         filters = Filters(query.state, query.name)
@@ -93,7 +93,7 @@ def add(
         raises=[DatasetNotFound],
     )
     def show_dataset(request: Request, data_id: str) -> Response:
-        """Show a data set: its state, and what was acknowledged."""
+        """Get a data set: its state, and what was acknowledged."""
         parse_query(NoQuery, request)
         return responses.Dataset.of(datasets.one(g.owner, data_id)).response()
 
@@ -106,7 +106,7 @@ def add(
         raises=[DatasetNotFound],
     )
     def show_events(request: Request, data_id: str) -> Response:
-        """Show a data set's log, oldest first."""
+        """Get a data set's log, oldest first."""
         parse_query(NoQuery, request)
         return responses.Events.of(data_id, datasets.events(g.owner, data_id)).response()
 
@@ -123,7 +123,7 @@ def add(
     def archive_dataset(request: Request, data_id: str) -> Response:
         """Archive a data set.
 
-        Its entries are written to a Parquet file, counted against the receipts, and then dropped from the
+        Its entries are written to a Parquet file, checked against the receipts, and then removed from the
         store. It can be trained on again. Repeating the call changes nothing.
         """
         parse_query(NoQuery, request)
@@ -139,7 +139,7 @@ def add(
         raises=[DatasetNotFound, InvalidTransition],
     )
     def delete_dataset(request: Request, data_id: str) -> Response:
-        """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""
+        """Delete a data set with its entries, receipts, runs and archive."""
         parse_query(NoQuery, request)
         delete(g.owner, data_id)
         return Response(status=204)

@@ -23,15 +23,15 @@ from logleap.usecases.append import AppendEntries, CheckEntries, EntrySource
 
 
 class Entry(BaseModel):
-    """One line of a log. There are no other fields: what else there is to tell belongs into `context`."""
+    """One log record. There are no other fields: put anything else in `context`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     timestamp: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    """RFC 3339 with an offset, of the years 1 to 9999; digits behind the microseconds are cut off."""
+    """RFC 3339 with an offset, in the years 1 to 9999; digits after the microseconds are cut off."""
     message: Annotated[str, Field(min_length=1)]
     context: Any = None
-    """A string, or any JSON, which is kept as its text."""
+    """A string, or any JSON, which is stored as its text."""
 
 
 class Entries(BaseModel):
@@ -55,8 +55,8 @@ BODY = {
         },
     },
     "application/x-ndjson": {
-        "schema": {**_MANY, "description": "One entry a line, without brackets and commas."},
-        "examples": {"lines": {"summary": "An entry a line", "value": _LINES}},
+        "schema": {**_MANY, "description": "One entry per line, without brackets and commas."},
+        "examples": {"lines": {"summary": "One entry per line", "value": _LINES}},
     },
 }
 
@@ -64,9 +64,9 @@ ANSWER = {
     "application/json": {
         "schema": {"anyOf": [ref(responses.Acknowledgement), ref(responses.Checked)]},
         "examples": {
-            "taken": {"summary": "All were taken", "value": examples.ACKNOWLEDGED},
+            "taken": {"summary": "All entries were stored", "value": examples.ACKNOWLEDGED},
             "partial": {
-                "summary": "With partial=true, and a bad entry",
+                "summary": "With partial=true, and an invalid entry",
                 "value": examples.PARTLY_ACKNOWLEDGED,
             },
             "dryRun": {"summary": "With dryRun=true", "value": examples.CHECKED},
@@ -114,10 +114,10 @@ def add(
     def append_entries(request: Request, data_id: str) -> Response:
         """Post entries.
 
-        Once this answers 200 they are durable, and every training that is started later counts each of them
-        once. All are taken or none: if one is bad, each bad one is named, and nothing is stored.
+        Once this answers 200 they are durable, and every training started later counts each of them once. All
+        are stored, or none: if any is invalid, each invalid one is listed, and nothing is stored.
 
-        The body is JSON or NDJSON, plain or with `Content-Encoding: gzip` or `zstd`.
+        The body is JSON or NDJSON, uncompressed or with `Content-Encoding: gzip` or `zstd`.
         """
         owner = g.owner
         query = parse_query(AppendQuery, request)
@@ -131,5 +131,5 @@ def add(
         acknowledged = append(owner, data_id, watched(source), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
-        observability.acknowledged(acknowledged)
+        observability.record_upload(acknowledged)
         return responses.Acknowledgement.of(acknowledged, source.refused).response()

@@ -27,7 +27,7 @@ def health(check: Callable[[], None], metrics: Metrics) -> Api:
     def healthz(_: Request) -> Response:
         """Is the process up?
 
-        For liveness probes: it looks no further.
+        For liveness probes: it checks nothing else.
         """
         return responses.Health(status="ok").response()
 
@@ -42,14 +42,14 @@ def health(check: Callable[[], None], metrics: Metrics) -> Api:
     def readyz(_: Request) -> Response:
         """Can the service do its work?
 
-        For readiness probes: the backend is asked.
+        For readiness probes: it checks the backend.
         """
         check()  # raises Unavailable: 503
         return responses.Health(status="ready").response()
 
     @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
     def show_metrics(request: Request) -> Response:
-        """What did this process do, in numbers?
+        """Get the metrics of this process.
 
         For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.
         """

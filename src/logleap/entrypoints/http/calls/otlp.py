@@ -58,9 +58,9 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
     def export_logs(request: Request, data_id: str) -> Response:
         """Post log records by OTLP.
 
-        As an OpenTelemetry SDK or Collector sends them: the endpoint to set there is `/data/{dataId}`.
-        Records that cannot be taken are counted in `partialSuccess`; the others are durable, and every
-        training that is started later counts each of them once.
+        As an OpenTelemetry SDK or Collector sends them: set `/data/{dataId}` as the endpoint there. Invalid
+        records are counted in `partialSuccess`; the others are durable, and every training started later
+        counts each of them once.
 
         An export that is sent again, the same byte by byte, counts once: exporters retry so. An
         Idempotency-Key, if there is one, decides that instead.
@@ -76,7 +76,7 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
             acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
         except BatchEmpty:
             return encoded(request, answer)  # nothing to take is no error
-        observability.acknowledged(acknowledged)
+        observability.record_upload(acknowledged)
         if not acknowledged.replayed:
             quota.spend(g.owner, acknowledged.receipt.entries)
         if export.rejected:

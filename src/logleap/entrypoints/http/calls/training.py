@@ -57,8 +57,8 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
     def start_training(request: Request, data_id: str) -> Response:
         """Start the training on a data set's entries.
 
-        No entries are taken from then on. While the run is under way a repeated call answers the same run;
-        with an Idempotency-Key it does so for as long as the data set lives.
+        The data set accepts no entries from then on. While the run is under way, a repeated call answers the
+        same run; with an Idempotency-Key it does so for as long as the data set exists.
         """
         parse_query(NoQuery, request)
         key = idempotency_key(request)
@@ -72,7 +72,7 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
             key=key,
             origin=Origin(g.request_id, g.traceparent),
         )
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.StartedRun.of(run).response(202, f"/train/{data_id}")
 
     @api.call(
@@ -84,8 +84,8 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
         raises=[DatasetNotFound, RunNotFound],
     )
     def show_run(request: Request, data_id: str) -> Response:
-        """Show the latest training run, with its result once it has ended."""
+        """Get the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
         run = show_training(g.owner, data_id)
-        observability.name(runId=run.run_id)
+        observability.bind_ids(runId=run.run_id)
         return responses.Run.of(run).response()

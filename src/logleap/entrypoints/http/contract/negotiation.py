@@ -23,7 +23,7 @@ def check_accept(request: Request, offered: Sequence[str]) -> None:
     accepted = MIMEAccept([(kind.partition(";")[0], quality) for kind, quality in kinds])
     if accepted.best_match(offered) is None:
         shown = " or ".join(offered)
-        detail = f"Accept is {said[:80]!r}, but this call answers {shown}. Accept that, or send no Accept."
+        detail = f"Accept is {said[:80]!r}, but this call returns {shown}. Accept that, or send no Accept."
         raise HttpError("NOT_ACCEPTABLE", detail)
 
 

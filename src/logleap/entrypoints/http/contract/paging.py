@@ -44,9 +44,9 @@ def page_position(token: str, filters: Filters) -> Position | None:
         mark, created_at, dataset_id = plain.split(" ")
         position = Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
     except (binascii.Error, ValueError, OverflowError):
-        detail = "pageToken is not one that this API gave out. Leave it out to begin with the first page."
+        detail = "pageToken is not from this API. Omit it to begin with the first page."
         raise HttpError("PAGE_TOKEN_INVALID", detail) from None
     if mark != filters.mark:
-        detail = "pageToken is from a list with another state or name. Repeat those, or leave pageToken out."
+        detail = "pageToken is from a list with another state or name. Send the same ones, or omit pageToken."
         raise HttpError("PAGE_TOKEN_INVALID", detail)
     return position

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Problem(Answer):
-    """Why a request was refused or failed: problem details as of RFC 9457, and more."""
+    """Why a request was refused or failed: problem details (RFC 9457) with additional fields."""
 
     type: Literal["about:blank"]
     title: str
@@ -35,9 +35,9 @@ class Problem(Answer):
     request_id: str
     """As in `X-Request-Id`, and in the service's log."""
     errors: EntryProblems | SkipJsonSchema[None] = None
-    """The first bad entries; with `ENTRIES_INVALID`."""
+    """The first invalid entries; with `ENTRIES_INVALID`."""
     errors_total: Positive | SkipJsonSchema[None] = None
-    """How many there are; of NDJSON at most 100,000, or 16 MiB of them, where reading stops."""
+    """The number of invalid entries. For NDJSON, reading stops at 100,000 of them, or at 16 MiB."""
 
 
 def example_of(code: Code) -> Mapping[str, Any]:
@@ -116,16 +116,19 @@ def _http_exception(error: HTTPException) -> Response:
     headers = {}
     if "Allow" in response.headers:
         headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        detail = f"This path answers {headers['Allow']} only."
+        detail = f"This path supports only {headers['Allow']}."
     elif status == 404:
-        detail = "There is nothing here. The calls are POST /data, /data/{dataId} and /train/{dataId}."
+        detail = (
+            "There is no such path. The calls are POST /data, /data/{dataId}, /train/{dataId}; /docs has all."
+        )
     return problem(code, detail, status=status, headers=headers)
 
 
 def _bug(error: Exception) -> Response:
     log.error("request %s failed", g.request_id, exc_info=error)
     return problem(
-        "INTERNAL_ERROR", "LogLeap failed at this request. Its log tells more under this requestId."
+        "INTERNAL_ERROR",
+        "LogLeap failed while handling this request. Its log has the details, under this requestId.",
     )
 
 

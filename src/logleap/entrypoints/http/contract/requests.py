@@ -74,35 +74,35 @@ class ListQuery(NoQuery):
     ] = None
     """Only data sets in this state."""
     name: str | SkipJsonSchema[None] = None
-    """Only data sets of exactly this name."""
+    """Only data sets with exactly this name."""
     page_size: Annotated[
         int,
         BeforeValidator(_page_size),
         WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
     ] = DEFAULT_PAGE_SIZE
-    """The most to answer at once. 0 stands for the default, more than 1000 for 1000 (AIP-158)."""
+    """The number of data sets per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
     page_token: str = ""
-    """`nextPageToken` of the page before, of a list with the same `state` and `name`. Without it: the first
-    page."""
+    """`nextPageToken` of the previous page, from a list with the same `state` and `name`. Without it: the
+    first page."""
 
 
 class AppendQuery(NoQuery):
     """`POST /data/{dataId}`."""
 
     partial: Flag = False
-    """Take the good entries and name the bad ones, instead of refusing all of them for one bad one. Where
-    none is good, or 100,000 or 16 MiB of them are bad, all are refused."""
+    """Store the valid entries and list the invalid ones, instead of refusing the request for one of them. If
+    no entry is valid, or 100,000 entries or 16 MiB are invalid, the request is refused."""
     dry_run: Flag = False
-    """Only tell what would be taken; store nothing."""
+    """Only say what would be stored; store nothing."""
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
-    """The name of a mapping: which fields of yours are the timestamp and the message. All others become the
-    context. Without it an entry has the fields of this API, and no others."""
+    """The name of a mapping, which says which of your fields are the timestamp and the message. All others
+    become the context. Without a mapping, an entry has only the fields of this API."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:
     """The query parameters as `model`. Raises HttpError (400).
 
-    Unknown and repeated ones are refused: ignoring them would do what nobody asked for.
+    Unknown and repeated ones are refused: to ignore them could do something nobody asked for.
     """
     if not request.query_string:
         return model()
@@ -112,7 +112,7 @@ def parse_query(model: type[Query], request: Request) -> Query:
         raise _bad_query(model, error) from None
     for name, values in request.args.lists():
         if len(values) > 1:
-            detail = f"{name} is given {len(values)} times. Give it once."
+            detail = f"{name} occurs {len(values)} times. Send it once."
             raise HttpError("QUERY_PARAMETER_INVALID", detail)
     return query
 
@@ -129,7 +129,7 @@ def _bad_query(model: type[NoQuery], error: ValidationError) -> HttpError:
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     alias = str(first["loc"][0])
     if alias not in names:
-        known = f"It knows {', '.join(sorted(map(str, names)))}." if names else "It takes none."
+        known = f"Its parameters are {', '.join(sorted(map(str, names)))}." if names else "It has none."
         said = f"This call has no query parameter {alias[:64]!r}. {known}"
         return HttpError("QUERY_PARAMETER_UNKNOWN", said)
     why = first["msg"].removeprefix("Value error, ")
@@ -150,7 +150,7 @@ def idempotency_key(request: Request) -> str | None:
     if match is None:
         raise HttpError(
             "IDEMPOTENCY_KEY_INVALID",
-            "Idempotency-Key must be 1 to 255 visible ASCII characters (a UUID, say), bare or in quotes.",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters (such as a UUID), bare or in quotes.",
         )
     return match[1] or match[2]
 
@@ -159,13 +159,13 @@ def idempotency_key(request: Request) -> str | None:
 
 
 class EmptyBody(_Model):
-    """A call that is told nothing more: `{}`, or no body at all."""
+    """No parameters: `{}`, or no body."""
 
     model_config = ConfigDict(strict=True)
 
 
 class AnnounceBody(EmptyBody):
-    """What a data set can be given along. No body at all is fine."""
+    """Optional properties of the data set; the body may be omitted."""
 
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """For people; it need not be unique."""
@@ -182,11 +182,11 @@ def _whole(number: Any) -> Any:
 
 
 class TrainBody(EmptyBody):
-    """How to train. No body at all is fine."""
+    """How to train; the body may be omitted."""
 
     task: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """One that the operator offers; without it the operator's first."""
+    """One of the tasks that the operator offers; by default the operator's choice."""
     parameters: dict[str, Any] = {}
-    """For the task, as it wants them; at most 99 arrays and objects in one another."""
+    """Parameters of the task; arrays and objects may be nested up to 99 levels deep."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
-    """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
+    """Refuse to start, with 412, unless exactly this many entries were acknowledged."""

@@ -39,9 +39,7 @@ def _declared_length(environ: Mapping[str, Any]) -> int | None:
         if environ.get("wsgi.input_terminated"):
             return None
         # Without either nobody knows where the body ends: it would be taken for an empty one.
-        raise HttpError(
-            "LENGTH_REQUIRED", "The length of the body is not known. Send it with a Content-Length."
-        )
+        raise HttpError("LENGTH_REQUIRED", "The length of the body is unknown. Send a Content-Length.")
     if not re.fullmatch("[0-9]{1,18}", length):
         raise HttpError("CONTENT_LENGTH_INVALID", "Content-Length is not a number of bytes.")
     return int(length)
@@ -52,7 +50,7 @@ def _coding(environ: Mapping[str, Any]) -> Coding:
     if coding not in CODINGS:
         raise HttpError(
             "UNSUPPORTED_CONTENT_CODING",
-            f"Content-Encoding {coding[:40]!r} is not supported. Use gzip or zstd, or send the body plain.",
+            f"Content-Encoding {coding[:40]!r} is not supported. Use gzip, zstd or no compression.",
             {"Accept-Encoding": "gzip, zstd"},
         )
     return CODINGS[coding]

@@ -52,7 +52,7 @@ def _unsupported_media_type(mimetype: str) -> HttpError:
     said = f"Content-Type {mimetype[:80]!r} is not supported" if mimetype else "No Content-Type"
     return HttpError(
         "UNSUPPORTED_MEDIA_TYPE",
-        f"{said}. Use application/json, or application/x-ndjson for one entry a line.",
+        f"{said}. Use application/json, or application/x-ndjson for one entry per line.",
         {"Accept": ", ".join((*JSON_TYPES, *NDJSON_TYPES))},
     )
 

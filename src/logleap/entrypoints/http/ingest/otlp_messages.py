@@ -37,7 +37,7 @@ def check_media_type(request: Request) -> None:
     """Raises HttpError (415) unless the body is said to be protobuf or JSON."""
     if request.mimetype not in (PROTOBUF, JSON):
         said = f"Content-Type {request.mimetype[:80]!r}" if request.mimetype else "No Content-Type"
-        detail = f"{said} is not supported. OTLP is sent as {PROTOBUF}, or as {JSON}."
+        detail = f"{said} is not supported. Send OTLP as {PROTOBUF} or {JSON}."
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", detail, {"Accept": f"{PROTOBUF}, {JSON}"})
 
 

@@ -20,13 +20,13 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.extras import install_command
 from logleap.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 _Other = TypeVar("_Other")
 
-_ONE = {"second": "a second", "minute": "a minute", "hour": "an hour", "day": "a day"}
 _STORE_TIMEOUT = 0.5  # seconds that a request waits for a store that is away
 _AWAY = 5.0  # seconds for which it is not asked again, so that few requests wait
 
@@ -67,7 +67,7 @@ class Counts:
                 return question()
         except StorageError as error:
             self._away_until = time.monotonic() + _AWAY
-            log.warning("the store of quotas is away, so nothing is limited for %g s: %s", _AWAY, error)
+            log.warning("quota store unavailable; nothing is limited for %g s: %s", _AWAY, error)
             return otherwise
 
 
@@ -124,8 +124,8 @@ class Quota:
         wait = max(1, left.seconds if left is not None else item.get_expiry())
         return HttpError(
             "QUOTA_EXCEEDED",
-            f"Your {item.amount} {self._what} in {_ONE[item.GRANULARITY.name]} are used up, so nothing was "
-            f"done. Send the same again in {wait} s.",
+            f"Your quota of {item.amount} {self._what} per {item.GRANULARITY.name} is used up. The request "
+            f"had no effect. Retry in {wait} s.",
             {"Retry-After": str(wait)},
         )
 
@@ -137,9 +137,11 @@ class Quotas:
         try:
             counts = Counts(settings.quota_store)
         except ConfigurationError as error:
-            raise SettingsError("LOGLEAP_QUOTA_STORE needs pip install 'logleap[redis]'.") from error
+            raise SettingsError(
+                f"LOGLEAP_QUOTA_STORE needs redis, which is not installed: {install_command('redis')}"
+            ) from error
         except ValueError as error:  # the store's password may stand in it
-            raise SettingsError(f"LOGLEAP_QUOTA_STORE is no address of a Redis: {error}.") from None
+            raise SettingsError(f"LOGLEAP_QUOTA_STORE is not a valid Redis URL: {error}.") from None
         self.requests = Quota("requests", settings.requests_per_owner, counts)
         self.entries = Quota("entries", settings.entries_per_owner, counts)
         self.datasets = Quota("data sets", settings.datasets_per_owner, counts)
