@@ -123,8 +123,8 @@ REMEDIES = [
         (
             "training",
             action,
-            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 says it "
-            "ended.",
+            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 "
+            "shows that it has ended.",
         )
         for action in ("archive", "delete")
     ),
