@@ -69,4 +69,6 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       LogFileError            client: a log file → the command line, exit code 1
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
       MappingsInvalid         codecs: a file of mappings → SettingsError
+      TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
+      ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp
 """

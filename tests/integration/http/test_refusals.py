@@ -117,7 +117,18 @@ def test_the_codes_of_bad_entries_are_those_that_are_documented(server: Any) -> 
     bad = [*(bad for bad, _ in BAD_ENTRIES.values()), entry(message="m")[:-1], entry(timestamp="9") + b"\xff"]
     bad += [entry(timestamp=time) for time in ("0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5)]
     found = set()
-    for query, lines in (("", bad), ("?mapping=auto", [entry(msg="x")])):
+    mapped = [b'{"time": 1772431200, "msg": "x"}']
+    mapped += [b'{"time": "2026-03-02T06:00:00 %b", "msg": "x"}' % zone for zone in (b"CET", b"+0100 UTC")]
+    record = '{"timeUnixNano": "1772431200000000000", "body": %s}'
+    export = '{"resourceLogs": [{"scopeLogs": [{"logRecords": [%s]}]}]}'
+    large = json.dumps({"stringValue": "x" * (1 + (1 << 20))})
+    otlp = [(export % (record % body)).encode() for body in ("7", large)]
+    for query, lines in (
+        ("", bad),
+        ("?mapping=auto", [entry(msg="x")]),
+        ("?mapping=pino", mapped),
+        ("?mapping=otel-file", otlp),
+    ):
         answer = server.http.post(
             f"/data/{data_id}{query}", content=b"\n".join(lines), headers={"Content-Type": NDJSON}
         )

@@ -63,7 +63,11 @@ CASES: list[tuple[Exception, str, str]] = [
     (codecs.EntryTooLarge(9, 4, 7), "ENTRY_TOO_LARGE", "^Line 7, the entry with index 4, has more than 9"),
     (codecs.ExportTooLarge(100), "BODY_TOO_LARGE", "resource in each entry .* 100 bytes"),
     (codecs.GzipMalformed("ends in the middle"), "GZIP_MALFORMED", "gzip, but ends in the middle"),
-    (codecs.InvalidRecords(3, "no time."), "RECORDS_INVALID", "None of the 3 .* Of the first: no time."),
+    (
+        codecs.InvalidRecords(3, "number 1: no time."),
+        "RECORDS_INVALID",
+        "All log records are invalid \\(3\\)\\. The first one, number 1: no",
+    ),
     (codecs.JsonExportMalformed("it ends"), "JSON_MALFORMED", "ExportLogsServiceRequest in JSON: it ends"),
     (codecs.JsonMalformed(Place(3, 1, 3), "it ends"), "JSON_MALFORMED", r"byte 3 .*, it ends\.$"),
     (
@@ -119,8 +123,8 @@ REMEDIES = [
         (
             "training",
             action,
-            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 says it "
-            "ended.",
+            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 "
+            "shows that it has ended.",
         )
         for action in ("archive", "delete")
     ),

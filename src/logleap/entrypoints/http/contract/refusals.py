@@ -235,7 +235,7 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         codecs.GzipMalformed: Wording("GZIP_MALFORMED", _misannounced("gzip")),
         codecs.InvalidRecords: Wording(
             "RECORDS_INVALID",
-            lambda it: f"None of the {it.total} log records can be taken. Of the first: {it.first}",
+            lambda it: f"All log records are invalid ({it.total}). The first one, {it.first}",
         ),
         codecs.JsonExportMalformed: Wording(
             "JSON_MALFORMED",
