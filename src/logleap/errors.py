@@ -71,4 +71,6 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       TooDeep                 codecs: JSON nested too deep → InvalidEntry, HttpError, or the strict reader
       TooLong                 codecs: an entry with too many bytes → EntryTooLarge
       MappingsInvalid         codecs: a file of mappings → SettingsError
+      TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
+      ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp
 """

@@ -118,7 +118,18 @@ def test_the_codes_of_bad_entries_are_those_that_are_documented(server: Any) -> 
     bad = [*(bad for bad, _ in BAD_ENTRIES.values()), entry(message="m")[:-1], entry(timestamp="9") + b"\xff"]
     bad += [entry(timestamp=time) for time in ("0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5)]
     found = set()
-    for query, lines in (("", bad), ("?mapping=auto", [entry(msg="x")])):
+    mapped = [b'{"time": 1772431200, "msg": "x"}']
+    mapped += [b'{"time": "2026-03-02T06:00:00 %b", "msg": "x"}' % zone for zone in (b"CET", b"+0100 UTC")]
+    record = '{"timeUnixNano": "1772431200000000000", "body": %s}'
+    export = '{"resourceLogs": [{"scopeLogs": [{"logRecords": [%s]}]}]}'
+    large = json.dumps({"stringValue": "x" * (1 + (1 << 20))})
+    otlp = [(export % (record % body)).encode() for body in ("7", large)]
+    for query, lines in (
+        ("", bad),
+        ("?mapping=auto", [entry(msg="x")]),
+        ("?mapping=pino", mapped),
+        ("?mapping=otel-file", otlp),
+    ):
         answer = server.http.post(
             f"/data/{data_id}{query}", content=b"\n".join(lines), headers={"Content-Type": NDJSON}
         )
@@ -267,8 +278,8 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
         ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "more than 100 levels deep"),
-        ('{"expectedEntries": 99, "expectedEntries": 1}', 422, "'expectedEntries' is given more than once"),
-        ('{"parameters": {"x": [{"a": 1, "\\u0061": 2}]}}', 422, "'a' is given more than once"),
+        ('{"expectedEntries": 99, "expectedEntries": 1}', 422, "'expectedEntries' occurs more than once"),
+        ('{"parameters": {"x": [{"a": 1, "\\u0061": 2}]}}', 422, "'a' occurs more than once"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )

@@ -14,12 +14,14 @@ from logleap.codecs.errors import (
     BodyNotEntries,
     BodyNotUtf8,
     EntryTooLarge,
+    ExportTooLarge,
     JsonMalformed,
     Place,
     TooManyEntries,
 )
 from logleap.codecs.json.stream import RAISES, EntryStream, read_json, read_ndjson
 from logleap.codecs.limits import DEFAULT_LIMITS
+from logleap.codecs.otlp.file import OTEL_FILE_FORMAT
 from logleap.domain.entries import Entry
 from logleap.domain.errors import InvalidEntries, Refusal
 
@@ -79,7 +81,26 @@ def test_a_line_that_is_too_large_is_refused_with_its_line() -> None:
 
 
 def test_all_that_a_stream_raises_is_listed() -> None:
-    assert {kind for _, kind, _ in REFUSED} == set(RAISES)
+    assert {*(kind for _, kind, _ in REFUSED), ExportTooLarge} == set(RAISES)
+
+
+def test_exports_that_become_too_large_together_are_refused_with_the_limit() -> None:
+    attribute = '{"key": "a", "value": {"stringValue": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}'
+    record = '{"timeUnixNano": "1772431200000000000", "body": {"stringValue": "x"}}'
+    export = (
+        f'{{"resourceLogs": [{{"resource": {{"attributes": [{attribute}]}}, '
+        f'"scopeLogs": [{{"logRecords": [{", ".join([record] * 9)}]}}]}}]}}'
+    )
+    limits = replace(DEFAULT_LIMITS, json_bytes=len(export))
+    whole = EntryStream(Pieces(export.encode()), limits, read_json, form=OTEL_FILE_FORMAT)
+    assert [len(part) for part in whole] == [9]
+    many = f"[{', '.join([export] * 9)}]".encode()
+    with pytest.raises(ExportTooLarge) as refused:
+        list(EntryStream(Pieces(many), limits, read_json, form=OTEL_FILE_FORMAT))
+    assert refused.value.limit == 4 * len(export)
+    lines = "\n".join([export] * 9).encode()
+    parts = list(EntryStream(Pieces(lines), limits, read_ndjson, form=OTEL_FILE_FORMAT))
+    assert [len(part) for part in parts] == [9] * 9, "line by line: a block of them could become gigabytes"
 
 
 BEGINNINGS = {

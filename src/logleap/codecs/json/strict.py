@@ -1,6 +1,6 @@
 """From JSON text to entries: many at once where that is sure to be exact, else one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -72,11 +72,33 @@ def decode_entry(data: bytes) -> Entry:
 
 
 class EntryFormat(NamedTuple):
-    """How entries are written. The first two give None where `entry` has to look at each of them."""
+    """How entries are written. The first two give None where `entry` has to look at each of them.
+
+    Where each JSON text holds several entries, `several` gives them, of at most so many bytes each: an
+    InvalidEntry stands in place of a bad one.
+    """
 
     array: Callable[[bytes, int], Entries | None]
     lines: Callable[[bytes], Entries | None]
     entry: Callable[[bytes], Entry]
+    several: Callable[[bytes, int], Iterator[Entry | InvalidEntry]] | None = None
+
+    def each(self, data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
+        """The entries of one JSON text. Those of `several` have at most `largest` bytes."""
+        if self.several is not None:
+            yield from self.several(data, largest)
+            return
+        try:
+            yield self.entry(data)
+        except InvalidEntry as invalid:
+            yield invalid
+
+    def takes(self, data: bytes) -> bool:
+        """Whether the one line `data` is surely in this format."""
+        if self.several is None:
+            return self.lines(data) is not None
+        found = list(self.several(data, len(data)))
+        return bool(found) and not any(isinstance(entry, InvalidEntry) for entry in found)
 
 
 STRICT = EntryFormat(decode_array, decode_lines, decode_entry)

@@ -131,6 +131,9 @@ class Events(Answer):
         return cls(data_id=data_id, events=lines)
 
 
+_MAPPINGS = 3  # that are named of those that would take an entry
+
+
 class EntryProblem(Answer):
     """What is wrong with one entry."""
 
@@ -147,9 +150,11 @@ class EntryProblem(Answer):
     @classmethod
     def of(cls, error: EntryError) -> "EntryProblem":
         """What the client is told of a bad entry."""
-        return cls(
-            index=error.index, line=error.line, field=error.field, code=error.code, detail=error.detail
-        )
+        detail = error.detail
+        if error.mappings:
+            mappings = " or ".join(f"?mapping={name}" for name in error.mappings[:_MAPPINGS])
+            detail += f" It is accepted with {mappings}."
+        return cls(index=error.index, line=error.line, field=error.field, code=error.code, detail=detail)
 
 
 EntryProblems = Annotated[list[EntryProblem], Field(max_length=100)]

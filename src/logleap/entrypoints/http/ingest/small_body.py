@@ -39,7 +39,7 @@ def parse_body(model: type[Body], request: Request) -> Body:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         allowed = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        said = "is no field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
+        said = "is not a field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
         detail = f"Field {place!r} {said}. The fields are: {allowed}."
         raise HttpError("BODY_INVALID", detail) from error
 
@@ -59,5 +59,5 @@ def _once_each(members: Sequence[tuple[str, Any]]) -> None:
     for name, _ in members:
         if name in names:
             # Parsers differ in which of them they take.
-            raise HttpError("BODY_INVALID", f"Field {name[:100]!r} is given more than once. Give it once.")
+            raise HttpError("BODY_INVALID", f"Field {name[:100]!r} occurs more than once. Send it once.")
         names.add(name)
