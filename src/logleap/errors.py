@@ -19,6 +19,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
         RunNotFound           use cases → HTTP
+        StoredPartially         use cases: the key of a batch that was stored in part → HTTP
         TaskUnknown           use cases → HTTP
         BodyBrokenOff         codecs: the connection, while the body is read → HTTP
         BodyEmpty             codecs: JSON → HTTP

@@ -21,6 +21,7 @@ from logleap.domain.errors import (
     RunFinished,
     RunInProgress,
     RunNotFound,
+    StoredPartially,
     TaskUnknown,
 )
 
@@ -38,6 +39,7 @@ FACTS: dict[type[Refusal], dict[str, Any]] = {
     RunFinished: {"run_id": "r-1", "state": "failed"},
     RunInProgress: {"dataset_id": "d-1", "run_id": "r-1", "task": "count-entries", "key": "k-1"},
     RunNotFound: {"dataset_id": "d-1"},
+    StoredPartially: {"key": "k-1", "batch_id": "b-1", "entries": 7},
     TaskUnknown: {"task": "x", "offered": ["count-entries", "other"]},
 }
 

@@ -49,6 +49,7 @@ CASES: list[tuple[Exception, str, str]] = [
         "'r-1' of data set 'd-1' is under way; another request started it. GET /train/d-1 shows",
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
+    (domain.StoredPartially("k-1", "b-1", 7), "STORED_PARTIALLY", "'k-1'.*7 of its entries.*'b-1'"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),

@@ -205,6 +205,12 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "STATE_INVALID": Meaning(
             400, "`state` is not a state of a data set.", "Use one that `detail` lists."
         ),
+        "STORED_PARTIALLY": Meaning(
+            422,
+            "The batch of this `Idempotency-Key` is stored without its invalid entries: it was sent with "
+            "`partial=true` before.",
+            "Repeat it with `partial=true` for its receipt.",
+        ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
         ),
