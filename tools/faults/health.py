@@ -3,9 +3,9 @@
     python -m tools.faults.health [--logleap FILE] [--seconds 10] [--json]
 
 `--logleap` is the program of another installation, to compare versions. The server has its usual 8 threads,
-one process and the local backend. Each mix runs for so many seconds; meanwhile a client asks for /healthz on
-a new connection 20 times per second. The output is a Markdown table: milliseconds, and the ratio of p99 to that
-of the idle server.
+one process and the local backend. Each mix runs for so many seconds; meanwhile a client asks for /healthz 20
+times per second, each time on a new connection. The output is a Markdown table: milliseconds, and the ratio of
+p99 to that of the idle server.
 """
 
 import argparse
