@@ -4,8 +4,8 @@
 
 `--logleap` is the program of another installation, to compare versions. The server has its usual 8 threads,
 one process and the local backend. Each mix runs for so many seconds; meanwhile a client asks for /healthz 20
-times per second, each time on a new connection. The output is a Markdown table: milliseconds, and the ratio of
-p99 to that of the idle server.
+times per second, each time on a new connection. The output is a Markdown table: milliseconds, and the ratio
+of p99 to that of the idle server.
 """
 
 import argparse

@@ -7,6 +7,7 @@ slow clients hold no thread, and a body that is cut off on its way never reaches
 import gc
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -37,6 +38,9 @@ LINGER_SECONDS = 0.1
 
 MIN_IDLE_SECONDS = 0.5
 """A connection that was just made, or just answered, is not closed to make room for another."""
+
+SWITCH_SECONDS = 0.001
+"""How long a thread that computes keeps Python's lock from the others: the loop waits for each of them."""
 
 HEALTH_PATH = "/healthz"
 MAX_HEALTH_HEAD = 1 << 12  # bytes
@@ -107,6 +111,8 @@ def serve(
     threads = server.threads = Threads(server.task_dispatcher, options.threads)
     server.accept = _pausing(server, server.accept)
     server.add_task = lambda channel: _start(server, channel)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         gc.collect()
         gc.freeze()  # what exists now stays: the collector need not traverse it again and again
@@ -131,6 +137,7 @@ def serve(
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         server.asyncore.close_all(connections)
         loop.close()
+        sys.setswitchinterval(interval)
 
 
 def _start(server: Any, channel: Any) -> None:
