@@ -1,6 +1,9 @@
-"""Reads log files (plain text, NDJSON, JSON, CSV; gzipped or not) into entries for the API."""
+"""Reads log files, of many formats and packed or not, into batches of entries for the API."""
 
-from logleap.client.logfiles.entries import LogEntry, LogFileError
-from logleap.client.logfiles.reader import FORMATS, Format, read_log
+from logleap.client.logfiles.entries import Batch, Limits
+from logleap.client.logfiles.errors import LogFileError
+from logleap.client.logfiles.logfile import FORMATS, LogFile
+from logleap.client.logfiles.options import ReadOptions
+from logleap.client.logfiles.report import Report
 
-__all__ = ["FORMATS", "Format", "LogEntry", "LogFileError", "read_log"]
+__all__ = ["FORMATS", "Batch", "Limits", "LogFile", "LogFileError", "ReadOptions", "Report"]
