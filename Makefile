@@ -18,7 +18,7 @@ help: ## list these targets
 
 ifeq ($(BACKEND),emulators)
 demo: $(VENV)/.stamp-dev emulator-environment
-	@$(BIN)/python tools/emulators/emulators.py --exec $(BIN)/logleap demo --backend gcp
+	@$(BIN)/python -m tools.emulators --exec $(BIN)/logleap demo --backend gcp
 else
 demo: $(VENV)/.stamp-app ## the main job on the sample log, end to end (BACKEND=memory or emulators)
 	@$(BIN)/logleap demo --backend $(BACKEND)
@@ -28,7 +28,7 @@ serve: $(VENV)/.stamp-app ## the API on 127.0.0.1:8080; Ctrl-C stops it
 	@exec $(BIN)/logleap serve $(if $(filter command,$(firstword $(origin BACKEND))),--backend $(BACKEND))
 
 emulators: $(VENV)/.stamp-dev emulator-environment ## Firestore, Pub/Sub and BigQuery on this machine; Ctrl-C stops them
-	@exec $(BIN)/python tools/emulators/emulators.py
+	@exec $(BIN)/python -m tools.emulators
 
 # ---- work on it ---------------------------------------------------------------------------------------------
 
@@ -37,10 +37,10 @@ setup: $(VENV)/.stamp-dev emulator-environment ## the .venv with all that develo
 # BigQuery's emulator wants libraries of its own; without Java and gcloud the others are missing anyway.
 emulator-environment: $(VENV)/.stamp-dev
 	@if command -v java >/dev/null && command -v gcloud >/dev/null; then \
-	    $(BIN)/python tools/emulators/bigquery_environment.py --uv $(BIN)/uv; fi
+	    $(BIN)/python -m tools.emulators.make_environment --uv $(BIN)/uv; fi
 
 clients: $(VENV)/.stamp-dev ## the log clients that are tested, where they are missing and can be had
-	@$(BIN)/python tools/clients/programs.py
+	@$(BIN)/python -m tools.clients.programs
 
 # Most tests wait, for processes, disks and services that are down: two runners halve the time.
 PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -49,14 +49,14 @@ test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 	$(PYTEST)
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
-	$(BIN)/python tools/faults/faults.py $(if $(SCALE),--scale $(SCALE))
+	$(BIN)/python -m tools.faults $(if $(SCALE),--scale $(SCALE))
 
-bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (PARTS=decode,ends: some; QUICK=1: a look)
-	$(BIN)/python benchmarks/bench.py $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
+bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (PARTS=decode,upload: some; QUICK=1: a look)
+	$(BIN)/python -m benchmarks $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
 
-# Into .venv-rivals: from PyPI, and Debian's packages unpacked, not installed.
+# Into .venv-competitors: from PyPI, and Debian's packages unpacked, not installed.
 bench-rivals: $(VENV)/.stamp-dev
-	@$(BIN)/python benchmarks/rivals_environment.py --uv $(BIN)/uv
+	@$(BIN)/python -m benchmarks.competitors.make_environment --uv $(BIN)/uv
 
 check: lint types layers coverage ## lint, types, layers and tests with coverage: what CI runs
 
@@ -84,14 +84,14 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-v
 
 lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: the newest versions)
 	$(COMPILE) -o requirements/dev.txt pyproject.toml --all-extras --group dev --group bootstrap
-	$(COMPILE) -o requirements/app.txt pyproject.toml -c requirements/dev.txt
+	$(COMPILE) -o requirements/app.txt pyproject.toml -c requirements/dev.txt --extra server
 	$(COMPILE) -o requirements/gcp.txt pyproject.toml -c requirements/dev.txt --extra gcp --extra redis
 	$(COMPILE) -o requirements/uv.txt --group bootstrap -c requirements/dev.txt
 	$(COMPILE) -o tools/emulators/requirements.txt tools/emulators/requirements.in
-	$(COMPILE) -o benchmarks/requirements.txt benchmarks/requirements.in
+	$(COMPILE) -o benchmarks/competitors/requirements.txt benchmarks/competitors/requirements.in
 
 clean: ## remove .venv*, caches and what builds and test runs left
-	rm -rf $(VENV) .venv-clients .venv-emulators .venv-rivals build dist src/*.egg-info htmlcov .coverage .coverage.* .faults.json .hypothesis .*_cache
+	rm -rf $(VENV) .venv-clients .venv-emulators .venv-competitors build dist src/*.egg-info htmlcov .coverage .coverage.* .faults.json .hypothesis .*_cache
 	find src -name '*.so' -delete
 	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-import load
-from pairs import Figures, ratio, taking_turns
-from results import figure, milliseconds
+from benchmarks import load
+from benchmarks.interleaving import Figures, interleaved, ratio
+from benchmarks.report.results import figure, milliseconds
 
 _TURNS = 8
 _SECONDS = 0.25  # for a turn: the shorter they are, the likelier what disturbs one meets its twin, too
@@ -22,7 +22,7 @@ def round_of(calls: Mapping[str, Requests], ports: Mapping[str, int]) -> Mapping
     figures = {}
     for call, requests_for in calls.items():
         sides = {place: partial(_median, port, requests_for(place)) for place, port in ports.items()}
-        figures[call] = taking_turns(_TURNS, sides)
+        figures[call] = interleaved(_TURNS, sides)
     return figures
 
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from dependency_injector import containers, providers
+from opentelemetry.trace import Tracer, TracerProvider
 
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
 from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.telemetry.instrument import Instruments
 from logleap.telemetry.metrics import Metrics
-from logleap.telemetry.tracing import build_tracing
-from logleap.telemetry.watching import Watch
+from logleap.telemetry.tracing import build_tracer_provider
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
@@ -34,12 +35,16 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _open_backend(settings: Settings, watch: Watch) -> Backend:
-    return watch.over(build_backend(settings))
+def _tracer(provider: TracerProvider) -> Tracer:
+    return provider.get_tracer("logleap")
 
 
-def _open_tasks(chosen: str, watch: Watch) -> Mapping[str, TrainingTask]:
-    return watch.over_tasks(load_tasks(chosen))
+def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
+    return instruments.instrument(open_backend(settings))
+
+
+def _open_tasks(chosen: str, instruments: Instruments) -> Mapping[str, TrainingTask]:
+    return instruments.trace_tasks(load_tasks(chosen))
 
 
 class Container(containers.DeclarativeContainer):
@@ -47,10 +52,12 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     metrics = providers.ThreadSafeSingleton(Metrics)
-    tracing = providers.ThreadSafeSingleton(build_tracing)
-    watch = providers.ThreadSafeSingleton(Watch, metrics, tracing)
-    backend = providers.ThreadSafeSingleton(_open_backend, settings, watch)
-    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, watch)
+    tracer_provider = providers.ThreadSafeSingleton(build_tracer_provider)
+    tracer = providers.ThreadSafeSingleton(_tracer, tracer_provider)
+    instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
+    backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
+    capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, instruments)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 

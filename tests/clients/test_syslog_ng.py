@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from programs import Program
+from tools.clients.programs import Program
 
 DATA_ID = "7d8b0631-2c9e-419a-b895-103261ea9665"
 

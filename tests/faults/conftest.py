@@ -1,28 +1,23 @@
-"""What the attacks are run on."""
+"""What the scenarios are run on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from laboratory import Laboratory, local_backend, memory_backend
+from tools.faults.harness import Harness, reopening
 
 
 @pytest.fixture(params=["memory", "local"])
-def laboratory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Laboratory]]:
-    """Makes laboratories, over one file if over `local`."""
-    made: list[Laboratory] = []
+def make_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Harness]]:
+    """Makes harnesses, over one file if over `local`."""
+    made: list[Harness] = []
 
-    def make() -> Laboratory:
-        backend = memory_backend()
-        lab = (
-            Laboratory(lambda: backend)
-            if request.param == "memory"
-            else Laboratory(lambda: local_backend(tmp_path))
-        )
-        made.append(lab)
-        return lab
+    def make() -> Harness:
+        harness = Harness(reopening(request.param, tmp_path))
+        made.append(harness)
+        return harness
 
     yield make
-    for lab in made:
-        lab.close()
+    for harness in made:
+        harness.close()

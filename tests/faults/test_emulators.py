@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns import broken_service, crash_point
-from emulators import Emulators
-from fleet import Fleet
-from installations import SERVICES, Installation, emulated_installation
+from tools.emulators import Emulators
+from tools.faults.campaigns import broken_service, crash_point
+from tools.faults.cluster import Cluster
+from tools.faults.installations import SERVICES, Installation, emulated_installation
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def site(emulators: Emulators) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def fleet(site: Installation) -> Iterator[Fleet]:
-    with Fleet(site.settings, site.folder) as running:
+def cluster(site: Installation) -> Iterator[Cluster]:
+    with Cluster(site.settings, site.folder) as running:
         yield running
 
 
@@ -37,8 +37,8 @@ def fleet(site: Installation) -> Iterator[Fleet]:
         "run: after the result, before the ack",
     ],
 )
-def test_a_process_that_is_killed_at(point: str, site: Installation, fleet: Fleet) -> None:
-    outcome = crash_point(site, fleet, point, retry=True)
+def test_a_process_that_is_killed_at(point: str, site: Installation, cluster: Cluster) -> None:
+    outcome = crash_point(site, cluster, point, retry=True)
     assert outcome.kept, str(outcome)
 
 

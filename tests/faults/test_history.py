@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from history import Answer, DatasetFound, History, Operation, RunFound, message
+from tools.faults.history import Answer, DatasetFound, History, Operation, RunFound, message
 
 
 def history(answer: Answer = Answer.OK, *more: Operation) -> History:

@@ -4,12 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns import broken_network, crash_point, ending_point, kills, meetings, zombies
-from fleet import Fleet
-from installations import Installation, local_installation
-from network import Fault
-from points import ARCHIVE, DELETE, POINTS
-from storm import NEVER, Caller, farewell
+from tools.faults.campaigns import (
+    archive_delete_crash_point,
+    broken_network,
+    crash_point,
+    kills,
+    meetings,
+    zombies,
+)
+from tools.faults.cluster import Cluster
+from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS
+from tools.faults.faulty_proxy import Fault
+from tools.faults.installations import Installation, local_installation
+from tools.faults.workload import NEVER, Caller, archiving_meeting
 
 
 @pytest.fixture
@@ -25,33 +32,33 @@ def shared_site() -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def fleet(shared_site: Installation) -> Iterator[Fleet]:
-    with Fleet(shared_site.settings, shared_site.folder) as running:
+def cluster(shared_site: Installation) -> Iterator[Cluster]:
+    with Cluster(shared_site.settings, shared_site.folder) as running:
         yield running
 
 
 @pytest.mark.parametrize("retry", [True, False], ids=["the client repeats", "the client gives up"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", FAILPOINTS)
 def test_a_process_that_is_killed_at(
-    point: str, retry: bool, shared_site: Installation, fleet: Fleet
+    point: str, retry: bool, shared_site: Installation, cluster: Cluster
 ) -> None:
-    outcome = crash_point(shared_site, fleet, point, retry=retry)
+    outcome = crash_point(shared_site, cluster, point, retry=retry)
     assert outcome.kept, str(outcome)
 
 
 @pytest.fixture(scope="module")
-def soon_swept() -> Iterator[tuple[Installation, Fleet]]:
+def soon_swept() -> Iterator[tuple[Installation, Cluster]]:
     with local_installation() as installation:
         swept = installation.with_settings(LOGLEAP_RUN_PATIENCE="0.3")
-        with Fleet(swept.settings, swept.folder) as running:
+        with Cluster(swept.settings, swept.folder) as running:
             yield swept, running
 
 
 @pytest.mark.parametrize("step", [*ARCHIVE, *DELETE])
 def test_a_server_that_is_killed_at_and_a_sweeper_too(
-    step: str, soon_swept: tuple[Installation, Fleet]
+    step: str, soon_swept: tuple[Installation, Cluster]
 ) -> None:
-    outcome = ending_point(*soon_swept, step, retry=False)
+    outcome = archive_delete_crash_point(*soon_swept, step, retry=False)
     assert outcome.kept, str(outcome)
 
 
@@ -66,7 +73,7 @@ def test_servers_and_workers_that_are_killed_while_data_sets_are_archived_and_de
 
 
 def test_uploads_starts_archivings_and_deletions_that_meet(site: Installation) -> None:
-    outcome = meetings(site, rounds=5, seconds=40, meet=farewell)
+    outcome = meetings(site, rounds=5, seconds=40, meet=archiving_meeting)
     assert outcome.kept, str(outcome)
 
 

@@ -1,12 +1,12 @@
-"""The page tells what came of the attacks, also what was not compared; a run goes on where it broke off."""
+"""The page tells what came of the scenarios, also what was not compared; a run goes on where it broke off."""
 
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from campaigns import Outcome
-from history import Findings
-from report import Progress, Result, report
+from tools.faults.campaigns import Outcome
+from tools.faults.history import Findings
+from tools.faults.report import Progress, Result, report
 
 KEPT = Outcome(1000, 12.0, Counter({"kills": 1000, "batches ok": 12_345}), Findings())
 BROKEN = Outcome(
@@ -25,7 +25,7 @@ def page(*results: Result) -> str:
 
 
 def test_what_was_kept_has_a_bound() -> None:
-    text = page(Result("kills", "a SIGKILL", True, KEPT), Result("a list", "an attack", False, KEPT))
+    text = page(Result("kills", "a SIGKILL", True, KEPT), Result("a list", "a scenario", False, KEPT))
     assert "| 1 | kills | 1,000 | 0 | 0.3% | 12 |" in text
     assert "| 2 | a list | 1,000 | 0 |  | 12 |" in text
     assert "1. A round: a SIGKILL. batches ok 12,345, kills 1,000." in text

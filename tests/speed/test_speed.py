@@ -14,7 +14,7 @@ from typing import Literal
 import orjson
 import pytest
 
-import payloads
+from benchmarks import payloads
 from logleap.adapters.gcp.bigquery.rows import arrow_pieces, json_pieces
 from logleap.codecs.json.fast import COMPILED, MSGSPEC, READERS, Reader
 from logleap.codecs.json.strict import decode_entry

@@ -1,6 +1,6 @@
-"""Makes `.venv-emulators/`, the environment of the BigQuery emulator, from the lock beside this file.
+"""`.venv-emulators/`, the environment of the BigQuery emulator, from the lock beside this file.
 
-    python tools/emulators/bigquery_environment.py --uv .venv/bin/uv
+    python -m tools.emulators.make_environment --uv .venv/bin/uv
 
 It is an environment of its own because the emulator pins protobuf 6 and Google's clients want a newer one.
 DuckDB looks for its spatial extension under HOME and would download it; so the environment has a `home/` that
@@ -10,14 +10,11 @@ and does nothing.
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "environments"))
+from tools.environments.locked import LockedEnvironment
 
-import locked
-
-_ENVIRONMENT = locked.LockedEnvironment(
+_ENVIRONMENT = LockedEnvironment(
     Path(__file__).resolve().parents[2] / ".venv-emulators", Path(__file__).with_name("requirements.txt")
 )
 PYTHON = _ENVIRONMENT.python
@@ -35,7 +32,3 @@ def _import_spatial() -> None:
     HOME.mkdir()
     command = [str(PYTHON), "-I", "-c", _IMPORT_SPATIAL]
     subprocess.run(command, check=True, env={**os.environ, "HOME": str(HOME)})
-
-
-if __name__ == "__main__":
-    sys.exit(locked.command("the environment of the BigQuery emulator", make))

@@ -9,12 +9,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from fleet import Fleet
-from history import Findings, History
-from installations import Installation
-from network import Fault, Proxy
-from points import ARCHIVE, DELETE, POINTS, RUN
-from storm import NEVER, Caller, clients_at_work, inspect, meeting, retries
+from tools.faults.cluster import Cluster
+from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, RUN
+from tools.faults.faulty_proxy import Fault, Proxy
+from tools.faults.history import Findings, History
+from tools.faults.installations import Installation
+from tools.faults.workload import NEVER, Caller, clients_at_work, inspect, meeting, retries
 
 _BY_THEMSELVES = "processes that ended by themselves"
 _RESTART = 30.0  # seconds within which a killed process must be back
@@ -64,7 +64,7 @@ def kills(
     patience: float = 20,
     longest_pause: float = 0.25,
     job: Callable[[Caller, random.Random, Sequence[str]], str] = Caller.main_job,
-    sabotage: str | None = None,
+    mutation: str | None = None,
     settle: float = 30,
 ) -> Outcome:
     """SIGKILL a server or a worker, at any moment while clients are at their `job`; a round is a kill."""
@@ -72,76 +72,80 @@ def kills(
     history, began = History(), time.monotonic()
     retries.clear()
     with ExitStack() as stack:
-        fleet = stack.enter_context(Fleet(site.settings, site.folder, apis=2, workers=1, sabotage=sabotage))
+        cluster = stack.enter_context(
+            Cluster(site.settings, site.folder, apis=2, workers=1, mutation=mutation)
+        )
         stop = threading.Event()
         stack.callback(stop.set)
         check = _now_and_then(site)
         ended = clients_at_work(
-            fleet.urls, history, seed, number=clients, patience=patience, stop=stop, job=job
+            cluster.urls, history, seed, number=clients, patience=patience, stop=stop, job=job
         )
-        names = list(fleet.members)
-        while fleet.kills < rounds and time.monotonic() - began < seconds:
+        names = list(cluster.members)
+        while cluster.kills < rounds and time.monotonic() - began < seconds:
             name = rng.choice(names)
             if rng.random() < 0.9:  # else it may still be starting
-                fleet.wait_until_up(name, _RESTART)
+                cluster.wait_until_up(name, _RESTART)
             time.sleep(rng.random() * longest_pause)
-            fleet.kill(name)
+            cluster.kill(name)
             check()
         stop.set()
         failures = ended(check)
         if patience == NEVER and retries.total():
             failures.append(f"{retries.total()} calls were tried again, by clients that were told not to")
         _wait_until_taken_up(site, settle)
-        counts = history.tally() + _deaths(fleet) + retries
+        counts = history.tally() + _deaths(cluster) + retries
     return _judged(site, history, counts["kills"], began, counts, failures)
 
 
 def crash_points(site: Installation, *, seconds: float) -> Outcome:
     """A process kills itself at each of the named points, with and without the client's retry."""
     total = Outcome(0, 0.0, Counter(), Findings())
-    with Fleet(site.settings, site.folder) as fleet:
+    with Cluster(site.settings, site.folder) as cluster:
         for retry in (True, False):
-            for name in POINTS:
+            for name in FAILPOINTS:
                 if total.seconds < seconds:
-                    total.add(crash_point(site, fleet, name, retry=retry))
+                    total.add(crash_point(site, cluster, name, retry=retry))
     return total
 
 
-def crash_point(site: Installation, fleet: Fleet, point_name: str, *, retry: bool) -> Outcome:
+def crash_point(site: Installation, cluster: Cluster, point_name: str, *, retry: bool) -> Outcome:
     """A process kills itself at a point of the main job. Without `retry` the client sends everything once."""
     history, began = History(), time.monotonic()
-    point = POINTS[point_name]
+    point = FAILPOINTS[point_name]
     name = "worker-0" if point_name in RUN else "api-0"
-    member = fleet.members[name]
+    member = cluster.members[name]
     ends = len(member.ends)
-    fleet.crash_at(name, point, 2 if point.call.startswith(("store", "ledger")) else 1)
-    with Caller("anna", fleet.urls, history, patience=20 if retry else NEVER) as anna:
+    cluster.crash_at(name, point, 2 if point.call.startswith(("store", "ledger")) else 1)
+    with Caller("anna", cluster.urls, history, patience=20 if retry else NEVER) as anna:
         data_id = anna.announce()
         for size in (4, 5, 6):
             anna.append(data_id, size)
             if not retry:
-                fleet.wait_until_up(name)
+                cluster.wait_until_up(name)
         site.check()
         anna.train(data_id)
-        fleet.wait_for_end(name, ends + 2)  # one end was for the start with the point
-        fleet.wait_until_up(name)
+        cluster.wait_for_end(name, ends + 2)  # one end was for the start with the point
+        cluster.wait_until_up(name)
         site.check()
         anna.trained(data_id)
     return _judged(site, history, 1, began, history.tally())
 
 
-def ending_points(site: Installation, *, seconds: float, retries: Sequence[bool] = (True, False)) -> Outcome:
+def archive_delete_crash_points(
+    site: Installation, *, seconds: float, retries: Sequence[bool] = (True, False)
+) -> Outcome:
     """A process kills itself at each of the steps of archiving and deleting, and so does the sweeper."""
     total = Outcome(0, 0.0, Counter(), Findings())
-    with Fleet(site.settings, site.folder) as fleet:
+    with Cluster(site.settings, site.folder) as cluster:
         for retry in retries:
             for name in (*ARCHIVE, *DELETE):
                 if total.seconds < seconds:
-                    total.add(ending_point(site, fleet, name, retry=retry))
+                    total.add(archive_delete_crash_point(site, cluster, name, retry=retry))
     return total
 
 
-def ending_point(site: Installation, fleet: Fleet, name: str, *, retry: bool) -> Outcome:
+def archive_delete_crash_point(site: Installation, cluster: Cluster, name: str, *, retry: bool) -> Outcome:
     """A server kills itself at a step of archiving or deleting; so does the worker, if it takes it up there.
 
     Without `retry` the client sends everything once, and the worker's sweeper has to.
@@ -150,8 +154,8 @@ def ending_point(site: Installation, fleet: Fleet, name: str, *, retry: bool) ->
     archiving = name in ARCHIVE
     step = ARCHIVE[name] if archiving else DELETE[name]
     with (
-        Caller("anna", fleet.urls, history, patience=20 if retry else NEVER) as anna,
-        Caller("bert", fleet.urls, history, patience=20) as bert,
+        Caller("anna", cluster.urls, history, patience=20 if retry else NEVER) as anna,
+        Caller("bert", cluster.urls, history, patience=20) as bert,
     ):
         data_id, others = anna.announce(), bert.announce()
         for size in (4, 5):
@@ -162,13 +166,13 @@ def ending_point(site: Installation, fleet: Fleet, name: str, *, retry: bool) ->
         bert.archive(data_id)
         bert.delete(data_id)
         for member in ("worker-0", "api-0"):
-            fleet.crash_at(member, step.point, step.call)
-        ends, swept = (len(fleet.members[member].ends) for member in ("api-0", "worker-0"))
+            cluster.crash_at(member, step.point, step.call)
+        ends, swept = (len(cluster.members[member].ends) for member in ("api-0", "worker-0"))
         (anna.archive if archiving else anna.delete)(data_id)
-        fleet.wait_for_end("api-0", ends + 1)
-        fleet.wait_until_up("api-0")
+        cluster.wait_for_end("api-0", ends + 1)
+        cluster.wait_until_up("api-0")
         _wait_until_taken_up(site)
-        kills = 1 + len(fleet.members["worker-0"].ends) - swept
+        kills = 1 + len(cluster.members["worker-0"].ends) - swept
         if archiving:
             anna.trained(data_id)
         bert.trained(others)
@@ -186,13 +190,13 @@ def meetings(
     """Uploads and starts (or what `meet` does) on one data set at the same moment; a round is a data set."""
     history, began, done = History(), time.monotonic(), 0
     check = _now_and_then(site)
-    with Fleet(site.settings, site.folder, apis=2, workers=2) as fleet:
+    with Cluster(site.settings, site.folder, apis=2, workers=2) as cluster:
         while done < rounds and time.monotonic() - began < seconds:
-            meet(fleet.urls, history, seed * 1_000_000 + done)
+            meet(cluster.urls, history, seed * 1_000_000 + done)
             done += 1
             check()
         _wait_until_taken_up(site)
-        counts = history.tally() + _deaths(fleet)
+        counts = history.tally() + _deaths(cluster)
     return _judged(site, history, done, began, counts)
 
 
@@ -204,15 +208,15 @@ def broken_network(
     seed: int = 1,
     only: Fault | None = None,
     share: float = 0.3,
-    sabotage: str | None = None,
+    mutation: str | None = None,
 ) -> Outcome:
     """Between client and server `share` of all exchanges meet a fault; a round is a fault."""
-    weather = _Weather(seed, only)
+    network = _FaultyNetwork(seed, only)
     with ExitStack() as stack:
-        fleet = stack.enter_context(Fleet(site.settings, site.folder, sabotage=sabotage))
-        (port,) = [member.port for member in fleet.members.values() if member.port is not None]
-        proxy = stack.enter_context(Proxy(port, weather.draw, seed=seed))
-        return weather.storm(site, fleet, [proxy], [proxy.url], rounds, seconds, share, timeout=1)
+        cluster = stack.enter_context(Cluster(site.settings, site.folder, mutation=mutation))
+        (port,) = [member.port for member in cluster.members.values() if member.port is not None]
+        proxy = stack.enter_context(Proxy(port, network.draw, seed=seed))
+        return network.run(site, cluster, [proxy], [proxy.url], rounds, seconds, share, timeout=1)
 
 
 def broken_service(
@@ -226,24 +230,24 @@ def broken_service(
     share: float = 0.1,
 ) -> Outcome:
     """The same between the processes and a service (whose addresses `variables` hold)."""
-    weather = _Weather(seed, only)
+    network = _FaultyNetwork(seed, only)
     with ExitStack() as stack:
         proxies: dict[str, Proxy] = {}
         for name in variables:
             port = int(site.settings[name].rpartition(":")[2])
-            proxies[name] = stack.enter_context(Proxy(port, weather.draw, seed=seed))
+            proxies[name] = stack.enter_context(Proxy(port, network.draw, seed=seed))
         through = {
             name: proxy.url if site.settings[name].startswith("http:") else proxy.address
             for name, proxy in proxies.items()
         }
-        fleet = stack.enter_context(Fleet(site.with_settings(**through).settings, site.folder))
+        cluster = stack.enter_context(Cluster(site.with_settings(**through).settings, site.folder))
         # Longer than a server takes to say that it cannot reach the service.
-        return weather.storm(
-            site, fleet, list(proxies.values()), fleet.urls, rounds, seconds, share, timeout=30
+        return network.run(
+            site, cluster, list(proxies.values()), cluster.urls, rounds, seconds, share, timeout=30
         )
 
 
-class _Weather:
+class _FaultyNetwork:
     """Draws the faults that exchanges meet, while clients are at work."""
 
     def __init__(self, seed: int, only: Fault | None) -> None:
@@ -256,10 +260,10 @@ class _Weather:
         """Of the next exchange."""
         return self._rng.choice(self._faults) if self._rng.random() < self._share else Fault.NONE
 
-    def storm(  # noqa: PLR0917 -- what the two campaigns above have in common
+    def run(  # noqa: PLR0917 -- what the two campaigns above have in common
         self,
         site: Installation,
-        fleet: Fleet,
+        cluster: Cluster,
         proxies: Sequence[Proxy],
         urls: Sequence[str],
         rounds: int,
@@ -292,7 +296,7 @@ class _Weather:
             self._share = 0.0
             stop.set()
             failures = ended(check)
-        counts = history.tally() + _deaths(fleet) + retries + met()
+        counts = history.tally() + _deaths(cluster) + retries + met()
         return _judged(site, history, faults(), began, counts, failures)
 
 
@@ -300,41 +304,41 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
     """A worker stands still in the middle of a run (SIGSTOP) until another has done it, and then goes on."""
     history, began, done = History(), time.monotonic(), 0
     with (
-        Fleet(site.settings, site.folder, apis=1, workers=2) as fleet,
-        Caller("anna", fleet.urls, history, patience=20) as anna,
+        Cluster(site.settings, site.folder, apis=1, workers=2) as cluster,
+        Caller("anna", cluster.urls, history, patience=20) as anna,
     ):
         overtaken = locked = 0
         while done < rounds and time.monotonic() - began < seconds:
             data_id = anna.announce()
             anna.append(data_id, 10)
             name, other = f"worker-{done % 2}", f"worker-{1 - done % 2}"
-            _pause_between_writes(site, fleet, other)  # or it might take the run
+            _pause_between_writes(site, cluster, other)  # or it might take the run
             anna.train(data_id, seconds=0.3)
             _until(lambda data_id=data_id: anna.client.run(data_id)["state"] == "running")  # type: ignore[misc]
-            fleet.pause(name)
-            fleet.resume(other)
+            cluster.pause(name)
+            cluster.resume(other)
             try:
                 run = anna.client.wait(data_id, timeout=10)
             except TimeoutError:
                 if not site.is_locked():
                     raise
                 locked += 1  # it stands still in the middle of a write, and nobody else may write
-            fleet.resume(name)
+            cluster.resume(name)
             run = anna.client.wait(data_id, timeout=60)
             overtaken += run["attempts"] > 1
             time.sleep(0.5)  # for what the zombie still wants to write
             done += 1
-        counts = history.tally() + _deaths(fleet) + Counter({"runs taken over": overtaken})
+        counts = history.tally() + _deaths(cluster) + Counter({"runs taken over": overtaken})
         counts["stood still with the file locked"] = locked
     return _judged(site, history, done, began, counts)
 
 
-def _pause_between_writes(site: Installation, fleet: Fleet, name: str) -> None:
-    fleet.pause(name)
+def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> None:
+    cluster.pause(name)
     while site.is_locked():
-        fleet.resume(name)
+        cluster.resume(name)
         time.sleep(0.01)
-        fleet.pause(name)
+        cluster.pause(name)
 
 
 def _wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
@@ -370,8 +374,8 @@ def _judged(  # noqa: PLR0917 -- what every campaign has
     return Outcome(rounds, time.monotonic() - began, counts, findings, list(failures))
 
 
-def _deaths(fleet: Fleet) -> Counter[str]:
-    return Counter({"kills": fleet.kills, _BY_THEMSELVES: fleet.ended_by_themselves})
+def _deaths(cluster: Cluster) -> Counter[str]:
+    return Counter({"kills": cluster.kills, _BY_THEMSELVES: cluster.ended_by_themselves})
 
 
 def _until(done: Callable[[], bool], seconds: float = 30) -> None:

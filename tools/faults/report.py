@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from campaigns import Outcome
-from history import Findings
+from tools.faults.campaigns import Outcome
+from tools.faults.history import Findings
 
 _ROOT = Path(__file__).parents[2]
 _WIDTH = 115

@@ -1,37 +1,39 @@
-"""What was seen of the data sets that take entries, for a moment: an upload need not look at its own anew.
+"""Snapshots of the data sets that take entries, kept for a moment: an upload need not read its own each time.
 
-Nothing rests on it being true still: a receipt is stored on condition that its data set is as it was seen. If
-it is not, rows may have been appended in vain, and their upload is refused.
+No promise rests on a snapshot: a receipt is stored on condition that its data set still is as the snapshot
+shows it. If it is not, rows may have been appended in vain, and their upload is refused.
 """
 
 import time
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
-_SECONDS = 5.0
-_MOST = 1_000  # data sets, the latest ones
+MAX_AGE_SECONDS = 5.0
+MAX_DATASETS = 1_000
+"""The latest ones are kept."""
 
-_Look = TypeVar("_Look")
+Snapshot = TypeVar("Snapshot")
 
 
-class Looks(Generic[_Look]):
-    """The looks of a process: what was found of a data set, and until when (monotonic) that will do."""
+class SnapshotCache(Generic[Snapshot]):
+    """The snapshots of one process, one per data set."""
 
     def __init__(self) -> None:
-        self._looks: OrderedDict[str, tuple[_Look, float]] = OrderedDict()  # the oldest first
+        # With the time (monotonic) until which each is valid; the oldest first.
+        self._snapshots: OrderedDict[str, tuple[Snapshot, float]] = OrderedDict()
 
-    def note(self, dataset_id: str, look: _Look) -> None:
-        """Remember what was found, as the latest."""
-        self.forget(dataset_id)
-        self._looks[dataset_id] = look, time.monotonic() + _SECONDS
-        while len(self._looks) > _MOST:
-            self._looks.popitem(last=False)  # in one step: other threads note theirs meanwhile
+    def put(self, dataset_id: str, snapshot: Snapshot) -> None:
+        """Keep the snapshot as the latest."""
+        self.invalidate(dataset_id)
+        self._snapshots[dataset_id] = snapshot, time.monotonic() + MAX_AGE_SECONDS
+        while len(self._snapshots) > MAX_DATASETS:
+            self._snapshots.popitem(last=False)  # atomic: other threads put theirs meanwhile
 
-    def at(self, dataset_id: str) -> _Look | None:
-        """What was found of a data set within the last five seconds."""
-        look, until = self._looks.get(dataset_id, (None, 0.0))
-        return look if time.monotonic() < until else None
+    def get(self, dataset_id: str) -> Snapshot | None:
+        """The snapshot of a data set, if it is at most five seconds old."""
+        snapshot, valid_until = self._snapshots.get(dataset_id, (None, 0.0))
+        return snapshot if time.monotonic() < valid_until else None
 
-    def forget(self, dataset_id: str) -> None:
-        """The data set is about to change, has changed, or takes no entries."""
-        self._looks.pop(dataset_id, None)
+    def invalidate(self, dataset_id: str) -> None:
+        """Drop the snapshot: the data set is about to change, has changed, or takes no entries."""
+        self._snapshots.pop(dataset_id, None)

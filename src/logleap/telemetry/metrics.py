@@ -127,8 +127,8 @@ class Metrics:
         self._bytes.inc(size)
         self._batches.observe(entries)
 
-    def took(self, step: str) -> Callable[[float], None]:
-        """What to tell how long (seconds) one of STEPS took each time."""
+    def step(self, step: str) -> Callable[[float], None]:
+        """Observes the duration (seconds) of one of STEPS."""
         return self._steps[step].observe
 
     def claimed(self, run: Run) -> None:

@@ -1,99 +1,96 @@
-"""Traces: from the request that started a training to its run, by OpenTelemetry where that is asked for."""
+"""Traces, by opentelemetry-api. The SDK is set up only where the standard OTEL_… variables ask for it."""
 
 import importlib.util
 import logging
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+from logleap.extras import install_command
 
 log = logging.getLogger(__name__)
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
-Attributes = Mapping[str, str | int]
 
-NO_ATTRIBUTES: Attributes = MappingProxyType({})
+def build_tracer_provider() -> TracerProvider:
+    """The process's tracer provider, if one is set; else a new one, if an OTEL_… variable names an endpoint.
 
-
-class Kind(Enum):
-    """What a span is to others: https://opentelemetry.io/docs/concepts/signals/traces/#span-kind."""
-
-    INTERNAL = "INTERNAL"
-    SERVER = "SERVER"
-    PRODUCER = "PRODUCER"
-    CONSUMER = "CONSUMER"
-
-
-class Tracing(ABC):
-    """Spans around blocks of work. No call raises, or waits for anybody."""
-
-    @abstractmethod
-    def span(
-        self,
-        name: str,
-        kind: Kind = Kind.INTERNAL,
-        parent: str | None = None,
-        attributes: Attributes = NO_ATTRIBUTES,
-    ) -> AbstractContextManager[object]:
-        """A span around the block; what the block raises marks it as failed.
-
-        Its parent is the one whose `traceparent` is given, else the span around it.
-        """
-
-    @abstractmethod
-    def note(self, attributes: Attributes, *, failed: bool = False) -> None:
-        """Add attributes to the span around, and whether what it stands for failed."""
-
-    @abstractmethod
-    def traceparent(self) -> str | None:
-        """The span around, in W3C's form (https://www.w3.org/TR/trace-context/), if there is one."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Send what was not sent yet, for a few seconds at most."""
-
-
-class NoTracing(Tracing):
-    """Nothing is traced, and nothing of OpenTelemetry is imported."""
-
-    _NOTHING: AbstractContextManager[object] = nullcontext()
-
-    def span(
-        self,
-        name: str,
-        kind: Kind = Kind.INTERNAL,
-        parent: str | None = None,
-        attributes: Attributes = NO_ATTRIBUTES,
-    ) -> AbstractContextManager[object]:
-        """No span."""
-        return self._NOTHING
-
-    def note(self, attributes: Attributes, *, failed: bool = False) -> None:
-        """Nothing to add to."""
-
-    def traceparent(self) -> str | None:
-        """No span, no name."""
-        return None
-
-    def close(self) -> None:
-        """Nothing to send."""
-
-
-def build_tracing() -> Tracing:
-    """Tracing as the standard OTEL_… variables want it: none unless one of them names an OTLP endpoint.
-
+    A new one sends spans over OTLP/HTTP and becomes the process's own, so that a training task can add spans
+    through `opentelemetry.trace`. Without either, a provider that does nothing.
     https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
+    current = trace.get_tracer_provider()
+    if not isinstance(current, ProxyTracerProvider):
+        return current  # set by `opentelemetry-instrument`, for example
     wanted = any(os.environ.get(name) for name in _ENDPOINTS)
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if not wanted or off or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
-        return NoTracing()
+        return NoOpTracerProvider()
     if importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        log.warning("no traces: OpenTelemetry is not installed: pip install 'logleap[otel]'")
-        return NoTracing()
-    from logleap.telemetry.otlp import over_otlp
+        log.warning("traces are off: the OpenTelemetry SDK is not installed: %s", install_command("otel"))
+        return NoOpTracerProvider()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return over_otlp()
+    provider = sdk_provider(OTLPSpanExporter())
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def sdk_provider(exporter: "SpanExporter") -> "SdkTracerProvider":
+    """The SDK's provider, which OTEL_… variables configure: sampler, resource, batches."""
+    from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = Resource({SERVICE_NAME: "logleap"}).merge(OTELResourceDetector().detect())
+    provider = SdkTracerProvider(resource=Resource.create().merge(named))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def shut_down(provider: TracerProvider) -> None:
+    """Send the spans that are still buffered, for a few seconds at most."""
+    shutdown = getattr(provider, "shutdown", None)  # the SDK's: the API has none
+    if shutdown is not None:
+        shutdown()
+
+
+@contextmanager
+def span(
+    tracer: Tracer,
+    name: str,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: Context | None = None,
+    attributes: Mapping[str, str | int] | None = None,
+) -> Iterator[Span]:
+    """A span around the block, below `parent` or the current span.
+
+    An exception marks it as failed. Only the exception's type is recorded: its text may quote a log line.
+    """
+    with tracer.start_as_current_span(
+        name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except BaseException as error:
+            current.set_attribute("error.type", type(error).__name__)
+            current.set_status(StatusCode.ERROR)
+            raise

@@ -1,17 +1,14 @@
 """Announce data sets, look at them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.entries import EntryStore
 from logleap.ports.receipts import ReceiptLedger
-
-Clock = Callable[[], datetime]
-IdMaker = Callable[[], str]
+from logleap.usecases.types import Clock, IdMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class AnnounceDataset:
         now = self.now()
         dataset = Dataset(self.new_id(), owner, created_at=now, updated_at=now, name=name, labels=labels)
         self.store.prepare(dataset.dataset_id)
-        self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Announced."))
+        self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Created."))
         return dataset
 
 

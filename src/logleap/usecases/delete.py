@@ -7,7 +7,7 @@ from logleap.ports.archive import ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
-from logleap.usecases.datasets import Clock
+from logleap.usecases.types import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class DeleteDataset:
     now: Clock
 
     def __call__(self, owner: str, dataset_id: str) -> None:
-        """When it returns, nothing is left. Raises DatasetNotFound, ActionRefused (while training)."""
+        """When it returns, nothing is left. Raises DatasetNotFound, InvalidTransition (while training)."""
         while True:
             dataset = self.datasets.get(owner, dataset_id)
             deleting = dataset.after(Action.DELETE, self.now())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from logleap.client.api import Client
+from logleap.client import Client
 
 LINE = "2026-03-02 06:00:00,001 INFO started\n"
 
@@ -146,7 +146,7 @@ def test_a_file_that_breaks_later_tells_what_is_in_and_the_command_that_goes_on(
     done = logleap("push", str(path), "--batch-size", "7000", LOGLEAP_URL=url)
     assert done.returncode == 1
     assert f"line {number}: " in done.stderr
-    stored = re.search(r"(\d+) entries are in data set (\S+): up to line (\d+) of", done.stderr)
+    stored = re.search(r"(\d+) entries were added to data set (\S+): up to line (\d+) of", done.stderr)
     assert stored is not None
     assert int(stored[1]) == entries_of(logleap, url, stored[2]) == 35_000
     assert int(stored[3]) == 35_000 + bool(header)
@@ -225,7 +225,7 @@ def test_a_file_without_entries_is_refused(logleap: Any, tmp_path: Path) -> None
     path.write_text("\n \n")
     done = logleap("push", str(path))
     assert done.returncode == 1
-    assert "holds no entries" in done.stderr
+    assert "contains no entries" in done.stderr
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Clients of the emulators, for what the contract suites don't show."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -8,8 +9,8 @@ import grpc
 import pytest
 from google.cloud.firestore import Client
 
-from emulators import Emulators
-from logleap.adapters.gcp.google.clients import FirestoreClient
+from logleap.adapters.gcp.google.clients import FirestoreConnection, connect_firestore, firestore_client
+from tools.emulators import Emulators
 
 
 class LostCall(grpc.RpcError):
@@ -70,7 +71,15 @@ class Wire(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
         return method
 
 
-class WatchedClient(FirestoreClient):
+@dataclass(frozen=True)
+class FirestoreSite:
+    """What a FirestoreDatabase is made of."""
+
+    client: Client
+    connect: Callable[[], FirestoreConnection]
+
+
+class WatchedClient(Client):
     """A Firestore client whose requests go through a Wire."""
 
     def __init__(self, wire: Wire, **options: Any) -> None:
@@ -78,7 +87,7 @@ class WatchedClient(FirestoreClient):
         self._wire = wire
 
     def _emulator_channel(self, transport: Any) -> grpc.Channel:
-        return grpc.intercept_channel(super()._emulator_channel(transport), self._wire)
+        return grpc.intercept_channel(super()._emulator_channel(transport), self._wire)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="session")
@@ -89,26 +98,31 @@ def firestore_options(emulators: Emulators) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def firestore_client(firestore_options: dict[str, Any]) -> Iterator[Client]:
-    """A client of the emulator. Tests keep apart by a prefix of their own."""
+def firestore_site(firestore_options: dict[str, Any]) -> Iterator[FirestoreSite]:
+    """Connections to the emulator. Tests keep apart by a prefix of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_options["host"])
-        client = FirestoreClient(project=firestore_options["project"])
-    yield client
+        client = firestore_client(firestore_options["project"])
+        connection = connect_firestore()
+    yield FirestoreSite(client, lambda: connection)
     client._firestore_api.transport.close()
+    connection.channel.close()
 
 
 @pytest.fixture
 def wire() -> Wire:
-    """What the requests of `watched_client` go through."""
+    """What the requests of `watched_site` go through."""
     return Wire()
 
 
 @pytest.fixture
-def watched_client(firestore_options: dict[str, Any], wire: Wire) -> Iterator[Client]:
-    """A client of the emulator behind `wire`."""
+def watched_site(firestore_options: dict[str, Any], wire: Wire) -> Iterator[FirestoreSite]:
+    """Connections to the emulator behind `wire`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_options["host"])
         client = WatchedClient(wire, project=firestore_options["project"])
-    yield client
+        connection = connect_firestore()
+    watched = replace(connection, channel=grpc.intercept_channel(connection.channel, wire))
+    yield FirestoreSite(client, lambda: watched)
     client._firestore_api.transport.close()
+    connection.channel.close()

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import emulators
-from emulators import NAMES, Emulators
+from tools.emulators import NAMES, Emulators, emulators
 
 
 @pytest.fixture

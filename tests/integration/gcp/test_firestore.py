@@ -13,20 +13,21 @@ from hashlib import sha256
 from importlib.resources import files
 from itertools import product
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
-from google.cloud.firestore import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logleap.adapters import snapshots as looks
+from logleap.adapters import snapshots
 from logleap.adapters.gcp import receipts
 from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
 from logleap.adapters.gcp.firestore import gate
 from logleap.adapters.gcp.firestore.database import FirestoreDatabase
+from logleap.adapters.gcp.google.clients import connect_firestore, firestore_client
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.adapters.gcp.runs import FirestoreRunRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
@@ -45,7 +46,7 @@ UPLOADING = Event(NOON, EventKind.FIRST_ENTRIES, "First entries came in.")
 
 @dataclass(frozen=True, slots=True)
 class Firestore:
-    """The three repositories over one client, with a prefix of their own unless another's is given."""
+    """The three repositories over the same connections, with a prefix of their own unless one is given."""
 
     datasets: FirestoreDatasetRepository
     ledger: FirestoreReceiptLedger
@@ -53,9 +54,9 @@ class Firestore:
     prefix: str
 
     @classmethod
-    def of(cls, client: Client, prefix: str | None = None) -> "Firestore":
+    def of(cls, site: Any, prefix: str | None = None) -> "Firestore":
         prefix = prefix or f"test-{uuid4()}"
-        database = FirestoreDatabase(client, prefix)
+        database = FirestoreDatabase(site.client, site.connect, prefix)
         return cls(
             FirestoreDatasetRepository(database),
             FirestoreReceiptLedger(database),
@@ -97,13 +98,13 @@ def decision(dataset: Dataset, **request: Any) -> Callable[[Totals], Start]:
 
 
 @pytest.fixture
-def firestore(firestore_client: Client) -> Firestore:
-    return Firestore.of(firestore_client)
+def firestore(firestore_site: Any) -> Firestore:
+    return Firestore.of(firestore_site)
 
 
 @pytest.fixture
-def watched(watched_client: Client) -> Firestore:
-    return Firestore.of(watched_client)
+def watched(watched_site: Any) -> Firestore:
+    return Firestore.of(watched_site)
 
 
 # ---- what an upload costs ----------------------------------------------------------------------------------
@@ -283,9 +284,9 @@ def at_commit(wire: Any, number: int, call: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("seen", [False, True])
 def test_an_add_during_a_start_waits_and_is_refused(
-    watched: Firestore, wire: Any, watched_client: Client, *, seen: bool
+    watched: Firestore, wire: Any, watched_site: Any, *, seen: bool
 ) -> None:
-    another_process = Firestore.of(watched_client, watched.prefix)
+    another_process = Firestore.of(watched_site, watched.prefix)
     dataset = watched.open()
     watched.ledger.add(receipt(dataset), dataset.version)
     late = receipt(dataset, key="late")
@@ -307,9 +308,9 @@ def test_an_add_during_a_start_waits_and_is_refused(
 
 
 def test_what_was_seen_before_a_start_adds_nothing_after_it(
-    firestore: Firestore, firestore_client: Client
+    firestore: Firestore, firestore_site: Any
 ) -> None:
-    another_process = Firestore.of(firestore_client, firestore.prefix)
+    another_process = Firestore.of(firestore_site, firestore.prefix)
     dataset = firestore.open()
     firestore.ledger.add(receipt(dataset), dataset.version)
     another_process.datasets.recent("owner", dataset.dataset_id)
@@ -328,10 +329,10 @@ def test_what_was_seen_of_a_data_set_is_seen_by_its_owner_alone(firestore: Fires
 
 
 def test_after_some_seconds_a_data_set_is_looked_at_anew(
-    firestore: Firestore, firestore_client: Client, monkeypatch: pytest.MonkeyPatch
+    firestore: Firestore, firestore_site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "_SECONDS", 0.0)
-    another_process = Firestore.of(firestore_client, firestore.prefix)
+    monkeypatch.setattr(snapshots, "MAX_AGE_SECONDS", 0.0)
+    another_process = Firestore.of(firestore_site, firestore.prefix)
     dataset = firestore.open(seen=True)
     changed = dataset.after(Action.DELETE, NOON)
     another_process.datasets.save(changed)
@@ -341,7 +342,7 @@ def test_after_some_seconds_a_data_set_is_looked_at_anew(
 def test_only_so_many_data_sets_are_remembered(
     watched: Firestore, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "_MOST", 2)
+    monkeypatch.setattr(snapshots, "MAX_DATASETS", 2)
     first, second, third = (watched.open(seen=True) for _ in range(3))
     wire.requests.clear()
     for dataset in (third, second):
@@ -366,7 +367,7 @@ def test_a_start_that_is_refused_while_the_gate_is_closed_opens_it(watched: Fire
 def test_a_gate_that_a_start_left_closed_keeps_nobody_out_for_ever(
     watched: Firestore, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "_LEFT", timedelta(0))
+    monkeypatch.setattr(gate, "STALE_AFTER", timedelta(0))
     dataset = watched.open()
     watched.ledger.add(receipt(dataset), dataset.version)
     late = receipt(dataset, key="late", entries=4)
@@ -442,7 +443,8 @@ def test_every_call_to_a_service_that_is_down_ends_as_unavailable_within_ten_sec
     start = decision(opened)(Totals(entries=3, batches=1))
     with port() as number:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{number}")
-        down = Firestore.of(Client(project="customer-42"))
+        site = SimpleNamespace(client=firestore_client("customer-42"), connect=connect_firestore)
+        down = Firestore.of(site)
         calls: list[Callable[[], object]] = [
             lambda: down.datasets.add(dataset, ANNOUNCED),
             lambda: down.datasets.get("owner", "customer-42"),
@@ -515,7 +517,7 @@ def test_json_that_firestore_could_not_hold_comes_back_as_it_was(firestore: Fire
 def test_a_manifest_of_several_pages_is_whole(
     firestore: Firestore, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(receipts, "_PAGE", 3)
+    monkeypatch.setattr(receipts, "PAGE_SIZE", 3)
     dataset = firestore.open()
     stored = [receipt(dataset, key=f"key {number}", entries=number + 1) for number in range(count)]
     for each in stored:
@@ -525,9 +527,9 @@ def test_a_manifest_of_several_pages_is_whole(
 
 
 def test_a_manifest_is_of_one_moment(
-    watched: Firestore, wire: Any, firestore_client: Client, monkeypatch: pytest.MonkeyPatch
+    watched: Firestore, wire: Any, firestore_site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receipts, "_PAGE", 1)
+    monkeypatch.setattr(receipts, "PAGE_SIZE", 1)
     dataset = watched.open()
     first = [receipt(dataset, key=f"key {number}") for number in range(4)]
     for each in first:
@@ -547,8 +549,8 @@ def test_a_manifest_is_of_one_moment(
     assert watched.ledger.totals(dataset.dataset_id).batches > 4
 
 
-def test_installations_with_different_prefixes_see_nothing_of_one_another(firestore_client: Client) -> None:
-    one, other = Firestore.of(firestore_client), Firestore.of(firestore_client)
+def test_installations_with_different_prefixes_see_nothing_of_one_another(firestore_site: Any) -> None:
+    one, other = Firestore.of(firestore_site), Firestore.of(firestore_site)
     dataset, run = one.started()
     long_after = NOON + timedelta(days=1)
     assert one.runs.due(long_after, 5) == [run]
@@ -570,9 +572,9 @@ def test_the_totals_of_a_page_are_added_up_side_by_side(
     together = Barrier(3, timeout=20)  # none of the three goes on before the others have come
     one_by_one = FirestoreDatabase.totals
 
-    def at_the_same_time(*asked: Any) -> Totals:
+    def at_the_same_time(*arguments: Any) -> Totals:
         together.wait()
-        return one_by_one(*asked)
+        return one_by_one(*arguments)
 
     monkeypatch.setattr(FirestoreDatabase, "totals", at_the_same_time)
     ids = [dataset.dataset_id for dataset in made]
@@ -592,9 +594,9 @@ def needs(query: Any) -> tuple[frozenset[str], list[tuple[str, str]]]:
     return equal, [(order.field.field_path, order.direction.name) for order in query.order_by]
 
 
-def test_each_query_over_several_fields_has_its_index(watched_client: Client, wire: Any) -> None:
+def test_each_query_over_several_fields_has_its_index(watched_site: Any, wire: Any) -> None:
     # The emulator answers without indexes; the service refuses.
-    watched = Firestore.of(watched_client, "logleap")
+    watched = Firestore.of(watched_site, "logleap")
     for state, name in product((None, State.CREATED), (None, "nightly")):
         watched.datasets.list(f"owner-{uuid4()}", state=state, name=name, limit=1, after=Position(NOON, "x"))
     watched.runs.due(datetime(1, 1, 1, tzinfo=UTC), 1)

@@ -9,7 +9,7 @@ import pytest
 from logleap.entrypoints.http.contract.blueprint import ALWAYS, WITH_BODY, WITH_OWNER
 from logleap.entrypoints.http.contract.codes import PROBLEMS
 from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
-from replay import Replay, examples
+from tools.docs.replay import Replay, examples
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 KEYED = "## Keys"

@@ -242,7 +242,7 @@ def test_a_connection_waits_until_there_is_a_descriptor_for_it(address: tuple[st
             time.sleep(1)
         assert bodies(connection, 1) == [b"patient"]
     assert {line["event"] for line in told} == {
-        "Cannot take a connection now: [Errno 24] Too many open files."
+        "cannot accept a connection now: [Errno 24] Too many open files"
     }
     assert len(told) < 20
 
@@ -289,7 +289,7 @@ def test_a_connection_that_waited_for_a_descriptor_is_answered_though_the_server
         busy.sendall(request(b"busy"))
         assert bodies(busy, 1) == [b"busy"]
         monkeypatch.setattr(
-            "logleap.entrypoints.http.server.epoll._SWEEP", 60
+            "logleap.entrypoints.http.server.epoll.SWEEP_SECONDS", 60
         )  # it does not try again by itself
         with no_descriptor_left():
             waiting.connect(address)

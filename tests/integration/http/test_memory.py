@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import load
-import payloads
-import servers
+from benchmarks import load, payloads, servers
 
 if sys.version_info >= (3, 14):
     from compression import zstd

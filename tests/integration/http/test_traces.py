@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import NoOpTracerProvider
 
 from logleap.container import Container
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TaskFailed
-from logleap.telemetry.otlp import OpenTelemetry
-from logleap.telemetry.tracing import NoTracing, build_tracing
+from logleap.telemetry.tracing import build_tracer_provider, sdk_provider, shut_down, span
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "a secret line"}
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -25,17 +25,17 @@ class Traced:
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        self.tracing = OpenTelemetry(self._exporter)
+        self.provider = sdk_provider(self._exporter)
 
     def spans(self, trace: str = TRACE) -> Mapping[str, ReadableSpan]:
         """The spans of a trace, by name."""
-        self.tracing.provider.force_flush()
+        self.provider.force_flush()
         spans = self._exporter.get_finished_spans()
         return {span.name: span for span in spans if f"{span.context.trace_id:032x}" == trace}
 
     def text(self) -> str:
         """All that is told."""
-        self.tracing.provider.force_flush()
+        self.provider.force_flush()
         return "".join(span.to_json() for span in self._exporter.get_finished_spans())
 
 
@@ -43,9 +43,9 @@ class Traced:
 def traced() -> Iterator[Traced]:
     """Servers started from now on are traced."""
     made = Traced()
-    with Container.tracing.override(made.tracing):
+    with Container.tracer_provider.override(made.provider):
         yield made
-    made.tracing.close()
+    shut_down(made.provider)
 
 
 def parent(span: ReadableSpan) -> str | None:
@@ -112,7 +112,7 @@ def test_a_task_that_fails_marks_its_span_and_tells_no_line_of_the_log(
     start_server: Any, traced: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(context: Any) -> Any:
-        with traced.tracing.span("inner"):
+        with span(traced.provider.get_tracer("a task"), "inner"):
             raise TaskFailed(next(context.training_set.rows()).entry.message)
 
     with start_server(with_worker=True) as server:
@@ -129,4 +129,4 @@ def test_a_task_that_fails_marks_its_span_and_tells_no_line_of_the_log(
 def test_without_an_endpoint_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    assert isinstance(build_tracing(), NoTracing)
+    assert isinstance(build_tracer_provider(), NoOpTracerProvider)

@@ -74,7 +74,7 @@ def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
     dataset = local.announce()
     ballast = fill(small_disk, leave=22 * MIB)  # for the log, but not for as much in the file
     uploads = 0
-    while "could not be emptied" not in caplog.text:
+    while "could not checkpoint" not in caplog.text:
         local.upload(dataset, noise(40))
         uploads += 1
     assert local.count(dataset) == 40 * uploads
@@ -86,7 +86,7 @@ def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
 
 def test_a_full_disk_is_refused_at_the_start(small_disk: Path) -> None:
     ballast = fill(small_disk, leave=8 * 1024)
-    with pytest.raises(StorageUnusable, match="its disk is full: make room"):
+    with pytest.raises(StorageUnusable, match="its disk is full: free some space"):
         Database(small_disk / "data")
     ballast.unlink()
     Database(small_disk / "data").close()
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_grow_makes_it_unavailable_and_keeps_what_was_acknowl
         dataset = local.announce()
         local.upload(dataset, lines(5))
         for chunks in ([noise(40)], [noise(40)] * 5):  # the second is written before its receipt
-            with pytest.raises(Unavailable, match="its disk is full: make room"):
+            with pytest.raises(Unavailable, match="its disk is full: free some space"):
                 local.upload(dataset, *chunks)
             assert local.count(dataset) == 5
         local.database.close()

@@ -14,7 +14,7 @@ import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.domain.runs import RunState
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import StartTraining
 
 StartProcess = Callable[..., "subprocess.Popen[str]"]
@@ -79,7 +79,7 @@ def test_a_training_started_beside_uploading_processes_counts_each_acknowledged_
         grace=MINUTE,
         **clock,
     )
-    assert carry_out(message.body).outcome is Outcome.DONE
+    assert carry_out(message.body).disposition is Disposition.DONE
     message.ack()
     finished = local.runs.get(dataset.dataset_id, run.run_id)
     assert finished.state is RunState.SUCCEEDED

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from logleap.adapters.snapshots import Looks
+from logleap.adapters.snapshots import SnapshotCache
 
 
 @pytest.fixture
-def hasty_switching() -> Iterator[None]:
+def frequent_switching() -> Iterator[None]:
     """Threads take turns as often as Python allows."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -16,30 +16,30 @@ def hasty_switching() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def test_the_latest_thousand_looks_are_kept() -> None:
-    looks = Looks[int]()
+def test_the_latest_thousand_snapshots_are_kept() -> None:
+    cache = SnapshotCache[int]()
     for number in range(1_500):
-        looks.note(f"data set {number}", number)
-    kept = [number for number in range(1_500) if looks.at(f"data set {number}") is not None]
+        cache.put(f"data set {number}", number)
+    kept = [number for number in range(1_500) if cache.get(f"data set {number}") is not None]
     assert kept == list(range(500, 1_500))
 
 
-def test_a_look_noted_anew_is_among_the_latest() -> None:
-    looks = Looks[int]()
+def test_a_snapshot_that_is_put_again_is_among_the_latest() -> None:
+    cache = SnapshotCache[int]()
     for number in [*range(1_000), 0, 1_000]:
-        looks.note(f"data set {number}", number)
-    assert looks.at("data set 0") == 0
-    assert looks.at("data set 1") is None
+        cache.put(f"data set {number}", number)
+    assert cache.get("data set 0") == 0
+    assert cache.get("data set 1") is None
 
 
-@pytest.mark.usefixtures("hasty_switching")
-def test_threads_that_note_more_than_are_kept_do_not_disturb_each_other() -> None:
-    looks = Looks[int]()
+@pytest.mark.usefixtures("frequent_switching")
+def test_threads_that_put_more_than_is_kept_do_not_disturb_each_other() -> None:
+    cache = SnapshotCache[int]()
 
-    def note(thread: int) -> None:
+    def put(thread: int) -> None:
         for number in range(20_000):
-            looks.note(f"{thread}-{number}", number)
+            cache.put(f"{thread}-{number}", number)
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(note, range(4)))
-    assert [looks.at(f"{thread}-19999") for thread in range(4)].count(19_999) >= 1
+        list(threads.map(put, range(4)))
+    assert [cache.get(f"{thread}-19999") for thread in range(4)].count(19_999) >= 1

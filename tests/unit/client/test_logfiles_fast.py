@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.client.logfiles import Limits, LogFile, LogFileError, ReadOptions, fast, text
-from logleap.client.logfiles.times.zones import named_zone
+from logleap.client.logfiles import Limits, LogFile, LogFileError, ReadOptions, named_zone
+from logleap.client.logfiles import _fast as fast
+from logleap.client.logfiles import _text as text
 
 HERE = Path(__file__).parent
 SOURCE = Path(fast.__file__).with_name("_lines.c")

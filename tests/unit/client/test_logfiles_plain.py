@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.client.logfiles import LogFile, LogFileError, ReadOptions
-from logleap.client.logfiles.times.forms import FORMS
+from logleap.client.logfiles._times.forms import FORMS
 
 
 def opened(text: str, **options: Any) -> LogFile:

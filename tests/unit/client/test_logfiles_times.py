@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.client.logfiles import LogFile, LogFileError, ReadOptions
-from logleap.client.logfiles.times.zones import named_zone
+from logleap.client.logfiles._times.zones import named_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = date(2026, 12, 1)

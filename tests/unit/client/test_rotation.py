@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from logleap.client.rotation import oldest_first
+from logleap.client.push import oldest_first
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class LogEntry(NamedTuple):
     context: object
 
 
-TOOL = Path(__file__).parents[3] / "tools" / "make_sample_log.py"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def when(entry: LogEntry) -> datetime:
 
 
 def test_the_tool_writes_the_sample_byte_for_byte(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, TOOL, tmp_path / "again.log"], check=True)
+    subprocess.run([sys.executable, "-m", "tools.sample_log", tmp_path / "again.log"], cwd=ROOT, check=True)
     assert (tmp_path / "again.log").read_bytes() == sample_log().read_bytes()
 
 

@@ -19,11 +19,11 @@ from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.run_training import Outcome, RunTraining, Verdict
+from logleap.usecases.run_training import Disposition, RunTraining, Settlement
 from logleap.usecases.sweep import Sweep
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
-DONE, RETRY, REJECT = Outcome.DONE, Outcome.RETRY, Outcome.REJECT
+DONE, RETRY, REJECT = Disposition.DONE, Disposition.RETRY, Disposition.REJECT
 LONG = 30.0  # seconds that nothing here takes, unless it hangs
 
 Started = Callable[[], Run]
@@ -112,7 +112,7 @@ def test_the_result_of_the_task_is_stored(
     *, run_training: RunTraining, body: bytes, run: Run, stored: Stored, log: Log, advance: Advance
 ) -> None:
     advance(7)
-    assert run_training(body) == Verdict(DONE, f'Run {run.run_id} succeeded: {{"entries": 5}}')
+    assert run_training(body) == Settlement(DONE, f'Run {run.run_id} succeeded: {{"entries": 5}}')
     at = NOON + timedelta(seconds=7)
     assert stored() == replace(
         run,
@@ -135,14 +135,14 @@ def test_rows_that_were_never_acknowledged_are_removed_after_the_run(
     with caplog.at_level("INFO"):
         run_training(body)
     assert "orphan" not in store._datasets[run.dataset_id]
-    assert "1 rows of unacknowledged uploads removed" in caplog.text
+    assert "1 orphan rows removed" in caplog.text
 
 
 def test_orphans_that_cannot_be_removed_now_do_no_harm(
     run_training: RunTraining, body: bytes, stored: Stored, store: MemoryEntryStore, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(store, "remove_orphans", raising(Unavailable("BigQuery")))
-    assert run_training(body).outcome is DONE
+    assert run_training(body).disposition is DONE
     assert stored().state is RunState.SUCCEEDED
 
 
@@ -186,15 +186,15 @@ def test_a_result_is_kept_as_json_has_it(
 def test_a_message_that_comes_again_while_the_run_is_carried_out_waits_for_the_end_of_the_lease(
     run_training: RunTraining, body: bytes, stored: Stored, log: Log
 ) -> None:
-    again: list[Verdict] = []
+    again: list[Settlement] = []
 
     def deliver_again(context: TrainingContext) -> JsonObject:
         again.append(with_task(run_training, never)(body))
         return {}
 
-    assert with_task(run_training, deliver_again)(body).outcome is DONE
-    (verdict,) = again
-    assert (verdict.outcome, verdict.delay) == (RETRY, 0.03)
+    assert with_task(run_training, deliver_again)(body).disposition is DONE
+    (settlement,) = again
+    assert (settlement.disposition, settlement.delay) == (RETRY, 0.03)
     assert stored().result == {}
     assert log() == [CLAIMED, SUCCEEDED]
 
@@ -205,8 +205,8 @@ def test_a_message_that_comes_again_after_the_end_does_nothing(
     run_training(body)
     ended = stored()
     advance(3600)
-    verdict = with_task(run_training, never)(body)
-    assert verdict == Verdict(DONE, "the run has succeeded already")
+    settlement = with_task(run_training, never)(body)
+    assert settlement == Settlement(DONE, "the run has succeeded already")
     assert stored() == ended
     assert log() == [CLAIMED, SUCCEEDED]
 
@@ -219,7 +219,7 @@ def test_of_many_deliveries_at_the_same_moment_one_runs_the_task(
         body = TrainingMessage.of(run).to_bytes()
         barrier = threading.Barrier(4)
         calls: list[int] = []
-        verdicts: list[Verdict] = []
+        verdicts: list[Settlement] = []
 
         def count_call(context: TrainingContext, calls: list[int] = calls) -> JsonObject:
             calls.append(context.attempt)
@@ -229,7 +229,7 @@ def test_of_many_deliveries_at_the_same_moment_one_runs_the_task(
             worker: RunTraining,
             body: bytes = body,
             barrier: threading.Barrier = barrier,
-            verdicts: list[Verdict] = verdicts,
+            verdicts: list[Settlement] = verdicts,
         ) -> None:
             barrier.wait()
             verdicts.append(worker(body))
@@ -241,7 +241,7 @@ def test_of_many_deliveries_at_the_same_moment_one_runs_the_task(
         for thread in threads:
             thread.join()
         assert calls == [1]
-        assert {verdict.outcome for verdict in verdicts} <= {DONE, RETRY}
+        assert {settlement.disposition for settlement in verdicts} <= {DONE, RETRY}
         ended = runs.get(run.dataset_id, run.run_id)
         assert ended is not None
         assert (ended.state, ended.fence) == (RunState.SUCCEEDED, 1)
@@ -249,9 +249,9 @@ def test_of_many_deliveries_at_the_same_moment_one_runs_the_task(
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{}", b'{"owner": "alice"}'])
 def test_an_unreadable_message_is_rejected_with_the_reason(run_training: RunTraining, body: bytes) -> None:
-    verdict = run_training(body)
-    assert verdict.outcome is REJECT
-    assert verdict.reason.startswith("unreadable message: ")
+    settlement = run_training(body)
+    assert settlement.disposition is REJECT
+    assert settlement.reason.startswith("unreadable message: ")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_message_of_a_run_that_is_gone_is_done(
     run_training: RunTraining, run: Run, stored: Stored, change: dict[str, Any], reason: str
 ) -> None:
     message = replace(TrainingMessage.of(run), **change)
-    assert run_training(message.to_bytes()) == Verdict(DONE, reason)
+    assert run_training(message.to_bytes()) == Settlement(DONE, reason)
     assert stored() == run
 
 
@@ -278,8 +278,8 @@ def test_a_run_that_another_worker_claims_first_is_left_to_it(
             run_training(body)
             super().save(run, event)
 
-    verdict = replace(with_task(run_training, never), runs=Slow(database))(body)
-    assert verdict == Verdict(RETRY, "another worker was quicker", delay=1.0)
+    settlement = replace(with_task(run_training, never), runs=Slow(database))(body)
+    assert settlement == Settlement(RETRY, "another worker claimed it first", delay=1.0)
     assert stored().result == {"entries": 5}
 
 
@@ -290,8 +290,8 @@ def test_a_backend_that_cannot_answer_is_tried_again(
         def get(self, owner: str, dataset_id: str) -> Dataset:
             raise Unavailable("Firestore")
 
-    verdict = replace(run_training, datasets=Down(database))(body)
-    assert verdict == Verdict(RETRY, "unavailable: Firestore", delay=1.0)
+    settlement = replace(run_training, datasets=Down(database))(body)
+    assert settlement == Settlement(RETRY, "unavailable: Firestore", delay=1.0)
     assert stored() == run
 
 
@@ -318,10 +318,10 @@ def test_a_claim_that_led_nowhere_is_taken_over_once_its_lease_ran_out(
         broken = replace(with_task(run_training, never), runs=ClaimLost(database))
     else:
         broken = replace(with_task(run_training, never), ledger=NoManifest(database))
-    assert broken(body).outcome is RETRY
-    assert with_task(run_training, never)(body).reason == "another worker has it"
+    assert broken(body).disposition is RETRY
+    assert with_task(run_training, never)(body).reason == "another worker holds its lease"
     advance(0.03)
-    assert run_training(body).outcome is DONE
+    assert run_training(body).disposition is DONE
     assert (stored().result, stored().attempts, stored().fence) == ({"entries": 5}, 2, 2)
 
 
@@ -355,9 +355,9 @@ def test_a_task_that_raises_fails_the_run_for_good(
     error: BaseException,
     expected: RunError,
 ) -> None:
-    verdict = with_task(run_training, raising(error))(body)
-    assert verdict.outcome is DONE
-    assert f"failed: {expected.code}: {expected.detail}" in verdict.reason
+    settlement = with_task(run_training, raising(error))(body)
+    assert settlement.disposition is DONE
+    assert f"failed: {expected.code}: {expected.detail}" in settlement.reason
     failed = stored()
     assert (failed.state, failed.error, failed.result) == (RunState.FAILED, expected, None)
     assert failed.finished_at == NOON
@@ -372,7 +372,7 @@ def test_a_result_may_have_256_kibibytes_of_json(
     ended = stored()
     assert (ended.state is RunState.SUCCEEDED) == (letters == 262_131)
     if ended.error is not None:
-        assert "has 262145 bytes of JSON, but may have 262144" in ended.error.detail
+        assert "has 262145 bytes of JSON; the limit is 262144" in ended.error.detail
 
 
 @pytest.mark.parametrize("lists", [99, 100])
@@ -388,7 +388,7 @@ def test_whatever_a_task_raises_its_reason_can_be_stored(
     run_training: RunTraining, body: bytes, stored: Stored, error: type[Exception]
 ) -> None:
     worker = replace(with_task(run_training, raising(error("\udc80" + "x" * 10**6))), max_attempts=1)
-    assert worker(body).outcome is DONE
+    assert worker(body).disposition is DONE
     failed = stored().error
     assert failed is not None
     assert 1_000 < len(failed.detail.encode()) < 10_000
@@ -401,24 +401,24 @@ CIRCLE.append(CIRCLE)
 @pytest.mark.parametrize(
     ("result", "detail"),
     [
-        (None, "must be a JSON object, but is NoneType"),
-        ([1], "must be a JSON object, but is list"),
-        ("text", "must be a JSON object, but is str"),
+        (None, "must be a JSON object, not NoneType"),
+        ([1], "must be a JSON object, not list"),
+        ("text", "must be a JSON object, not str"),
         ({"score": float("nan")}, "is not JSON: Out of range float"),
         ({"score": float("inf")}, "is not JSON: Out of range float"),
         ({"model": object()}, "is not JSON: Object of type object"),
         ({(1, 2): 3}, "is not JSON: keys must be"),
         ({"circle": CIRCLE}, "is not JSON: Circular reference"),
         ({"file": "\udc80"}, "is not JSON: 'utf-8' codec can't encode"),
-        ({"deep": json.loads("[" * 100 + "{}" + "]" * 100)}, "nests 102 objects and lists"),
-        ({"text": "x" * 262_144}, "has 262156 bytes of JSON, but may have 262144"),
+        ({"deep": json.loads("[" * 100 + "{}" + "]" * 100)}, "nests objects and lists 102 deep"),
+        ({"text": "x" * 262_144}, "has 262156 bytes of JSON; the limit is 262144"),
     ],
     ids=lambda value: ascii(value)[:30],
 )
 def test_a_result_that_is_no_json_object_fails_the_run(
     run_training: RunTraining, body: bytes, stored: Stored, result: Any, detail: str
 ) -> None:
-    assert with_task(run_training, lambda _: result)(body).outcome is DONE
+    assert with_task(run_training, lambda _: result)(body).disposition is DONE
     error = stored().error
     assert error is not None
     assert error.code == "TASK_FAILED"
@@ -443,11 +443,11 @@ def test_a_passing_failure_is_tried_again_a_limited_number_of_times(
 ) -> None:
     worker = with_task(run_training, raising(error))
     for attempt in (1, 2):
-        assert worker(body) == Verdict(RETRY, "the GPU is busy", delay=float(attempt))
+        assert worker(body) == Settlement(RETRY, "the GPU is busy", delay=float(attempt))
         queued = stored()
         assert (queued.state, queued.attempts) == (RunState.QUEUED, attempt)
         assert queued.due_at == NOON + timedelta(minutes=5)
-    assert worker(body).outcome is DONE
+    assert worker(body).disposition is DONE
     assert stored().error == RunError("ATTEMPTS_EXHAUSTED", "Given up after 3 attempts: the GPU is busy.")
     assert log() == [CLAIMED, CLAIMED, CLAIMED, FAILED]
 
@@ -456,7 +456,7 @@ def test_a_passing_failure_that_passes_is_a_success(
     run_training: RunTraining, body: bytes, stored: Stored
 ) -> None:
     with_task(run_training, raising(TryAgain("busy")))(body)
-    assert run_training(body).outcome is DONE
+    assert run_training(body).disposition is DONE
     assert (stored().result, stored().attempts) == ({"entries": 5}, 2)
 
 
@@ -464,10 +464,11 @@ def test_a_run_whose_workers_died_again_and_again_fails(
     *, run_training: RunTraining, body: bytes, run: Run, runs: MemoryRunRepository, stored: Stored, log: Log
 ) -> None:
     runs.save(replace(run.claimed(NOON, timedelta(0)), attempts=3))
-    verdict = with_task(run_training, never)(body)
-    assert verdict == Verdict(DONE, "its attempts are used up")
+    settlement = with_task(run_training, never)(body)
+    assert settlement == Settlement(DONE, "no attempts are left")
     assert stored().error == RunError(
-        "ATTEMPTS_EXHAUSTED", "Given up after 3 attempts: the workers that took it ended without a word."
+        "ATTEMPTS_EXHAUSTED",
+        "Given up after 3 attempts: every worker that claimed it died without reporting a result.",
     )
     assert log() == [FAILED]
 
@@ -475,7 +476,7 @@ def test_a_run_whose_workers_died_again_and_again_fails(
 def test_a_task_that_this_worker_does_not_have_fails_the_run(
     run_training: RunTraining, body: bytes, stored: Stored
 ) -> None:
-    assert replace(run_training, tasks={"other": never})(body).outcome is DONE
+    assert replace(run_training, tasks={"other": never})(body).disposition is DONE
     error = stored().error
     assert error == RunError("TASK_UNKNOWN", "This worker has no task 'count-entries'.")
 
@@ -515,7 +516,7 @@ def test_lost_or_doubled_entries_fail_the_run_before_the_task_is_called(
     *, run_training: RunTraining, body: bytes, store: Damaged, stored: Stored, off: int, detail: str
 ) -> None:
     store.off_when_counted = off
-    assert with_task(run_training, never)(body).outcome is DONE
+    assert with_task(run_training, never)(body).disposition is DONE
     assert stored().error == RunError("COUNT_MISMATCH", detail)
 
 
@@ -538,7 +539,7 @@ def test_a_batch_that_lost_rows_in_the_store_fails_the_run(
     for batch_id, entries in manifest.batches.items():
         batch = Batch(run.dataset_id, "alice", batch_id)
         refilled.append(batch, [Entry(NOON, "x")] * (entries - 1), first_sequence=1)
-    assert replace(run_training, store=refilled)(body).outcome is DONE
+    assert replace(run_training, store=refilled)(body).disposition is DONE
     assert stored().error == RunError(
         "COUNT_MISMATCH", "5 entries were acknowledged, but 3 are stored: 2 lost."
     )
@@ -568,7 +569,7 @@ def test_receipts_that_are_not_those_of_the_start_fail_the_run(
             return Manifest(dataset_id, dict(list(found.items())[:batches]))
 
     store.append(Batch(run.dataset_id, "alice", "another"), [Entry(NOON, "x")], 0)
-    assert replace(with_task(run_training, never), ledger=Damaged(database))(body).outcome is DONE
+    assert replace(with_task(run_training, never), ledger=Damaged(database))(body).disposition is DONE
     assert stored().error == RunError("COUNT_MISMATCH", detail)
 
 
@@ -581,12 +582,12 @@ def test_a_task_that_stops_when_told_is_handed_back_and_the_attempt_does_not_cou
 ) -> None:
     worker = replace(with_task(run_training, until_stopping), grace=timedelta(seconds=LONG))
     for _ in range(times):
-        assert worker(body, stopping=lambda: True) == Verdict(RETRY, "the worker was told to stop")
+        assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
         queued = stored()
         assert (queued.state, queued.attempts) == (RunState.QUEUED, 0)
         assert queued.due_at == NOON + timedelta(minutes=5)
     assert log() == [CLAIMED, HANDED_BACK] * times
-    assert run_training(body).outcome is DONE
+    assert run_training(body).disposition is DONE
     assert (stored().result, stored().fence) == ({"entries": 5}, times + 1)
 
 
@@ -600,7 +601,7 @@ def test_a_task_that_ends_within_the_grace_is_stored(
         return {"entries": 5}
 
     worker = replace(with_task(run_training, finish_quickly), grace=timedelta(seconds=LONG))
-    assert worker(body, stopping=lambda: True).outcome is DONE
+    assert worker(body, stopping=lambda: True).disposition is DONE
     assert stored().result == {"entries": 5}
 
 
@@ -608,7 +609,7 @@ def test_a_task_that_fails_while_the_worker_stops_has_failed(
     run_training: RunTraining, body: bytes, stored: Stored
 ) -> None:
     worker = with_task(run_training, raising(TaskFailed("too little data")))
-    assert worker(body, stopping=lambda: True).outcome is DONE
+    assert worker(body, stopping=lambda: True).disposition is DONE
     assert stored().error == RunError("TASK_FAILED", "too little data")
 
 
@@ -617,7 +618,7 @@ def test_a_task_that_does_not_stop_is_left_behind_and_its_result_is_not_stored(
     *, run_training: RunTraining, body: bytes, stored: Stored, log: Log, deaf: Deaf, grace: float
 ) -> None:
     worker = replace(with_task(run_training, deaf), grace=timedelta(seconds=grace))
-    assert worker(body, stopping=lambda: True) == Verdict(RETRY, "the worker was told to stop")
+    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
     assert (stored().state, stored().attempts) == (RunState.QUEUED, 0)
     deaf.release.set()
     assert deaf.ended.wait(LONG)
@@ -633,7 +634,7 @@ def test_a_worker_looks_whether_to_stop_more_often_than_it_renews_its_lease(
 ) -> None:
     looks = iter([False, False, True])
     worker = replace(with_task(run_training, deaf), lease=timedelta(seconds=3 * LONG))
-    assert worker(body, stopping=lambda: next(looks)).outcome is RETRY
+    assert worker(body, stopping=lambda: next(looks)).disposition is RETRY
     assert stored().version == 3  # claimed and handed back
 
 
@@ -642,11 +643,11 @@ def test_a_run_that_was_lost_before_the_stop_is_not_handed_back(
 ) -> None:
     def taken_over(context: TrainingContext) -> JsonObject:
         advance(60)
-        assert run_training(body).outcome is DONE
+        assert run_training(body).disposition is DONE
         raise TryAgain("stopped")
 
-    verdict = with_task(run_training, taken_over)(body, stopping=lambda: True)
-    assert verdict.outcome in (DONE, RETRY)
+    settlement = with_task(run_training, taken_over)(body, stopping=lambda: True)
+    assert settlement.disposition in (DONE, RETRY)
     assert stored().result == {"entries": 5}
     assert log() == [CLAIMED, CLAIMED, SUCCEEDED]
 
@@ -699,7 +700,7 @@ def test_the_lease_is_renewed_while_the_task_works_also_when_answers_are_lost(
     runs = Renewals(database)
     runs.faults = list(faults)
     worker = replace(with_task(run_training, wait_for_renewals), runs=runs)
-    assert worker(body, keep=lambda: kept.append(1)).outcome is DONE
+    assert worker(body, on_renewed=lambda: kept.append(1)).disposition is DONE
     assert kept
     ended = stored()
     assert ended.result == {"entries": 5}
@@ -740,7 +741,8 @@ def test_a_queue_that_cannot_keep_the_message_does_not_end_the_run(
         assert runs.renewed.wait(LONG)
         return {"entries": 5}
 
-    assert replace(with_task(run_training, wait_for_renewals), runs=runs)(body, keep=keep).outcome is DONE
+    worker = replace(with_task(run_training, wait_for_renewals), runs=runs)
+    assert worker(body, on_renewed=keep).disposition is DONE
     assert stored().result == {"entries": 5}
 
 
@@ -749,11 +751,11 @@ def test_a_worker_that_lost_its_lease_stores_nothing(
 ) -> None:
     def overtaken(context: TrainingContext) -> JsonObject:
         advance(60)
-        assert run_training(body).outcome is DONE
+        assert run_training(body).disposition is DONE
         return {"entries": "the zombie's"}
 
-    verdict = with_task(run_training, overtaken)(body)
-    assert verdict == Verdict(DONE, "another worker has taken it over")
+    settlement = with_task(run_training, overtaken)(body)
+    assert settlement == Settlement(DONE, "another worker has taken it over")
     assert (stored().result, stored().fence) == ({"entries": 5}, 2)
     assert log() == [CLAIMED, CLAIMED, SUCCEEDED]
 
@@ -777,8 +779,8 @@ def test_a_worker_that_lost_its_lease_to_one_still_at_work_stores_nothing(
     # So long a lease that no renewal finds it lost before the task ends.
     patient = replace(run_training, lease=timedelta(seconds=LONG))
     second = threading.Thread(target=with_task(patient, second_task), args=[body])
-    verdict = with_task(patient, first_task)(body)
-    assert verdict == Verdict(DONE, "another worker has taken it over")
+    settlement = with_task(patient, first_task)(body)
+    assert settlement == Settlement(DONE, "another worker has taken it over")
     assert (stored().state, stored().fence) == (RunState.RUNNING, 2)
     first_ended.set()
     second.join()
@@ -793,8 +795,8 @@ def test_a_worker_that_finds_its_lease_lost_leaves_the_task_and_tells_it(
         sweep()
         return deaf(context)
 
-    verdict = with_task(run_training, overdue)(body)
-    assert verdict == Verdict(DONE, "another worker has taken it over")
+    settlement = with_task(run_training, overdue)(body)
+    assert settlement == Settlement(DONE, "another worker has taken it over")
     assert (stored().state, stored().attempts) == (RunState.QUEUED, 1)
     deaf.release.set()
     assert deaf.ended.wait(LONG)
@@ -809,7 +811,7 @@ def test_a_run_that_is_gone_is_not_stored_again(
         del database.runs[run.dataset_id, run.run_id]
         return {"entries": 5}
 
-    assert with_task(run_training, removed)(body) == Verdict(DONE, "another worker has taken it over")
+    assert with_task(run_training, removed)(body) == Settlement(DONE, "another worker has taken it over")
     assert not database.runs
 
 
@@ -848,7 +850,7 @@ class Finishing(MemoryRunRepository):
             super().save(run, event)
 
 
-ENDS: dict[str, tuple[TrainingTask, RunState, Outcome]] = {
+ENDS: dict[str, tuple[TrainingTask, RunState, Disposition]] = {
     "success": (lambda _: {"entries": 5}, RunState.SUCCEEDED, DONE),
     "failure": (raising(TaskFailed("no")), RunState.FAILED, DONE),
     "try again": (raising(TryAgain("busy")), RunState.QUEUED, RETRY),
@@ -870,7 +872,7 @@ def test_an_end_is_stored_once_though_storing_it_has_faults(
 ) -> None:
     task, state, outcome = ENDS[end]
     runs = Finishing(database, fault, advance)
-    assert replace(with_task(run_training, task), runs=runs)(body).outcome is outcome
+    assert replace(with_task(run_training, task), runs=runs)(body).disposition is outcome
     assert (stored().state, stored().version) == (state, 3)
     assert log() == [CLAIMED, *({"success": [SUCCEEDED], "failure": [FAILED]}.get(end, []))]
 
@@ -888,7 +890,7 @@ def test_a_run_is_handed_back_once_though_storing_it_has_faults(
 ) -> None:
     runs = Finishing(database, fault, advance)
     worker = replace(with_task(run_training, until_stopping), runs=runs)
-    assert worker(body, stopping=lambda: True) == Verdict(RETRY, "the worker was told to stop")
+    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
     assert (stored().state, stored().attempts) == (RunState.QUEUED, 0)
     assert log() == [CLAIMED, HANDED_BACK]
 
@@ -897,10 +899,10 @@ def test_an_end_that_cannot_be_stored_while_the_lease_holds_is_left_to_the_next_
     run_training: RunTraining, body: bytes, database: MemoryDatabase, advance: Advance, stored: Stored
 ) -> None:
     runs = Finishing(database, "down for long", advance)
-    verdict = replace(run_training, runs=runs)(body)
-    assert verdict == Verdict(RETRY, "unavailable: Firestore", delay=1.0)
+    settlement = replace(run_training, runs=runs)(body)
+    assert settlement == Settlement(RETRY, "unavailable: Firestore", delay=1.0)
     assert stored().state is RunState.RUNNING
-    assert run_training(body).outcome is DONE
+    assert run_training(body).disposition is DONE
     assert (stored().result, stored().attempts) == ({"entries": 5}, 2)
 
 
@@ -923,5 +925,5 @@ def test_a_run_that_another_worker_gives_up_at_the_same_moment_is_left_to_it(
             return super().get(owner, dataset_id)
 
     runs.save(replace(run.claimed(NOON, timedelta(0)), attempts=3))
-    assert replace(run_training, datasets=Slow(database))(body).outcome is RETRY
+    assert replace(run_training, datasets=Slow(database))(body).disposition is RETRY
     assert log() == [FAILED]

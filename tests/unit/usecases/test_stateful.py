@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,19 +34,21 @@ from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import EventKind, State
 from logleap.domain.entries import Entry
-from logleap.domain.errors import ActionRefused, DatasetEmpty, KeyReused, Refusal, RunInProgress
+from logleap.domain.errors import DatasetEmpty, InvalidTransition, KeyReused, Refusal, RunInProgress
 from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery
 from logleap.ports.task import TrainingContext
-from logleap.usecases import run_training as running
+from logleap.telemetry.instrument import around
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
+
+Port = TypeVar("Port")
 
 OWNER = "alice"
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -82,29 +84,19 @@ class Breaker:
         self._fault: Fault | None = None
         self._calls = 0
         self._main = threading.current_thread()
-        self._inside = threading.local()
 
     def arm(self, fault: Fault | None) -> None:
         self._fault, self._calls = fault, 0
 
-    def guard(self, adapter: Any) -> None:
-        (port,) = type(adapter).__bases__
-        for name in vars(port):
-            if not name.startswith("_"):
-                setattr(adapter, name, partial(self._call, getattr(adapter, name)))
+    def guard(self, adapter: Port) -> Port:
+        return around(adapter, lambda method: partial(self._call, method))
 
     def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if getattr(self._inside, "depth", 0):  # an adapter that calls itself is still one call
-            return method(*args, **kwargs)
         self._calls += 1
         fault = self._fault if self._fault is not None and self._calls == self._fault.call else None
         if fault is not None and not fault.took_effect:
             raise self._error(fault)
-        self._inside.depth = 1
-        try:
-            result = method(*args, **kwargs)
-        finally:
-            self._inside.depth = 0
+        result = method(*args, **kwargs)
         if fault is not None:
             raise self._error(fault)
         return result
@@ -161,13 +153,12 @@ class Platform(RuleBasedStateMachine):
         self.time = NOON
         self.numbers = count(1)
         self.database = MemoryDatabase()
-        self.queue = MemoryTrainingQueue(hold=3600, max_deliveries=5)
-        repository, store = MemoryDatasetRepository(self.database), MemoryEntryStore()
-        ledger, runs = MemoryReceiptLedger(self.database), MemoryRunRepository(self.database)
-        archives = MemoryArchiveStore()
         self.breaker = Breaker()
-        for adapter in (repository, store, ledger, runs, archives, self.queue):
-            self.breaker.guard(adapter)
+        guard = self.breaker.guard
+        self.queue = guard(MemoryTrainingQueue(visibility_timeout=3600, max_deliveries=5))
+        repository = guard(MemoryDatasetRepository(self.database))
+        ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
+        store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())
         self.announce_ = AnnounceDataset(repository, store, self.now, self.new_tag)
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
@@ -215,7 +206,7 @@ class Platform(RuleBasedStateMachine):
         body, self.overtaking = self.overtaking, None
         if body is not None:
             self.time += LEASE
-            assert self.work(body).outcome is not Outcome.REJECT
+            assert self.work(body).disposition is not Disposition.REJECT
         messages = [row.entry.message for row in context.training_set.rows()]
         return {"entries": context.training_set.count(), "messages": messages}
 
@@ -272,7 +263,7 @@ class Platform(RuleBasedStateMachine):
             assert others & (expected.acknowledged | expected.unknown)
             assert body.tag not in expected.acknowledged
             expected.unknown.discard(body.tag)
-        elif isinstance(answer, ActionRefused):
+        elif isinstance(answer, InvalidTransition):
             assert expected.maybe_sealed
             assert body.tag not in expected.acknowledged
             expected.sealed = True
@@ -304,7 +295,7 @@ class Platform(RuleBasedStateMachine):
             assert key is not None
             assert under_way != [expected.run_keys.get(key)]
             assert not started
-        elif isinstance(answer, ActionRefused):
+        elif isinstance(answer, InvalidTransition):
             view = self.show.one(OWNER, dataset_id).dataset
             assert (view.state, view.archive) == (State.ARCHIVED, None)
         else:
@@ -321,7 +312,7 @@ class Platform(RuleBasedStateMachine):
     def archive(self, dataset_id: str, fault: Fault | None) -> None:
         expected = self.expected[dataset_id]
         answer = self.attempt(fault, lambda: self.archive_(OWNER, dataset_id))
-        if isinstance(answer, ActionRefused):
+        if isinstance(answer, InvalidTransition):
             assert self.show.one(OWNER, dataset_id).dataset.state is State.TRAINING
         else:
             expected.maybe_sealed = True
@@ -339,11 +330,11 @@ class Platform(RuleBasedStateMachine):
             self.overtaking = None
 
     def handle(self, delivery: Delivery, fault: Fault | None = None) -> None:
-        verdict = self.attempt(fault, lambda: self.work(delivery.body))
-        if isinstance(verdict, Crash) or verdict.outcome is Outcome.RETRY:
+        settlement = self.attempt(fault, lambda: self.work(delivery.body))
+        if isinstance(settlement, Crash) or settlement.disposition is Disposition.RETRY:
             delivery.nack()
         else:
-            assert verdict.outcome is Outcome.DONE
+            assert settlement.disposition is Disposition.DONE
             delivery.ack()
 
     @precondition(lambda self: self.database.runs)
@@ -444,7 +435,7 @@ class Platform(RuleBasedStateMachine):
 
 
 def test_what_was_acknowledged_is_trained_on_once_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_TICK", 0.001)
+    monkeypatch.setattr(use_case, "POLL_SECONDS", 0.001)
     run_state_machine_as_test(
         Platform,
         settings=settings(

@@ -14,7 +14,7 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TrainingContext, TryAgain
-from logleap.usecases.run_training import Outcome, RunTraining
+from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
 
@@ -133,7 +133,8 @@ def test_a_run_whose_attempts_are_used_up_fails(
     assert sweep() == Swept(published=0, failed=1)
     failed = current(database, run)
     error = RunError(
-        "ATTEMPTS_EXHAUSTED", "Given up after 3 attempts: the workers that took it ended without a word."
+        "ATTEMPTS_EXHAUSTED",
+        "Given up after 3 attempts: every worker that claimed it died without reporting a result.",
     )
     assert (failed.state, failed.error, failed.finished_at) == (RunState.FAILED, error, NOON + MINUTE)
     assert database.datasets[run.dataset_id].state is State.FAILED
@@ -219,13 +220,13 @@ def test_the_run_of_a_dead_letter_that_nobody_tried_gets_a_second_chance_and_the
     run = started()
     messages()
     body = TrainingMessage.of(run).to_bytes()
-    assert fail_dead_letter(body) == f"run {run.run_id} was never tried and is queued again"
+    assert fail_dead_letter(body) == f"run {run.run_id} was never attempted and is queued again"
     assert current(database, run) == replace(run, version=2, attempts=1)
     assert messages() == [TrainingMessage.of(run)]
     assert last_event(database, run).kind is EventKind.TRAINING_REPUBLISHED
 
     assert fail_dead_letter(body) == f"run {run.run_id} has failed"
-    error = RunError("DEAD_LETTERED", "The queue gave its message up after 1 attempts.")
+    error = RunError("DEAD_LETTERED", "The queue gave up its message after 1 attempts.")
     assert (current(database, run).state, current(database, run).error) == (RunState.FAILED, error)
     assert database.datasets[run.dataset_id].state is State.FAILED
     assert last_event(database, run).kind is EventKind.TRAINING_FAILED
@@ -245,7 +246,7 @@ def test_a_dead_letter_of_a_run_that_a_worker_holds_leaves_it_alone(
 ) -> None:
     run = running()
     answer = fail_dead_letter(TrainingMessage.of(run).to_bytes())
-    assert answer == "its run is gone, has ended or is being carried out"
+    assert answer == "its run is gone, has ended or is running"
     assert current(database, run) == run
 
 
@@ -257,7 +258,7 @@ def test_a_dead_letter_of_a_run_that_ended_or_is_gone_does_nothing(
     ended = dict(database.runs)
     for letter in (message, replace(message, run_id="unknown"), replace(message, dataset_id="unknown")):
         answer = fail_dead_letter(letter.to_bytes())
-        assert answer == "its run is gone, has ended or is being carried out"
+        assert answer == "its run is gone, has ended or is running"
     assert database.runs == ended
 
 
@@ -289,7 +290,7 @@ def test_a_dead_letter_whose_run_ends_at_the_same_moment_is_tried_again(
     with pytest.raises(Conflict):
         replace(fail_dead_letter, datasets=Slow(database))(body)
     assert current(database, run).state is RunState.SUCCEEDED
-    assert fail_dead_letter(body) == "its run is gone, has ended or is being carried out"
+    assert fail_dead_letter(body) == "its run is gone, has ended or is running"
 
 
 def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(
@@ -306,7 +307,7 @@ def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(
 
     run = started()
     while delivery := queue.receive(0):
-        assert replace(run_training, datasets=Down(database))(delivery.body).outcome is Outcome.RETRY
+        assert replace(run_training, datasets=Down(database))(delivery.body).disposition is Disposition.RETRY
         delivery.nack()
     letter = queue.receive_dead(0)
     assert letter is not None
@@ -328,7 +329,7 @@ def test_restarts_of_the_worker_do_not_fail_the_run(
     run = started()
     worker = replace(run_training, tasks={"count-entries": stopped})
     while delivery := queue.receive(0):
-        assert worker(delivery.body, stopping=lambda: True).outcome is Outcome.RETRY
+        assert worker(delivery.body, stopping=lambda: True).disposition is Disposition.RETRY
         delivery.nack()
     letter = queue.receive_dead(0)
     assert letter is not None

@@ -8,9 +8,16 @@ from google.api_core import exceptions
 from google.cloud.firestore import FieldFilter, Query
 
 from logleap.adapters.gcp.firestore import gate
-from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, Look, fields_of, repeated
+from logleap.adapters.gcp.firestore.database import (
+    SERVICE,
+    FirestoreDatabase,
+    Snapshot,
+    fields_of,
+    retry_until_known,
+)
 from logleap.adapters.gcp.firestore.documents import dataset_document, dataset_of, event_of
-from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.firestore.rpc import Writes
+from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.datasets import Dataset, Event, State
 from logleap.domain.errors import DatasetNotFound
@@ -26,39 +33,39 @@ class FirestoreDatasetRepository(DatasetRepository):
 
     @translated(SERVICE)
     def add(self, dataset: Dataset, event: Event) -> None:
-        place = self._database.dataset(dataset.dataset_id)
+        name = self._database.dataset(dataset.dataset_id)
         mark = uuid4().hex
 
-        def attempt(budget: Budget) -> None:
-            writes = self._database.client.batch()
-            writes.create(place, {**dataset_document(dataset), "mark": mark})
+        def attempt(deadline: Deadline) -> None:
+            writes = Writes()
+            writes.create(name, {**dataset_document(dataset), "mark": mark})
             self._database.log(writes, dataset.dataset_id, event)
             try:
-                writes.commit(**budget.once())
+                self._database.commit(writes, **deadline.single_attempt())
             except exceptions.AlreadyExists as error:
-                stored = self._database.look(place, budget, ["mark"])
+                stored = self._database.read(name, deadline, ["mark"])
                 if stored.fields.get("mark") != mark:
                     raise Conflict(f"data set {dataset.dataset_id} exists") from error
 
-        repeated(attempt)
+        retry_until_known(attempt)
 
     @translated(SERVICE)
     def get(self, owner: str, dataset_id: str) -> Dataset:
-        found = self._database.look(self._database.dataset(dataset_id), Budget())
+        found = self._database.read(self._database.dataset(dataset_id), Deadline())
         if found.fields.get("owner") != owner:
             raise DatasetNotFound(dataset_id)
         dataset = dataset_of(found.fields)
-        if dataset.state is State.UPLOADING and not gate.is_shut(found):
-            self._database.looks.note(dataset_id, Look(dataset, found))
+        if dataset.state is State.UPLOADING and not gate.is_closed(found):
+            self._database.snapshots.put(dataset_id, Snapshot(dataset, found))
         else:
-            self._database.looks.forget(dataset_id)
+            self._database.snapshots.invalidate(dataset_id)
         return dataset
 
     def recent(self, owner: str, dataset_id: str) -> Dataset:
-        look = self._database.looks.at(dataset_id)
-        if look is None or look.dataset.owner != owner:
+        snapshot = self._database.snapshots.get(dataset_id)
+        if snapshot is None or snapshot.dataset.owner != owner:
             return self.get(owner, dataset_id)
-        return look.dataset
+        return snapshot.dataset
 
     @translated(SERVICE)
     def list(
@@ -78,24 +85,24 @@ class FirestoreDatasetRepository(DatasetRepository):
         query = query.order_by("createdAt", Query.DESCENDING).order_by("datasetId", Query.DESCENDING)
         if after is not None:
             query = query.start_after({"createdAt": after.created_at, "datasetId": after.dataset_id})
-        return [dataset_of(fields_of(found)) for found in query.limit(limit).get(**Budget().again())]
+        return [dataset_of(fields_of(found)) for found in query.limit(limit).get(**Deadline().retryable())]
 
     @translated(SERVICE)
     def save(self, dataset: Dataset, event: Event | None = None) -> None:
-        place = self._database.dataset(dataset.dataset_id)
-        self._database.replace({place: dataset_document(dataset)}, dataset.dataset_id, event)
+        name = self._database.dataset(dataset.dataset_id)
+        self._database.replace({name: dataset_document(dataset)}, dataset.dataset_id, event)
 
     @translated(SERVICE)
     def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
         query = self._database.datasets().where(filter=FieldFilter("unfinished", "==", True))
         query = query.where(filter=FieldFilter("updatedAt", "<=", before)).limit(limit)
-        return [dataset_of(fields_of(found)) for found in query.get(**Budget().again())]
+        return [dataset_of(fields_of(found)) for found in query.get(**Deadline().retryable())]
 
     @translated(SERVICE)
     def remove(self, dataset_id: str) -> None:
         database = self._database
-        place = database.dataset(dataset_id)
-        document = database.look(place, Budget(), ["state"]).fields
+        name = database.dataset(dataset_id)
+        document = database.read(name, Deadline(), ["state"]).fields
         if not document:
             return
         if document["state"] != State.DELETING:
@@ -104,11 +111,11 @@ class FirestoreDatasetRepository(DatasetRepository):
         for group in (messages, database.receipts(dataset_id), database.runs(dataset_id)):
             database.delete_all(group)
         database.delete_all(database.events(dataset_id))
-        place.delete(**Budget().again())
+        database.delete(name)
 
     @translated(SERVICE)
     def events(self, dataset_id: str) -> Sequence[Event]:
-        lines = self._database.events(dataset_id).get(**Budget().again())
+        lines = self._database.events(dataset_id).get(**Deadline().retryable())
         # By the server's clock, which saw them in their order; processes' clocks may differ.
         lines.sort(key=lambda line: (line.create_time, line.id))
         return [event_of(fields_of(line)) for line in lines]

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from google.api_core import exceptions
 
-from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, retry_until_known
 from logleap.adapters.gcp.firestore.documents import key_document, key_of
-from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.firestore.rpc import Writes
+from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.keys import ApiKey
 from logleap.ports.errors import Conflict
@@ -22,46 +23,51 @@ class FirestoreKeyRepository(KeyRepository):
 
     @translated(SERVICE)
     def add(self, key: ApiKey) -> None:
-        place = self._database.key(key.key_id)
+        name = self._database.key(key.key_id)
 
-        def attempt(budget: Budget) -> None:
+        def attempt(deadline: Deadline) -> None:
+            writes = Writes()
+            writes.create(name, key_document(key))
             try:
-                place.create(key_document(key), **budget.once())
+                self._database.commit(writes, **deadline.single_attempt())
             except exceptions.AlreadyExists as error:
-                # Two keys never have one secret: the same digest means that it was this call's own writing.
-                stored = self._database.look(place, budget, ["sha256"])
+                # No two keys share a secret: the same digest means that this call itself wrote it.
+                stored = self._database.read(name, deadline, ["sha256"])
                 if stored.fields.get("sha256") != key.sha256:
                     raise Conflict(f"key {key.key_id} exists") from error
 
-        repeated(attempt)
+        retry_until_known(attempt)
 
     @translated(SERVICE)
     def get(self, key_id: str) -> ApiKey | None:
-        found = self._database.look(self._database.key(key_id), Budget())
+        found = self._database.read(self._database.key(key_id), Deadline())
         return key_of(found.fields) if found.fields else None
 
     @translated(SERVICE)
     def list(self) -> Sequence[ApiKey]:
-        found = [key_of(fields_of(key)) for key in self._database.keys().get(**Budget().again())]
+        found = [key_of(fields_of(key)) for key in self._database.keys().get(**Deadline().retryable())]
         return sorted(found, key=lambda key: (key.created_at, key.key_id))
 
     @translated(SERVICE)
     def exist(self) -> bool:
-        return bool(self._database.keys().select([]).limit(1).get(**Budget().again()))
+        return bool(self._database.keys().select([]).limit(1).get(**Deadline().retryable()))
 
     @translated(SERVICE)
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
-        place = self._database.key(key_id)
+        name = self._database.key(key_id)
 
-        def attempt(budget: Budget) -> ApiKey | None:
-            stored = self._database.look(place, budget)
+        def attempt(deadline: Deadline) -> ApiKey | None:
+            stored = self._database.read(name, deadline)
             if not stored.fields:
                 return None
             key = key_of(stored.fields)
             revoked = key.revoked(at)
             if revoked is not key:
-                unchanged = self._database.client.write_option(last_update_time=stored.update_time)
-                place.update({"revokedAt": revoked.revoked_at}, option=unchanged, **budget.once())
+                writes = Writes()
+                writes.update(
+                    name, {"revokedAt": revoked.revoked_at}, if_unchanged_since=stored.update_timestamp
+                )
+                self._database.commit(writes, **deadline.single_attempt())
             return revoked
 
-        return repeated(attempt)
+        return retry_until_known(attempt)

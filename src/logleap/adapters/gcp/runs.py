@@ -7,7 +7,7 @@ from uuid import uuid4
 from google.cloud.firestore import FieldFilter
 
 from logleap.adapters.gcp.firestore import gate
-from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, repeated
+from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, retry_until_known
 from logleap.adapters.gcp.firestore.documents import (
     dataset_document,
     message_document,
@@ -15,7 +15,8 @@ from logleap.adapters.gcp.firestore.documents import (
     run_document,
     run_of,
 )
-from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.firestore.rpc import Writes
+from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
@@ -33,44 +34,44 @@ class FirestoreRunRepository(RunRepository):
     @translated(SERVICE)
     def start(self, dataset: Dataset, decide: Callable[[Totals], Start]) -> Run:
         database = self._database
-        place = database.dataset(dataset.dataset_id)
+        dataset_name = database.dataset(dataset.dataset_id)
         mark = uuid4().hex
 
-        def decided(budget: Budget) -> Start:
-            return decide(database.totals(dataset.dataset_id, budget))
+        def decided(deadline: Deadline) -> Start:
+            return decide(database.totals(dataset.dataset_id, deadline))
 
-        def attempt(budget: Budget) -> Run:
-            stored = database.look(place, budget, ["version", gate.FIELD])
-            run = decided(budget).run  # refused as a rule here, with nothing touched
-            run_place = database.run(run.dataset_id, run.run_id)
-            known = database.look(run_place, budget).fields
-            if known:
-                return run_of(known)
+        def attempt(deadline: Deadline) -> Run:
+            stored = database.read(dataset_name, deadline, ["version", gate.FIELD])
+            run = decided(deadline).run  # refused as a rule here, with nothing touched
+            run_name = database.run(run.dataset_id, run.run_id)
+            existing = database.read(run_name, deadline).fields
+            if existing:
+                return run_of(existing)
             if stored.fields.get("version") != dataset.version:
                 raise Conflict(f"data set {dataset.dataset_id} is not at version {dataset.version}")
-            database.looks.forget(dataset.dataset_id)
-            with gate.closed(database.client, stored, mark, budget) as unchanged:
-                start = decided(budget)
+            database.snapshots.invalidate(dataset.dataset_id)
+            with gate.closed(database.commit, stored, mark, deadline) as closed_at:
+                start = decided(deadline)
                 message = TrainingMessage.of(start.run)
-                writes = database.client.batch()
-                writes.update(place, dataset_document(start.dataset), option=unchanged)
-                writes.create(run_place, run_document(start.run))
+                writes = Writes()
+                writes.update(dataset_name, dataset_document(start.dataset), if_unchanged_since=closed_at)
+                writes.create(run_name, run_document(start.run))
                 writes.set(database.message(message), message_document(message))
                 database.log(writes, dataset.dataset_id, start.event)
-                writes.commit(**budget.once())
+                database.commit(writes, **deadline.single_attempt())
             return start.run
 
-        return repeated(attempt)
+        return retry_until_known(attempt)
 
     @translated(SERVICE)
     def get(self, dataset_id: str, run_id: str) -> Run | None:
-        found = self._database.look(self._database.run(dataset_id, run_id), Budget())
+        found = self._database.read(self._database.run(dataset_id, run_id), Deadline())
         return run_of(found.fields) if found.fields else None
 
     @translated(SERVICE)
     def save(self, run: Run, event: Event | None = None) -> None:
-        place = self._database.run(run.dataset_id, run.run_id)
-        self._database.replace({place: run_document(run)}, run.dataset_id, event)
+        name = self._database.run(run.dataset_id, run.run_id)
+        self._database.replace({name: run_document(run)}, run.dataset_id, event)
 
     @translated(SERVICE)
     def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
@@ -82,15 +83,15 @@ class FirestoreRunRepository(RunRepository):
 
     @translated(SERVICE)
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:
-        found = self._database.outbox().limit(limit).get(**Budget().again())
+        found = self._database.outbox().limit(limit).get(**Deadline().retryable())
         return [message_of(fields_of(message)) for message in found]
 
     @translated(SERVICE)
     def published(self, message: TrainingMessage) -> None:
-        self._database.message(message).delete(**Budget().again())
+        self._database.delete(self._database.message(message))
 
     @translated(SERVICE)
     def due(self, now: datetime, limit: int) -> Sequence[Run]:
         unfinished = self._database.all_runs().where(filter=FieldFilter("finished", "==", False))
         overdue = unfinished.where(filter=FieldFilter("dueAt", "<=", now)).order_by("dueAt")
-        return [run_of(fields_of(found)) for found in overdue.limit(limit).get(**Budget().again())]
+        return [run_of(fields_of(found)) for found in overdue.limit(limit).get(**Deadline().retryable())]

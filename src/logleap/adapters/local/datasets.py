@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from logleap.adapters.local.sqlite.database import Database
-from logleap.adapters.local.sqlite.values import lookup
+from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
@@ -45,13 +44,13 @@ class SqliteDatasetRepository(DatasetRepository):
         if dataset is None or dataset.owner != owner:
             raise DatasetNotFound(dataset_id)
         if dataset.state is State.UPLOADING:
-            self._database.looks.note(dataset_id, dataset)
+            self._database.snapshots.put(dataset_id, dataset)
         else:
-            self._database.looks.forget(dataset_id)
+            self._database.snapshots.invalidate(dataset_id)
         return dataset
 
     def recent(self, owner: str, dataset_id: str) -> Dataset:
-        dataset = self._database.looks.at(dataset_id)
+        dataset = self._database.snapshots.get(dataset_id)
         if dataset is None or dataset.owner != owner:
             return self.get(owner, dataset_id)
         return dataset
@@ -86,7 +85,7 @@ class SqliteDatasetRepository(DatasetRepository):
             replace_dataset(connection, dataset)
             if event is not None:
                 add_event(connection, dataset.dataset_id, event)
-        self._database.looks.forget(dataset.dataset_id)
+        self._database.snapshots.invalidate(dataset.dataset_id)
 
     def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
         query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at <= ? LIMIT ?"  # noqa: S608

@@ -8,8 +8,7 @@ from typing import Any
 
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
 from logleap.adapters.local.receipts import totals_of
-from logleap.adapters.local.sqlite.database import Database
-from logleap.adapters.local.sqlite.values import lookup
+from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage
@@ -56,7 +55,7 @@ class SqliteRunRepository(RunRepository):
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
                 (run.dataset_id, run.run_id, run.owner, origin.request_id, origin.traceparent),
             )
-            self._database.looks.forget(dataset.dataset_id)
+            self._database.snapshots.invalidate(dataset.dataset_id)
             return run
 
     def get(self, dataset_id: str, run_id: str) -> Run | None:

@@ -2,7 +2,7 @@
  *
  * It takes lines that are sure to be read in one way: those that begin with a time of the file's usual form, and those
  * below that cannot begin an entry. At all others it stops and says where, and Python reads that entry. What it takes
- * is a part of what grouping.py takes, with the same bytes as a result.
+ * is a part of what _grouping.py takes, with the same bytes as a result.
  *
  * A bytes object ends with a zero byte that is not part of it, and a zero byte is no part of a time: looking at one
  * byte after the other needs no check for the end as long as each was what it had to be.
@@ -21,7 +21,7 @@
 /* ---- what is told about the file ---------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *program; /* the parts of a time, see fast.py */
+    const char *program; /* the parts of a time, see _fast.py */
     char opened;         /* the bracket before the time, or 0 */
     int lead;            /* words before the time; -1: any, up to the first bracket */
     int zone;            /* 0 none, 1 as `zone_text` tells, 2 an offset that must be `zone_text` */

@@ -18,7 +18,7 @@ def scan(
     """The entries of whole lines as NDJSON.
 
     `data` ends with a line feed; reading begins at `start`, which is the line of the number `line`. `final`:
-    the last entry ends with it. `form` and `now`: see fast.py.
+    the last entry ends with it. `form` and `now`: see _fast.py.
 
     Gives the NDJSON; the numbers of the lines on which its entries begin, as 64-bit numbers; up to where
     `data` is done, and the line that begins there; why it stopped (0 at the end, 1 it has `most_entries` or

@@ -1,6 +1,6 @@
 """A sample log, to try LogLeap with: five days of an invented warehouse controller, a .NET application.
 
-`tools/make_sample_log.py` writes it. Among the daily routine there are things for an anomaly model to find:
+`tools/sample_log.py` writes it. Among the daily routine there are things for an anomaly model to find:
 a database outage, a drive that wears out, a change of configuration that makes scanners fail.
 """
 

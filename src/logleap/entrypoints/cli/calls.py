@@ -9,20 +9,20 @@ import click
 from logleap.entrypoints.cli import output
 
 if TYPE_CHECKING:
-    from logleap.client.api import Client
+    from logleap.client import Client
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What every command that calls a server can be told."""
+    """The options of every command that calls a server."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
             "--patience",
             default=60.0,
             show_default=True,
-            help="Seconds to try again when there is no answer.",
+            help="Seconds to keep retrying without an answer.",
         ),
         click.option(
             "--api-key", envvar="LOGLEAP_API_KEY", help="<keyId>.<secret>; better in LOGLEAP_API_KEY."
@@ -41,14 +41,18 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def wait_options(command: Callable[..., None]) -> Callable[..., None]:
     """How long a command waits for a training that it starts."""
-    command = click.option("--timeout", type=float, help="Seconds to wait at most (exit code 4).")(command)
+    command = click.option(
+        "--timeout", type=float, help="With --wait: give up after so many seconds (exit code 4)."
+    )(command)
     return click.option("--wait", is_flag=True, help="Wait until the training has ended.")(command)
 
 
 @click.command()
 @click.argument("dataset")
 @click.option("--task", help="The training task (default: the server's).")
-@click.option("--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries are in.")
+@click.option(
+    "--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries were acknowledged."
+)
 @wait_options
 @server_options
 def train(
@@ -63,7 +67,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Start the training of a data set."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     asked = {"task": task, "expected_entries": expect}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
@@ -74,15 +78,15 @@ def train(
 @click.argument("dataset")
 @server_options
 def archive(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
-    """Archive a data set's entries to disk or bucket, verify them, and drop its table."""
-    from logleap.client.api import Client
+    """Archive a data set's entries as a Parquet file, verify it, and remove them from the store."""
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
         archived = client.archive(dataset)
     if as_json:
         output.print_json(archived)
     else:
-        click.echo(f"{archived['archive']['entries']} entries are archived in {archived['archive']['url']}")
+        click.echo(f"Archived {archived['archive']['entries']} entries in {archived['archive']['url']}")
 
 
 @click.command()
@@ -90,7 +94,7 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
 @server_options
 def status(dataset: str | None, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Show one data set with its log and latest run, or list all."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         if dataset is None:
@@ -123,7 +127,7 @@ def start_training(
     report: dict[str, Any],
 ) -> None:
     """Starts the training, or takes the run that somebody else has started, and tells what became of it."""
-    from logleap.client.api import ApiError
+    from logleap.client import ApiError
 
     try:
         run_id = client.train(data_id, **asked)["runId"]

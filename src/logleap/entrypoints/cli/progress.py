@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from logleap.client.pushing import Push
+    from logleap.client.push import Push
 
 import io
 

@@ -16,9 +16,10 @@ from logleap.entrypoints.cli.calls import server_options, start_training, wait_o
 from logleap.entrypoints.cli.progress import Counted, Counter, progress
 
 if TYPE_CHECKING:
-    from logleap.client.pushing import Push
+    from logleap.client.push import Push
 
 _STANDARD_INPUT = "standard input"
+_SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
 _BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
 
 _FORMATS = (
@@ -79,7 +80,9 @@ _FORMATS = (
     "--skip-lines", type=click.IntRange(0), default=0, help="Leave out entries on the first N lines."
 )
 @click.option("--batch-size", type=click.IntRange(1, 50_000), default=50_000, show_default=True)
-@click.option("--key", metavar="PREFIX", help="Makes a repeated push of the same files add nothing.")
+@click.option(
+    "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
+)
 @server_options
 @click.pass_context
 def push(
@@ -112,10 +115,9 @@ def push(
     Plain text with a time at the beginning of each entry, NDJSON, JSON, CSV, W3C (IIS), logfmt, syslog,
     Kubernetes' and Docker's logs, journald. Rotated files may be named together; the oldest goes first.
     """
-    from logleap.client.api import Client
+    from logleap.client import Client
     from logleap.client.logfiles import Limits, LogFileError, ReadOptions
-    from logleap.client.pushing import Push, Source
-    from logleap.client.rotation import oldest_first
+    from logleap.client.push import Push, Source, oldest_first
 
     names = oldest_first(files)
     if "-" in names and len(names) > 1:
@@ -146,7 +148,7 @@ def push(
             output.finish(str(error), output.FAILED)
         first = next(batches, None)
         if first is None:
-            output.finish(f"{label} holds no entries.{_left_out(work)}", output.FAILED)
+            output.finish(f"{label} contains no entries.{_left_out(work)}", output.FAILED)
         data_id = dataset or client.announce(name or label)["dataId"]
         try:
             with progress(work, counter, label, quiet=as_json) as show:
@@ -222,10 +224,12 @@ def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: 
         changed["year"] = guessed
     files: Sequence[str] = context.params["files"]
     if files == ("-",):
-        changed["skip_lines"] = max(stored.line, context.params["skip_lines"])
+        several = {report.format for report in work.reports} & set(_SEVERAL_A_LINE)
+        if not several and work.options.mapping != "otel-file":
+            changed["skip_lines"] = max(stored.line, context.params["skip_lines"])
         how = f"Leave out the first {stored.line} lines of {_STANDARD_INPUT}. With the same input:\n  {how}"
     click.echo(
-        f"logleap: {stored.entries} entries are in data set {data_id}{where}{more}. {how}\n"
+        f"logleap: {stored.entries} entries were added to data set {data_id}{where}{more}. {how}\n"
         f"  {_command(context, files, changed)}",
         err=True,
     )
@@ -249,7 +253,7 @@ def _command(context: click.Context, files: Sequence[str], changed: Mapping[str,
 
 
 def _zone(name: str | None) -> Any:
-    from logleap.client.logfiles.times.zones import named_zone
+    from logleap.client.logfiles import named_zone
 
     if name is None:
         return None

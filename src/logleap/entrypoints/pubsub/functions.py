@@ -20,15 +20,14 @@ from werkzeug.exceptions import MethodNotAllowed, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from logleap.container import Container, build_container
+from logleap.entrypoints.correlation import message_scope, trace_of
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
-from logleap.entrypoints.messages import working_on
 from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
-from logleap.entrypoints.tracing import trace_of
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
-from logleap.usecases.run_training import Outcome
+from logleap.usecases.run_training import Disposition
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +51,19 @@ def train(event: CloudEvent) -> None:
     try:
         envelope = open_envelope(event.data)
     except NotAnEnvelope as error:
-        _bury(container, _as_bytes(event.data), f"event {event['id']}: {error}")
+        _dead_letter(container, _as_bytes(event.data), f"event {event['id']}: {error}")
         return
     with (
         structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()),
-        working_on(envelope.body, container.tracing()),
+        message_scope(envelope.body, container.tracer()),
     ):
-        verdict = container.run_training()(envelope.body)
-        if verdict.outcome is Outcome.RETRY:
-            _try_again(verdict.reason, verdict.delay)
-        if verdict.outcome is Outcome.REJECT:
-            _bury(container, envelope.body, verdict.reason)
+        settlement = container.run_training()(envelope.body)
+        if settlement.disposition is Disposition.RETRY:
+            _try_again(settlement.reason, settlement.delay)
+        if settlement.disposition is Disposition.REJECT:
+            _dead_letter(container, envelope.body, settlement.reason)
         else:
-            log.info("message done: %s", verdict.reason)
+            log.info("message done: %s", settlement.reason)
 
 
 @functions_framework.http
@@ -110,12 +109,12 @@ def _trace() -> dict[str, str | bool]:
     return trace_of(headers.get("traceparent"), headers.get("X-Cloud-Trace-Context"))
 
 
-def _bury(container: Container, body: bytes, reason: str) -> None:
+def _dead_letter(container: Container, body: bytes, reason: str) -> None:
     try:
-        container.backend().bury(body, reason)
+        container.backend().dead_letter(body, reason)
     except Unavailable as error:
         _try_again(f"unavailable: {error}")
-    log.error("message to the dead letters: %s", reason)
+    log.error("message dead-lettered: %s", reason)
 
 
 def _as_bytes(data: Any) -> bytes:
@@ -126,5 +125,5 @@ def _as_bytes(data: Any) -> bytes:
 
 def _try_again(reason: str, delay: float = 1.0) -> NoReturn:
     # Anything but a 2xx is delivered again; a 503 is no crash, so it comes without a stack trace.
-    log.warning("to be tried again: %s", reason)
+    log.warning("retry later: %s", reason)
     raise ServiceUnavailable(reason, retry_after=max(1, round(delay)))

@@ -12,14 +12,14 @@ from uuid import uuid4
 import pytest
 from google.cloud import bigquery
 
-from emulators import Emulators
-from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
+from logleap.adapters.gcp.bigquery.tables import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.entries import BigQueryEntryStore
 from logleap.adapters.gcp.google.clients import bigquery_client, write_client
 from logleap.domain.entries import Batch, Entry
+from tools.emulators import Emulators
 
 PROJECT = "logleap-dev"
 HANG = "hang"

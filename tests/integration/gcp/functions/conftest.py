@@ -20,7 +20,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.auth.credentials import AnonymousCredentials
 from google.pubsub_v1 import PublisherClient, PubsubMessage, PushConfig, ReceivedMessage, SubscriberClient
 
-from emulators import Emulators
+from tools.emulators import Emulators
 
 ROOT = Path(__file__).parents[4]
 

@@ -9,9 +9,9 @@ import requests.exceptions
 from google.api_core import exceptions as google
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 
-from logleap.adapters.gcp.firestore.database import repeated
+from logleap.adapters.gcp.firestore.database import retry_until_known
 from logleap.adapters.gcp.google import deadlines as calls
-from logleap.adapters.gcp.google.deadlines import Budget, retrying
+from logleap.adapters.gcp.google.deadlines import Deadline, retrying
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.errors import DatasetEmpty
 from logleap.ports.errors import Conflict, Unavailable
@@ -91,18 +91,18 @@ def test_it_serves_as_a_decorator_again_and_again() -> None:
 # ---- the time a call may take ------------------------------------------------------------------------------
 
 
-def test_a_budget_leaves_no_request_running_past_its_end() -> None:
-    budget = Budget(0.2)
-    options = budget.again(attempt=60.0)
-    assert options["timeout"] <= 0.2 + calls.ATTEMPT
+def test_a_deadline_leaves_no_request_running_past_its_end() -> None:
+    deadline = Deadline(0.2)
+    options = deadline.retryable(attempt=60.0)
+    assert options["timeout"] <= 0.2 + calls.ATTEMPT_SECONDS
     assert options["retry"] is not None
     assert options["retry"].timeout is not None
     assert options["retry"].timeout <= 0.2
 
 
-def test_no_request_begins_when_the_budget_is_spent() -> None:
-    budget = Budget(0.0)
-    for options in (budget.again, budget.once):
+def test_no_request_begins_when_the_deadline_is_spent() -> None:
+    deadline = Deadline(0.0)
+    for options in (deadline.retryable, deadline.single_attempt):
         with pytest.raises(TimeoutError):
             options()
 
@@ -125,11 +125,11 @@ def test_only_what_may_pass_is_tried_again() -> None:
 # ---- attempts ----------------------------------------------------------------------------------------------
 
 
-def outcomes(*errors: Exception | None) -> Callable[[Budget], str]:
+def outcomes(*errors: Exception | None) -> Callable[[Deadline], str]:
     """An attempt that raises these one after another; None is a success."""
     following = iter(errors)
 
-    def attempt(_budget: Budget) -> str:
+    def attempt(_deadline: Deadline) -> str:
         error = next(following)
         if error is not None:
             raise error
@@ -142,29 +142,29 @@ def test_contention_and_lost_answers_are_attempted_again() -> None:
     contention = made(google.Aborted)
     lost = made(google.DeadlineExceeded)
     changed = made(google.FailedPrecondition)
-    assert repeated(outcomes(contention, lost, changed, contention, None)) == "stored"
+    assert retry_until_known(outcomes(contention, lost, changed, contention, None)) == "stored"
 
 
 def test_a_conflict_is_told_at_once() -> None:
     with pytest.raises(Conflict):
-        repeated(outcomes(Conflict("another version")))
+        retry_until_known(outcomes(Conflict("another version")))
 
 
 def test_a_conflict_after_contention_is_sure() -> None:
     with pytest.raises(Conflict):
-        repeated(outcomes(made(google.Aborted), Conflict("another version")))
+        retry_until_known(outcomes(made(google.Aborted), Conflict("another version")))
 
 
 def test_a_conflict_after_a_lost_answer_may_be_with_oneself() -> None:
     with pytest.raises(Unavailable, match="lost"):
-        repeated(outcomes(made(google.ServiceUnavailable), Conflict("another version")))
+        retry_until_known(outcomes(made(google.ServiceUnavailable), Conflict("another version")))
 
 
 def test_endless_contention_ends_as_unavailable_within_the_time() -> None:
-    def attempt(_budget: Budget) -> None:
+    def attempt(_deadline: Deadline) -> None:
         raise made(google.Aborted)
 
     began = time.monotonic()
     with pytest.raises(Unavailable), translated("Firestore"):
-        repeated(attempt)
-    assert time.monotonic() - began <= calls.TOTAL + 1
+        retry_until_known(attempt)
+    assert time.monotonic() - began <= calls.TOTAL_SECONDS + 1

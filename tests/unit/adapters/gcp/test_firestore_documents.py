@@ -27,6 +27,7 @@ from logleap.adapters.gcp.firestore.documents import (
     run_document,
     run_of,
 )
+from logleap.adapters.gcp.google.clients import connect_firestore
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.runs import UNKNOWN_ORIGIN, Origin, Run, RunError, RunState, TrainingMessage
@@ -198,18 +199,20 @@ def test_a_uuid_is_its_own_document_id(uuid: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["indexes", "fieldOverrides"])
 def test_the_indexes_are_made_for_collections_that_exist(kind: str) -> None:
-    database = FirestoreDatabase(Client(project="p", credentials=AnonymousCredentials()))  # type: ignore[no-untyped-call]
-    places = [
+    database = FirestoreDatabase(Client(project="p", credentials=AnonymousCredentials()), connect_firestore)  # type: ignore[no-untyped-call]
+    collections = [
         database.datasets(),
         database.events("d"),
         database.receipts("d"),
-        database.run("d", "r").parent,
+        database.runs("d"),
     ]
     indexes = json.loads(
         files("logleap.adapters.gcp.firestore").joinpath("firestore.indexes.json").read_text()
     )
     assert indexes[kind]
-    assert {index["collectionGroup"] for index in indexes[kind]} <= {place.id for place in places}
+    assert {index["collectionGroup"] for index in indexes[kind]} <= {
+        collection.id for collection in collections
+    }
 
 
 def test_times_come_back_in_utc_and_as_plain_datetimes() -> None:

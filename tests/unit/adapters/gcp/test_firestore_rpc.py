@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.api_core import exceptions
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1._helpers import encode_dict
 from google.protobuf.empty_pb2 import Empty
@@ -19,11 +20,11 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.adapters.gcp.firestore.database import FirestoreDatabase, Look
+from logleap.adapters.gcp.firestore.database import FirestoreDatabase, Snapshot, digest
 from logleap.adapters.gcp.firestore.rpc import Writes
 from logleap.adapters.gcp.firestore.values import decoded, encoded
-from logleap.adapters.gcp.google.clients import FirestoreClient
-from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.google.clients import connect_firestore, firestore_client
+from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
 from logleap.domain.datasets import Dataset, State
 from logleap.domain.entries import Receipt
@@ -125,9 +126,9 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Service], Fir
 
         def database(service: Service) -> FirestoreDatabase:
             monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", stack.enter_context(serving(service)))
-            client = FirestoreClient(project="p")
-            stack.callback(client._firestore_api.transport.close)
-            return FirestoreDatabase(client)
+            made = FirestoreDatabase(firestore_client("p"), connect_firestore)
+            stack.callback(made.close)
+            return made
 
         yield database
 
@@ -152,9 +153,8 @@ def test_a_read_is_googles_to_the_last_header(
 ) -> None:
     service = Service(a_document)
     database = connect(service)
-    place = database.dataset("d")
-    ours = database.look(place, Budget(), fields)
-    theirs = place.get(fields, **Budget().again())
+    ours = database.read(database.dataset("d"), Deadline(), fields)
+    theirs = database.datasets().document("d").get(fields, **Deadline().retryable())
     first, second = service.asked
     assert first == second
     assert ours.fields == theirs.to_dict()
@@ -164,16 +164,22 @@ def test_a_read_is_googles_to_the_last_header(
 def test_a_commit_is_googles_to_the_last_header(connect: Callable[[Service], FirestoreDatabase]) -> None:
     service = Service(a_document)
     database = connect(service)
-    place, document = (
-        database.receipt("d", "key"),
-        {"entries": 3, "key": "key", "createdAt": datetime.now(UTC)},
-    )
-    with database.transaction(database.dataset("d"), ["version"], Budget()) as (writes, _):
+    document = {"entries": 3, "key": "key", "createdAt": datetime.now(UTC)}
+    since = Timestamp(seconds=3, nanos=5_000)  # theirs cuts off what is below a microsecond
+    with database.transaction(database.dataset("d"), ["version"], Deadline()) as (writes, _):
         writes.update(database.dataset("d"), {"gate": None})
-        writes.create(place, document)
+        writes.create(database.receipt("d", "key"), document)
+        writes.set(database.key("k"), document)
+        writes.update(database.key("l"), document, if_unchanged_since=since)
+        writes.delete(database.key("m"))
     theirs = database.client.transaction()
-    theirs.update(database.dataset("d"), {"gate": None})
-    theirs.create(place, document)
+    theirs.update(database.datasets().document("d"), {"gate": None})
+    theirs.create(database.receipts("d").document(digest("key")), document)
+    theirs.set(database.keys().document("k"), document)
+    seen = DatetimeWithNanoseconds.from_timestamp_pb(since)  # type: ignore[no-untyped-call]
+    unchanged = database.client.write_option(last_update_time=seen)
+    theirs.update(database.keys().document("l"), document, option=unchanged)
+    theirs.delete(database.keys().document("m"))
     request = {"database": database.client._database_string, "transaction": b"t", "writes": theirs._write_pbs}
     database.client._firestore_api.commit(request, metadata=database.client._rpc_metadata)
     _, first, second = service.asked
@@ -186,13 +192,13 @@ def test_a_commit_can_verify_that_a_document_is_as_it_was_found(
     service = Service(a_document)
     database = connect(service)
     writes = Writes()
-    found = database.look(database.dataset("d"), Budget())
-    writes.verify(found.place, found.update_time_message)
-    database.commit(writes, Budget())
+    found = database.read(database.dataset("d"), Deadline())
+    writes.verify(found.name, found.update_timestamp)
+    database.commit(writes, **Deadline().single_attempt())
     (verify,) = types.CommitRequest.pb().FromString(service.asked[-1][1]).writes
     assert verify.WhichOneof("operation") is None
     (unknown,) = UnknownFieldSet(verify)
-    assert (unknown.field_number, unknown.data.decode()) == (5, database.dataset("d")._document_path)
+    assert (unknown.field_number, unknown.data.decode()) == (5, database.dataset("d"))
     assert verify.current_document.update_time == Timestamp(seconds=1, nanos=5)
 
 
@@ -223,7 +229,7 @@ def add_two(connect: Callable[[Service], FirestoreDatabase]) -> Callable[[Servic
         database = connect(service)
         now = datetime.now(UTC)
         dataset = Dataset("d", "owner", now, now, state=State.UPLOADING, version=3)
-        database.looks.note("d", Look(dataset, database.look(database.dataset("d"), Budget())))
+        database.snapshots.put("d", Snapshot(dataset, database.read(database.dataset("d"), Deadline())))
         ledger = FirestoreReceiptLedger(database)
         service.asked.clear()
         for key in ("first", "second"):
@@ -260,7 +266,7 @@ def test_a_service_without_verify_is_asked_for_transactions_from_then_on(
     add_two: Callable[[Service], list[str]], caplog: pytest.LogCaptureFixture, service: Service
 ) -> None:
     assert add_two(service) == ["Commit", *TRANSACTION, *TRANSACTION]
-    assert caplog.text.count("takes no `verify`") == 1
+    assert caplog.text.count("does not support `verify`") == 1
 
 
 def test_a_service_that_verifies_no_more_is_asked_for_transactions_from_then_on(
@@ -280,7 +286,7 @@ def test_a_service_that_cannot_tell_now_whether_it_verifies_is_asked_again(
 
 def test_a_document_that_is_missing_has_no_fields(connect: Callable[[Service], FirestoreDatabase]) -> None:
     database = connect(Service(lambda request, context: iter([answer(missing=request.documents[0])])))
-    assert database.look(database.dataset("d"), Budget()).fields == {}
+    assert database.read(database.dataset("d"), Deadline()).fields == {}
 
 
 def test_a_transaction_may_be_told_before_its_document(
@@ -292,7 +298,7 @@ def test_a_transaction_may_be_told_before_its_document(
 
     service = Service(answers)
     database = connect(service)
-    with database.transaction(database.dataset("d"), ["version"], Budget()) as (_, found):
+    with database.transaction(database.dataset("d"), ["version"], Deadline()) as (_, found):
         assert found.fields == {"version": 3}
     assert b"first" in service.asked[-1][1]
     assert service.methods() == ["BatchGetDocuments", "Commit"]
@@ -301,7 +307,7 @@ def test_a_transaction_may_be_told_before_its_document(
 def test_a_transaction_that_fails_is_rolled_back(connect: Callable[[Service], FirestoreDatabase]) -> None:
     service = Service(a_document)
     database = connect(service)
-    with pytest.raises(KeyError), database.transaction(database.dataset("d"), ["version"], Budget()):
+    with pytest.raises(KeyError), database.transaction(database.dataset("d"), ["version"], Deadline()):
         raise KeyError
     assert service.methods() == ["BatchGetDocuments", "Rollback"]
 
@@ -319,9 +325,9 @@ def test_a_read_is_tried_again_and_its_errors_are_googles(
 
     service = Service(answers)
     database = connect(service)
-    assert database.look(database.dataset("d"), Budget()).fields == {"version": 3}
+    assert database.read(database.dataset("d"), Deadline()).fields == {"version": 3}
     with pytest.raises(exceptions.PermissionDenied):
-        database.look(database.dataset("d"), Budget())
+        database.read(database.dataset("d"), Deadline())
     assert len(service.asked) == 3
 
 
@@ -334,6 +340,6 @@ def test_a_read_takes_no_thread_of_its_own(connect: Callable[[Service], Firestor
 
     database = connect(Service(answers))
     before = set(threading.enumerate())
-    database.look(database.dataset("d"), Budget())
+    database.read(database.dataset("d"), Deadline())
     ours = [thread.name for thread in seen - before if not thread.name.startswith("service")]
     assert ours == []

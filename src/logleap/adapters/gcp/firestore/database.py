@@ -1,4 +1,4 @@
-"""What the Firestore repositories share: where documents lie, and how a change comes to a known end.
+"""What the Firestore repositories share: the names of documents, and how a change comes to a known end.
 
 Below a prefix that keeps several installations apart in one database:
 
@@ -24,22 +24,16 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from google.api_core import exceptions
-from google.cloud.firestore import (
-    Client,
-    CollectionGroup,
-    CollectionReference,
-    DocumentReference,
-    DocumentSnapshot,
-    Query,
-    WriteBatch,
-)
+from google.api_core.retry import Retry
+from google.cloud.firestore import Client, CollectionGroup, CollectionReference, DocumentSnapshot, Query
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from logleap.adapters.gcp.firestore.documents import Document, event_document
 from logleap.adapters.gcp.firestore.gate import GateClosed
-from logleap.adapters.gcp.firestore.rpc import FirestoreRpc, Found, Writes
-from logleap.adapters.gcp.google.clients import Lazy
-from logleap.adapters.gcp.google.deadlines import TRANSIENT, Budget, retrying
-from logleap.adapters.snapshots import Looks
+from logleap.adapters.gcp.firestore.rpc import FirestoreRpc, StoredDocument, Writes, update_times
+from logleap.adapters.gcp.google.clients import FirestoreConnection, Lazy
+from logleap.adapters.gcp.google.deadlines import TRANSIENT, Deadline, retrying
+from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import TrainingMessage
@@ -47,16 +41,21 @@ from logleap.ports.errors import Conflict, Unavailable
 
 SERVICE = "Firestore"
 
-_DELETED = 400  # documents in one request, which may have 10 MiB
-_ROLLBACK = 0.5  # seconds for it and for its repetitions; without it the locks last for a minute
-_AGGREGATION = 8.0  # seconds; takes longer the more receipts there are
+DELETE_LIMIT = 400
+"""Documents in one request, which may have 10 MiB."""
+
+ROLLBACK_SECONDS = 0.5
+"""For it and for its repetitions; without a rollback the locks last for a minute."""
+
+AGGREGATION_SECONDS = 8.0
+"""An aggregation takes longer the more receipts there are."""
 
 _PLAIN_ID = re.compile(r"(?!__)[A-Za-z0-9_-]{1,64}")
 
-_AGAIN: tuple[type[Exception], ...] = (
+_RETRYABLE: tuple[type[Exception], ...] = (
     exceptions.Aborted,  # contention
-    exceptions.FailedPrecondition,  # changed between reading and writing, and
-    exceptions.NotFound,  # gone: reading again tells
+    exceptions.FailedPrecondition,  # changed between reading and writing, or
+    exceptions.NotFound,  # deleted: the next read shows it
     GateClosed,
     *TRANSIENT,
 )
@@ -82,21 +81,21 @@ def fields_of(snapshot: DocumentSnapshot[Any]) -> Document:
     return snapshot.to_dict() or {}
 
 
-def repeated(attempt: Callable[[Budget], Result]) -> Result:
+def retry_until_known(attempt: Callable[[Deadline], Result]) -> Result:
     """Attempt a change until it is known to be made or refused, or the time is up: then Google's error.
 
     `attempt` begins by reading, so it finds out about an earlier one whose answer was lost, and commits
-    with `Budget.once`. Its Conflict becomes Unavailable if such an earlier one may be what it met.
+    with `Deadline.single_attempt`. Its Conflict becomes Unavailable if it may have met such an earlier one.
     """
-    budget = Budget()
+    deadline = Deadline()
     pause = 0.05
     doubtful = False
     while True:
         try:
-            return attempt(budget)
-        except _AGAIN as error:
+            return attempt(deadline)
+        except _RETRYABLE as error:
             doubtful = doubtful or isinstance(error, TRANSIENT)
-            if budget.left <= pause:
+            if deadline.left <= pause:
                 raise
         except Conflict as conflict:
             if doubtful:
@@ -106,56 +105,79 @@ def repeated(attempt: Callable[[Budget], Result]) -> Result:
         pause = min(2 * pause, 1.0)
 
 
-class Look(NamedTuple):
+class Snapshot(NamedTuple):
     """A data set in the state `uploading`, with an open gate, and its document."""
 
     dataset: Dataset
-    found: Found
+    document: StoredDocument
 
 
 class FirestoreDatabase:
-    """The places of all documents, and the ways to read and change them, each within a Budget."""
+    """The names of all documents, and the ways to read and change them, each within a Deadline.
 
-    def __init__(self, client: Client, prefix: str = "logleap") -> None:
-        """`prefix`: letters, digits and `-`; the same in each process of an installation."""
+    Documents are read and written by name, over a connection of their own (rpc.py). Queries, by collection,
+    go through Google's client.
+    """
+
+    def __init__(
+        self, client: Client, connect: Callable[[], FirestoreConnection], prefix: str = "logleap"
+    ) -> None:
+        """`prefix`: letters, digits and `-`; the same in each process of an installation.
+
+        `connect` is called at the first use: after a server's fork.
+        """
         self.client = client
-        self.looks = Looks[Look]()
+        self.snapshots = SnapshotCache[Snapshot]()
         self._prefix = prefix
-        self._rpc = Lazy(lambda: FirestoreRpc(client), lambda rpc: None)
+        database = f"projects/{client.project}/databases/(default)"
+        self._documents = f"{database}/documents"
+        self._rpc = Lazy(lambda: FirestoreRpc(connect(), database), lambda rpc: rpc.close())
 
-    # ---- places ----
+    def close(self) -> None:
+        """Close our connection. Google's client has no way to close its own but to be forgotten."""
+        self._rpc.close()
+        self.client.close()
+
+    # ---- names of documents ----
+
+    def dataset(self, dataset_id: str) -> str:
+        """A data set."""
+        return f"{self._documents}/{self._prefix}-datasets/{document_id(dataset_id)}"
+
+    def receipt(self, dataset_id: str, key: str) -> str:
+        """The receipt of a batch's key."""
+        return f"{self.dataset(dataset_id)}/{self._prefix}-receipts/{digest(key)}"
+
+    def run(self, dataset_id: str, run_id: str) -> str:
+        """A training run."""
+        return f"{self.dataset(dataset_id)}/{self._prefix}-runs/{document_id(run_id)}"
+
+    def message(self, message: TrainingMessage) -> str:
+        """A message in the outbox."""
+        ids = f"{document_id(message.dataset_id)}.{document_id(message.run_id)}"
+        return f"{self._documents}/{self._prefix}-outbox/{ids}"
+
+    def key(self, key_id: str) -> str:
+        """An API key."""
+        return f"{self._documents}/{self._prefix}-keys/{document_id(key_id)}"
+
+    # ---- collections, for queries ----
 
     def datasets(self) -> CollectionReference:
         """All data sets."""
-        place: CollectionReference = self.client.collection(f"{self._prefix}-datasets")
-        return place
-
-    def dataset(self, dataset_id: str) -> DocumentReference:
-        """A data set."""
-        return self.datasets().document(document_id(dataset_id))
+        return self._collection("datasets")
 
     def events(self, dataset_id: str) -> CollectionReference:
         """A data set's log."""
-        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-events")
-        return place
+        return self._collection("datasets", document_id(dataset_id), f"{self._prefix}-events")
 
     def receipts(self, dataset_id: str) -> CollectionReference:
         """A data set's receipts."""
-        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-receipts")
-        return place
-
-    def receipt(self, dataset_id: str, key: str) -> DocumentReference:
-        """The receipt of a batch's key."""
-        return self.receipts(dataset_id).document(digest(key))
-
-    def run(self, dataset_id: str, run_id: str) -> DocumentReference:
-        """A training run."""
-        return self.runs(dataset_id).document(document_id(run_id))
+        return self._collection("datasets", document_id(dataset_id), f"{self._prefix}-receipts")
 
     def runs(self, dataset_id: str) -> CollectionReference:
         """A data set's training runs."""
-        place: CollectionReference = self.dataset(dataset_id).collection(f"{self._prefix}-runs")
-        return place
+        return self._collection("datasets", document_id(dataset_id), f"{self._prefix}-runs")
 
     def all_runs(self) -> CollectionGroup:
         """The training runs of all data sets."""
@@ -163,87 +185,86 @@ class FirestoreDatabase:
 
     def outbox(self) -> CollectionReference:
         """The messages that are still to be published."""
-        return self.client.collection(f"{self._prefix}-outbox")
-
-    def message(self, message: TrainingMessage) -> DocumentReference:
-        """A message in the outbox."""
-        name = f"{document_id(message.dataset_id)}.{document_id(message.run_id)}"
-        return self.outbox().document(name)
+        return self._collection("outbox")
 
     def keys(self) -> CollectionReference:
         """All API keys."""
-        place: CollectionReference = self.client.collection(f"{self._prefix}-keys")
-        return place
+        return self._collection("keys")
 
-    def key(self, key_id: str) -> DocumentReference:
-        """An API key."""
-        return self.keys().document(document_id(key_id))
+    def _collection(self, name: str, *below: str) -> CollectionReference:
+        return self.client.collection(f"{self._prefix}-{name}", *below)
 
     # ---- reading ----
 
-    def look(self, place: DocumentReference, budget: Budget, fields: Sequence[str] | None = None) -> Found:
+    def read(self, name: str, deadline: Deadline, fields: Sequence[str] | None = None) -> StoredDocument:
         """A document, or these fields of it."""
-        (answer,) = self._rpc().batch_get(_reading(place, fields), **budget.again())
-        return Found(answer, place)
+        (answer,) = self._rpc().batch_get(_reading([name], fields), **deadline.retryable())
+        return StoredDocument(answer)
 
-    def totals(self, dataset_id: str, budget: Budget) -> Totals:
+    def totals(self, dataset_id: str, deadline: Deadline) -> Totals:
         """What a data set's receipts add up to."""
         query = self.receipts(dataset_id).count(alias="batches").sum("entries", alias="entries")
-        (results,) = query.get(**budget.again(_AGGREGATION))
+        (results,) = query.get(**deadline.retryable(AGGREGATION_SECONDS))
         values = {result.alias: int(result.value) for result in results}
         return Totals(entries=values["entries"], batches=values["batches"])
 
     # ---- changing ----
 
-    def log(self, writes: WriteBatch, dataset_id: str, event: Event) -> None:
+    def commit(self, writes: Writes, *, retry: Retry | None, timeout: float) -> Sequence[Timestamp]:
+        """Make changes that carry their conditions with them: all or none. When each was made."""
+        answer = self._rpc().commit({"writes": writes.messages}, retry=retry, timeout=timeout)
+        return update_times(answer)
+
+    def log(self, writes: Writes, dataset_id: str, event: Event) -> None:
         """Add a line to a data set's log, together with what else is written."""
         name = f"{time.time_ns():020}-{uuid4().hex[:8]}"
-        writes.create(self.events(dataset_id).document(name), event_document(event))
+        writes.create(f"{self.dataset(dataset_id)}/{self._prefix}-events/{name}", event_document(event))
 
-    def replace(
-        self, changes: Mapping[DocumentReference, Document], dataset_id: str, event: Event | None
-    ) -> None:
-        """Replace documents that are stored one version behind, and log the event: all or nothing.
+    def replace(self, changes: Mapping[str, Document], dataset_id: str, event: Event | None) -> None:
+        """Replace documents, by name, that are stored one version behind, and log the event: all or nothing.
 
         Raises Conflict if one is stored in another version, or not at all.
         """
         mark = uuid4().hex  # tells this change from the same one made by somebody else
 
-        def attempt(budget: Budget) -> None:
-            found = self.client.get_all(list(changes), field_paths=["version", "mark"], **budget.again())
-            stored = {snapshot.reference: snapshot for snapshot in found}
-            fields = {place: fields_of(snapshot) for place, snapshot in stored.items()}
-            if all(fields[place].get("mark") == mark for place in changes):
+        def attempt(deadline: Deadline) -> None:
+            answers = self._rpc().batch_get(
+                _reading(list(changes), ["version", "mark"]), **deadline.retryable()
+            )
+            stored = {document.name: document for document in map(StoredDocument, answers)}
+            if all(stored[name].fields.get("mark") == mark for name in changes):
                 return
-            writes = self.client.batch()
-            for place, document in changes.items():
-                if fields[place].get("version") != document["version"] - 1:
-                    raise Conflict(f"{place.id} is not at version {document['version'] - 1}")
-                unchanged = self.client.write_option(last_update_time=stored[place].update_time)
-                writes.update(place, {**document, "mark": mark}, option=unchanged)
+            writes = Writes()
+            for name, document in changes.items():
+                if stored[name].fields.get("version") != document["version"] - 1:
+                    raise Conflict(f"{name.rpartition('/')[2]} is not at version {document['version'] - 1}")
+                unchanged = stored[name].update_timestamp
+                writes.update(name, {**document, "mark": mark}, if_unchanged_since=unchanged)
             if event is not None:
                 self.log(writes, dataset_id, event)
-            writes.commit(**budget.once())
+            self.commit(writes, **deadline.single_attempt())
 
-        self.looks.forget(dataset_id)
-        repeated(attempt)
+        self.snapshots.invalidate(dataset_id)
+        retry_until_known(attempt)
+
+    def delete(self, name: str) -> None:
+        """Delete a document, if there is one."""
+        writes = Writes()
+        writes.delete(name)
+        self.commit(writes, **Deadline().retryable())
 
     def delete_all(self, group: Query | CollectionReference) -> None:
         """Delete all documents that a query finds, a part at a time."""
-        while found := group.select([]).limit(_DELETED).get(**Budget().again()):
-            writes = self.client.batch()
+        while found := group.select([]).limit(DELETE_LIMIT).get(**Deadline().retryable()):
+            writes = Writes()
             for snapshot in found:
-                writes.delete(snapshot.reference)
-            writes.commit(**Budget().again())
-
-    def commit(self, writes: Writes, budget: Budget) -> None:
-        """Make changes that carry their conditions with them: all or none."""
-        self._rpc().commit({"writes": writes.messages}, **budget.once())
+                writes.delete(f"{self._documents}/{snapshot.reference.path}")
+            self.commit(writes, **Deadline().retryable())
 
     @contextmanager
     def transaction(
-        self, place: DocumentReference, fields: Sequence[str], budget: Budget
-    ) -> Iterator[tuple[Writes, Found]]:
+        self, name: str, fields: Sequence[str], deadline: Deadline
+    ) -> Iterator[tuple[Writes, StoredDocument]]:
         """A transaction around the block: committed, once, at its end, rolled back if anything is raised.
 
         It begins with reading these fields of a document, in one request: the library makes two of it. Its
@@ -251,24 +272,29 @@ class FirestoreDatabase:
         after tries without a pause, with a bare ValueError; so its requests are made here.
         """
         rpc = self._rpc()
-        reading = {**_reading(place, fields), "new_transaction": {"read_write": {}}}
+        reading = {**_reading([name], fields), "new_transaction": {"read_write": {}}}
         writes = Writes()
         transaction = b""
         try:
-            # The first answer tells the transaction, and one of them, the same or the next, the document.
-            for answer in rpc.batch_get(reading, **budget.again()):
+            # The first answer names the transaction, and one of them, the same or the next, the document.
+            for answer in rpc.batch_get(reading, **deadline.retryable()):
                 transaction = transaction or answer.transaction
                 if answer.WhichOneof("result"):
-                    found = Found(answer, place)
+                    found = StoredDocument(answer)
             yield writes, found
-            rpc.commit({"transaction": transaction, "writes": writes.messages}, **budget.once())
+            request = {"transaction": transaction, "writes": writes.messages}
+            rpc.commit(request, **deadline.single_attempt())
         except BaseException:
             if transaction:
                 with suppress(exceptions.GoogleAPIError):
-                    rpc.rollback({"transaction": transaction}, retry=retrying(_ROLLBACK), timeout=_ROLLBACK)
+                    rpc.rollback(
+                        {"transaction": transaction},
+                        retry=retrying(ROLLBACK_SECONDS),
+                        timeout=ROLLBACK_SECONDS,
+                    )
             raise
 
 
-def _reading(place: DocumentReference, fields: Sequence[str] | None) -> dict[str, Any]:
+def _reading(names: Sequence[str], fields: Sequence[str] | None) -> dict[str, Any]:
     mask = {} if fields is None else {"mask": {"field_paths": fields}}
-    return {"documents": [place._document_path], **mask}
+    return {"documents": names, **mask}

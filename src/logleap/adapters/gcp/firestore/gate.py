@@ -10,61 +10,65 @@ One transaction for adding up and storing would do without a gate, but it locks 
 would wait for its locks and it for theirs, and under a stream of uploads it would hardly get through.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud.firestore import Client
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from logleap.adapters.gcp.firestore.rpc import Found
-from logleap.adapters.gcp.google.deadlines import Budget
+from logleap.adapters.gcp.firestore.rpc import StoredDocument, Writes
+from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.ports.errors import Unavailable
 
 FIELD = "gate"
 
-_LEFT = timedelta(seconds=10)  # longer than a start may take
-_OPENING = 1.0  # seconds
+STALE_AFTER = timedelta(seconds=10)
+"""Longer than a start may take: a gate that is closed for longer was left so by a start that broke off."""
+
+REOPEN_SECONDS = 1.0
+
+Commit = Callable[..., Sequence[Timestamp]]
+"""As FirestoreDatabase.commit."""
 
 
 class GateClosed(Unavailable):
     """A start is adding up the receipts: that takes a moment."""
 
 
-def check_open(dataset: Found) -> None:
-    """Raises GateClosed, unless the gate is open or was left closed by a start that broke off.
+def check_open(dataset: StoredDocument) -> None:
+    """Raises GateClosed, unless the gate is open or stale: left closed by a start that broke off.
 
-    Its age is told by the server's clock. Who passes a gate that was left closed must open it: whoever
+    Its age is measured by the server's clock. Whoever passes a stale gate must open it: the start that
     closed it then finds the document changed, should it come back.
     """
-    if is_shut(dataset) and dataset.read_time - dataset.update_time < _LEFT:
+    if is_closed(dataset) and dataset.read_time - dataset.update_time < STALE_AFTER:
         raise GateClosed("Firestore: a training is being started on the data set")
 
 
-def is_shut(dataset: Found) -> bool:
+def is_closed(dataset: StoredDocument) -> bool:
     """Whether the gate is closed, by whomever and whenever."""
     return dataset.fields.get(FIELD) is not None
 
 
 @contextmanager
-def closed(client: Client, dataset: Found, mark: str, budget: Budget) -> Iterator[Any]:
+def closed(commit: Commit, dataset: StoredDocument, mark: str, deadline: Deadline) -> Iterator[Timestamp]:
     """Closes the gate, as `mark`, for the block. Raises GateClosed if another start is at work.
 
-    Gives the write option under which the block may change the data set: that nobody else has. The change
-    must open the gate; if the block raises instead, it is opened here.
+    Gives the update time on condition of which the block may change the data set: nobody else has it. The
+    change must open the gate; if the block raises instead, it is opened here.
     """
-    closed_at = dataset.update_time
+    closed_at = dataset.update_timestamp
     if dataset.fields.get(FIELD) != mark:  # else an earlier attempt closed it, its answer was lost
         check_open(dataset)
-        writes = client.batch()
-        unchanged = client.write_option(last_update_time=dataset.update_time)
-        writes.update(dataset.place, {FIELD: mark}, option=unchanged)
-        closed_at = writes.commit(**budget.once())[0].update_time
-    as_closed = client.write_option(last_update_time=closed_at)
+        closing = Writes()
+        closing.update(dataset.name, {FIELD: mark}, if_unchanged_since=dataset.update_timestamp)
+        (closed_at,) = commit(closing, **deadline.single_attempt())
     try:
-        yield as_closed
+        yield closed_at
     except BaseException:
+        opening = Writes()
+        opening.update(dataset.name, {FIELD: None}, if_unchanged_since=closed_at)
         with suppress(GoogleAPIError):
-            dataset.place.update({FIELD: None}, option=as_closed, retry=None, timeout=_OPENING)
+            commit(opening, retry=None, timeout=REOPEN_SECONDS)
         raise

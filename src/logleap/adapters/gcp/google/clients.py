@@ -2,11 +2,12 @@
 
 These variables lead to an emulator, with anonymous credentials: `BIGQUERY_EMULATOR_HOST` and
 `STORAGE_EMULATOR_HOST` (`http://host:port`), `BIGQUERY_STORAGE_EMULATOR_HOST` and `FIRESTORE_EMULATOR_HOST`
-(`host:port`, gRPC). What is asked over HTTP has deadlines that hold; over gRPC each call sets its own.
+(`host:port`, gRPC). Requests over HTTP have deadlines that hold; over gRPC each call sets its own.
 """
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
@@ -18,7 +19,6 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery, firestore
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
-from google.cloud.firestore_v1.services.firestore import client as firestore_api
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from grpc.experimental import ChannelOptions
 from requests import Response
@@ -41,10 +41,13 @@ REQUEST = Request(retry=retrying(4.0), timeout=5.0)
 """No attempt begins after 4 seconds: a service that is down is reported within nine."""
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-_CONNECT = 2.0  # seconds
-_READ = 5.0  # seconds without a byte from the service
-_REFRESH = 2.0  # seconds, for a token
-_CONNECTIONS = 32  # kept open, for as many threads
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 5.0
+"""Without a byte from the service."""
+
+TOKEN_SECONDS = 2.0
+MAX_IDLE_CONNECTIONS = 32
+"""Kept open, for as many threads."""
 
 
 def bigquery_client(project: str, credentials: Credentials | None = None) -> bigquery.Client:
@@ -60,7 +63,8 @@ def storage_client(project: str, credentials: Credentials | None = None) -> "Sto
     """The client of Cloud Storage; as above."""
     from google.cloud.storage import Client
 
-    # Else a thread asks, for minutes and with a right that we do not need, what only traces of Google's show.
+    # Else a thread requests, for minutes and with a permission that LogLeap does not need, what only Google's
+    # traces show.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     session = _session("STORAGE_EMULATOR_HOST", credentials)
     return Client(project, session.credentials, _http=session)
@@ -80,29 +84,42 @@ def close_write_client(client: BigQueryWriteClient) -> None:
     client.transport.close()
 
 
-class FirestoreClient(firestore.Client):
-    """Google's client, over a connection on which a read takes no thread of its own.
+def firestore_client(project: str, credentials: Credentials | None = None) -> firestore.Client:
+    """Google's client of Firestore; as above."""
+    return firestore.Client(project, credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class FirestoreConnection:
+    """A channel to Firestore, and the headers that this server asks for with each request."""
+
+    channel: grpc.Channel
+    headers: Sequence[tuple[str, str]] = ()
+
+
+def connect_firestore(credentials: Credentials | None = None) -> FirestoreConnection:
+    """A connection on which a read takes no thread of its own; as above.
 
     gRPC's Python starts one for each answer that comes as a stream, as all of Firestore's reads do; the
-    option, which it calls experimental, lets the caller's thread wait instead.
+    option, which it calls experimental, lets the caller's thread wait instead. All else is as the library's
+    client has it.
     """
-
-    @property
-    def _firestore_api(self) -> Any:
-        return self._firestore_api_helper(_OneThread, firestore_api.FirestoreClient, firestore_api)
-
-    def _emulator_channel(self, transport: type[FirestoreGrpcTransport]) -> grpc.Channel:
-        return grpc.insecure_channel(self._emulator_host or "", options=[_ONE_THREAD, *_ANY_LENGTH])
-
-
-class _OneThread(FirestoreGrpcTransport):
-    @classmethod
-    def create_channel(cls, *args: Any, options: Sequence[tuple[str, Any]] = (), **others: Any) -> Any:
-        return super().create_channel(*args, options=[_ONE_THREAD, *options], **others)
+    emulator = os.environ.get("FIRESTORE_EMULATOR_HOST")
+    if emulator:
+        channel = grpc.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
+        return FirestoreConnection(channel, [("authorization", "Bearer owner")])
+    channel = FirestoreGrpcTransport.create_channel(
+        FirestoreGrpcTransport.DEFAULT_HOST, credentials=credentials, options=_CHANNEL_OPTIONS
+    )
+    return FirestoreConnection(channel)
 
 
-_ONE_THREAD = (ChannelOptions.SingleThreadedUnaryStream, 1)
-_ANY_LENGTH = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+_CHANNEL_OPTIONS = [
+    (ChannelOptions.SingleThreadedUnaryStream, 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+]
 
 
 def _session(emulator_variable: str, credentials: Credentials | None) -> AuthorizedSession:
@@ -111,19 +128,19 @@ def _session(emulator_variable: str, credentials: Credentials | None) -> Authori
     elif credentials is None:
         credentials, _ = google.auth.default(scopes=_SCOPES)
     credentials = with_scopes_if_required(credentials, _SCOPES)  # type: ignore[no-untyped-call]
-    session = AuthorizedSession(credentials, refresh_timeout=_REFRESH)  # type: ignore[no-untyped-call]
+    session = AuthorizedSession(credentials, refresh_timeout=TOKEN_SECONDS)  # type: ignore[no-untyped-call]
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _Impatient(pool_maxsize=_CONNECTIONS))
+        session.mount(scheme, _BoundedAdapter(pool_maxsize=MAX_IDLE_CONNECTIONS))
     return session
 
 
-class _Impatient(HTTPAdapter):
-    """Bounds every request: the client waits 120 s at least for a query's results, whatever it is told."""
+class _BoundedAdapter(HTTPAdapter):
+    """Bounds every request: the client waits at least 120 s for a query's results, whatever its timeout."""
 
     def send(self, *args: Any, **options: Any) -> Response:
-        asked = options.get("timeout")
-        read = min(asked, _READ) if isinstance(asked, int | float) else _READ
-        return super().send(*args, **{**options, "timeout": (_CONNECT, read)})
+        timeout = options.get("timeout")
+        read = min(timeout, READ_SECONDS) if isinstance(timeout, int | float) else READ_SECONDS
+        return super().send(*args, **{**options, "timeout": (CONNECT_SECONDS, read)})
 
 
 Client = TypeVar("Client")
@@ -145,7 +162,7 @@ class Lazy(Generic[Client]):
             return self._client
 
     def close(self) -> None:
-        """Let go of the client. The next use builds a new one."""
+        """Release the client. The next use builds a new one."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:

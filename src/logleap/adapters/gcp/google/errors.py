@@ -11,7 +11,7 @@ from logleap.ports.errors import Unavailable
 
 _FIRESTORE_GAVE_UP = "Failed to commit transaction"  # a bare ValueError: googleapis/python-firestore#879
 
-_PASSING: tuple[type[Exception], ...] = (
+_TRANSIENT: tuple[type[Exception], ...] = (
     *TRANSIENT,
     exceptions.RetryError,
     exceptions.Aborted,
@@ -21,7 +21,7 @@ _PASSING: tuple[type[Exception], ...] = (
     ConnectionError,
 )
 
-_OPERATORS: tuple[type[Exception], ...] = (
+_DENIED: tuple[type[Exception], ...] = (
     exceptions.Unauthorized,
     exceptions.Forbidden,
     GoogleAuthError,
@@ -30,16 +30,16 @@ _OPERATORS: tuple[type[Exception], ...] = (
 
 @contextmanager
 def translated(service: str) -> Iterator[None]:
-    """Within it, an error that says "not now" becomes Unavailable, which names `service` and the kind alone.
+    """Within it, a transient error becomes Unavailable, which names `service` and the kind alone.
 
-    Also a decorator for methods; of a generator it covers only the making, not the iteration. All other
-    errors pass unchanged: what they mean (a missing table, a failed precondition) only the adapter can tell.
+    Also a decorator for methods; of a generator it covers only the creation, not the iteration. All other
+    errors pass unchanged: only the adapter knows what they mean (a missing table, a failed precondition).
     """
     try:
         yield
-    except _PASSING as error:
-        raise Unavailable(f"{service} cannot answer now ({_kind(error)})") from error
-    except _OPERATORS as error:
+    except _TRANSIENT as error:
+        raise Unavailable(f"{service} is unavailable ({_kind(error)})") from error
+    except _DENIED as error:
         raise Unavailable(
             f"{service} refuses the call ({_kind(error)}): check the credentials, their roles and the quotas"
         ) from error

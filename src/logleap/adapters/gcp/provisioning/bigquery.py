@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
+from logleap.adapters.gcp.bigquery.tables import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, tried
+from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, run_check, run_step
 
 _EDITOR = "roles/bigquery.dataEditor"
 _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
@@ -32,17 +32,17 @@ class BigQueryProvisioning:
 
     def setup(self) -> Iterator[Step]:
         """Make the dataset, and the shared table or the columns that it lacks."""
-        yield tried(self._access, self._dataset_label, _EDITOR, self._make_dataset)
+        yield run_step(self._access, self._dataset_label, _EDITOR, self._make_dataset)
         if self._table is not None:
             table = self._table
-            yield tried(self._access, _label(table), _EDITOR, lambda: self._make_table(table))
+            yield run_step(self._access, _label(table), _EDITOR, lambda: self._make_table(table))
 
     def check(self) -> Iterator[Check]:
         """Look at the dataset and the shared table."""
-        yield looked(self._access, self._dataset_label, _EDITOR, self._check_dataset)
+        yield run_check(self._access, self._dataset_label, _EDITOR, self._check_dataset)
         if self._table is not None:
             table = self._table
-            yield looked(self._access, _label(table), _EDITOR, lambda: self._check_table(table))
+            yield run_check(self._access, _label(table), _EDITOR, lambda: self._check_table(table))
 
     @property
     def _dataset_label(self) -> str:

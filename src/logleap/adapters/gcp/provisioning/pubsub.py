@@ -17,8 +17,17 @@ from google.pubsub_v1 import (
 )
 
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, member, tried
-from logleap.adapters.gcp.queue import MAX_HOLD, publisher, subscriber
+from logleap.adapters.gcp.provisioning.steps import (
+    CALL,
+    SETUP,
+    Check,
+    Resources,
+    Step,
+    member,
+    run_check,
+    run_step,
+)
+from logleap.adapters.gcp.queue import MAX_ACK_DEADLINE, publisher, subscriber
 
 _EDITOR = "roles/pubsub.editor"
 _VIEWER = "roles/pubsub.viewer"
@@ -36,7 +45,7 @@ class PubSubProvisioning:
     def __init__(self, access: Access, resources: Resources) -> None:
         names = resources.queue
         credentials = access.credentials["pubsub"]
-        deadline = min(max(resources.hold, 10), MAX_HOLD)
+        deadline = min(max(resources.ack_deadline, 10), MAX_ACK_DEADLINE)
         self._access = access
         self._publisher: PublisherClient = publisher(credentials)
         self._subscriber: SubscriberClient = subscriber(credentials)
@@ -73,9 +82,9 @@ class PubSubProvisioning:
     def setup(self) -> Iterator[Step]:
         """Make topics and subscriptions, and say who has to be let in."""
         for topic in self._topics:
-            yield tried(self._access, _label(topic), _EDITOR, partial(self._make_topic, topic))
+            yield run_step(self._access, _label(topic), _EDITOR, partial(self._make_topic, topic))
         for wanted in self._subscriptions:
-            yield tried(
+            yield run_step(
                 self._access,
                 _label(wanted.name),
                 _EDITOR,
@@ -88,9 +97,9 @@ class PubSubProvisioning:
     def check(self) -> Iterator[Check]:
         """Look at topics, subscriptions, and who may use them."""
         for topic in self._topics:
-            yield looked(self._access, _label(topic), _VIEWER, partial(self._check_topic, topic))
+            yield run_check(self._access, _label(topic), _VIEWER, partial(self._check_topic, topic))
         for wanted in self._subscriptions:
-            yield looked(
+            yield run_check(
                 self._access,
                 _label(wanted.name),
                 _VIEWER,
@@ -164,7 +173,7 @@ class PubSubProvisioning:
     def _check_permission(self, resource: str, permission: str, role: str, who: str) -> Check:
         name = f"{permission} on {_label(resource)}"
 
-        def look() -> Check:
+        def request_permission() -> Check:
             client = self._publisher if "/topics/" in resource else self._subscriber
             request = {"resource": resource, "permissions": [permission]}
             try:
@@ -176,7 +185,7 @@ class PubSubProvisioning:
             command = _binding(resource, member(self._access), role)
             return Check(name, False, f"Not granted ({who} it).", command)
 
-        return looked(self._access, name, role, look)
+        return run_check(self._access, name, role, request_permission)
 
 
 def differences(found: Subscription, wanted: Subscription) -> tuple[str, str | None]:

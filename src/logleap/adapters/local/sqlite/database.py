@@ -14,10 +14,10 @@ from types import TracebackType
 from logleap.adapters.local.sqlite.connections import Connections
 from logleap.adapters.local.sqlite.folder import make_durable, network_file_system, prepare_folder
 from logleap.adapters.local.sqlite.group_commit import Writer
-from logleap.adapters.local.sqlite.process_lock import Turnstile
+from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.adapters.local.sqlite.staging import Staging
-from logleap.adapters.snapshots import Looks
+from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset
 from logleap.ports.errors import Unavailable
 
@@ -26,32 +26,40 @@ log = logging.getLogger(__name__)
 FILE_NAME = "logleap.db"
 
 _MIB = 1 << 20
-_WAIT = 3.0  # seconds for a turn in this process, and as many for other processes: an answer within 10
-_LOG_LIMIT = 16 * _MIB  # of the write-ahead log, for each process that writes
-_VACUUM = 1000  # pages given back at a time: uploads get in between
-_OVERHEAD = 32 * 1024  # of a transaction in the log, beside its payload: a generous guess
+LOCK_SECONDS = 3.0
+"""For a turn in this process, and as many for other processes: an answer within 10."""
+
+MAX_LOG_BYTES = 16 * _MIB
+"""Of the write-ahead log, for each process that writes."""
+
+VACUUM_PAGES = 1000
+"""Released at a time: uploads get in between."""
+
+TRANSACTION_OVERHEAD = 32 * 1024
+"""Bytes of a transaction in the log, beside its payload: a generous estimate."""
+
 
 _THE_STORE = f"the store {FILE_NAME}: "
-_BUSY = f"other processes have been writing for {_WAIT:.0f} s"
+_BUSY = f"other processes have been writing for {LOCK_SECONDS:.0f} s"
 _READ_ONLY = "it cannot be written: check its owner and permissions, and that its disk is mounted for writing"
-_DAMAGED = "it is damaged: stop every process that uses it, and put a copy in its place"
-_NO_DATABASE = "it is no SQLite file: move it away, or choose another data folder"
+_DAMAGED = "it is damaged: stop every process that uses it, and restore a copy"
+_NO_DATABASE = "it is not an SQLite file: move it away, or choose another data folder"
 _MEANING = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_PROTOCOL: _BUSY,
-    sqlite3.SQLITE_FULL: "its disk is full: make room",
+    sqlite3.SQLITE_FULL: "its disk is full: free some space",
     sqlite3.SQLITE_IOERR: "its disk fails to read or write",
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that it is there, its owner and permissions",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _NO_DATABASE,
-    sqlite3.SQLITE_NOMEM: "the memory is used up",
+    sqlite3.SQLITE_NOMEM: "out of memory",
 }
 
 
-class StorageUnusable(ValueError):
+class StorageUnusable(Exception):
     """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
 
 
@@ -65,11 +73,11 @@ class Database:
         """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable."""
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
-        self.looks = Looks[Dataset]()
-        self._connections = Connections(self._connect, self._make_writer, 2 * _WAIT)
+        self.snapshots = SnapshotCache[Dataset]()
+        self._connections = Connections(self._connect, self._make_writer, 2 * LOCK_SECONDS)
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
         self._version = len(MIGRATIONS)
-        self._place: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None
         try:
             self._open()
         except OSError as error:
@@ -100,23 +108,23 @@ class Database:
         """
         with _translated, self._connections.transaction() as connection:
             yield connection
-            self._logged += payload + _OVERHEAD
+            self._logged += payload + TRANSACTION_OVERHEAD
 
     def check(self) -> None:
         """Store something, as an upload would. Raises Unavailable if that cannot be done."""
         with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (time.time_ns() // 1000,))
             free = shutil.disk_usage(self._folder).free
-            if free < _LOG_LIMIT:
-                raise Unavailable(f"its disk is full but for {free // _MIB} MiB: make room")
+            if free < MAX_LOG_BYTES:
+                raise Unavailable(f"its disk is full except for {free // _MIB} MiB: free some space")
 
     def release_space(self) -> None:
-        """Give what was deleted back to the file system, a few MiB at a time. Raises Unavailable."""
+        """Return freed space to the file system, a few MiB at a time. Raises Unavailable."""
         left, before = 1, 2
         while 0 < left < before:
-            with self.writing(2 * _VACUUM * 4096) as connection:
+            with self.writing(2 * VACUUM_PAGES * 4096) as connection:
                 before = _number(connection, "PRAGMA freelist_count")
-                for _ in range(min(before, _VACUUM)):
+                for _ in range(min(before, VACUUM_PAGES)):
                     connection.execute("PRAGMA incremental_vacuum(1)")  # Python's module does one page a call
                 left = _number(connection, "PRAGMA freelist_count")
 
@@ -129,8 +137,8 @@ class Database:
         network = network_file_system(self._folder)
         if network is not None:
             raise StorageUnusable(
-                f"{self._folder} is on a network file system ({network}), where several machines could harm "
-                "the file: choose a data folder on a disk of this machine."
+                f"{self._folder} is on a network file system ({network}), where several machines could "
+                "damage the file: choose a data folder on a disk of this machine."
             )
         for path in (self._folder, self._path):
             if path.exists() and not _may_write(path):
@@ -141,27 +149,27 @@ class Database:
             self._use_log(connection)
             self._migrate(connection)
         make_durable(self._folder)
-        self._place = _place(self._path)
+        self._identity = _identity(self._path)
         try:
             self.check()
         except Unavailable:
             self.close()
             raise
 
-    def _connect(self, *, mode: str = "rw", patience: float = _WAIT) -> sqlite3.Connection:
+    def _connect(self, *, mode: str = "rw", timeout: float = LOCK_SECONDS) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=_WAIT,  # also if patience is 0: another process may be opening or recovering the file
+            timeout=LOCK_SECONDS,  # even with timeout 0: another process may be opening or recovering it
             isolation_level=None,  # transactions are begun and ended by us
             check_same_thread=False,  # one thread at a time, but any
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _empty_log
-            connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+            connection.execute(f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}")
             connection.execute("PRAGMA secure_delete = OFF")  # some builds have it on; see release_space
-            connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
+            connection.execute(f"PRAGMA busy_timeout = {1000 * timeout:.0f}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -177,13 +185,13 @@ class Database:
         new = empty and application == version == 0
         if not new and application != APPLICATION_ID:
             raise StorageUnusable(
-                f"{self._path} is the SQLite file of another program: move it away, or choose another data "
+                f"{self._path} is an SQLite file of another program: move it away, or choose another data "
                 "folder."
             )
         return new
 
     def _use_log(self, connection: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + _WAIT
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -218,45 +226,54 @@ class Database:
         connection.execute("COMMIT")
 
     def _make_writer(self) -> Writer:
-        turnstile = Turnstile(self._path.with_name(f"{FILE_NAME}-next"), _WAIT)
+        lock = ProcessLock(self._path.with_name(f"{FILE_NAME}-next"), LOCK_SECONDS)
         return Writer(
-            partial(self._connect, patience=0),
-            turnstile,
+            partial(self._connect, timeout=0),
+            lock,
             begun=self._check_unchanged,
-            committed=partial(self._empty_log, turnstile),
-            patience=_WAIT,
+            committed=partial(self._empty_log, lock),
+            timeout=LOCK_SECONDS,
         )
 
     def _check_unchanged(self, connection: sqlite3.Connection) -> None:
         # A file that was deleted can be written on: what is stored there is lost.
-        if _place(self._path) != self._place:
+        if _identity(self._path) != self._identity:
             raise Unavailable("the file was moved, deleted or replaced: put it back, or restart LogLeap")
         if _number(connection, "PRAGMA user_version") != self._version:
-            raise Unavailable("a newer LogLeap has taken the file over: restart with that version")
+            raise Unavailable("a newer LogLeap has migrated the file: restart with that version")
 
-    def _empty_log(self, turnstile: Turnstile, connection: sqlite3.Connection) -> None:
+    def _empty_log(self, lock: ProcessLock, connection: sqlite3.Connection) -> None:
         """Bring the write-ahead log into the file (a checkpoint) if it is large.
 
         FULL takes the lock of the writer first. A checkpoint beside one, as SQLite does it by itself, can
         lose data in versions before 3.51.3: https://www.sqlite.org/wal.html#walresetbug
         """
-        if self._logged < _LOG_LIMIT:
+        if self._logged < MAX_LOG_BYTES:
             return
         self._logged = 0
         try:
-            with turnstile:
-                connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT:.0f}")
+            with lock:
+                connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS:.0f}")
                 try:
                     connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
                 finally:
                     connection.execute("PRAGMA busy_timeout = 0")
         except (sqlite3.Error, Unavailable) as error:
             # What was to be stored is on the disk, in the log, which grows until this works again.
-            log.warning("the log of %s could not be emptied: %s", self._path, error)
+            log.warning("could not checkpoint the write-ahead log of %s: %s", self._path, error)
+
+
+def lookup(text: str) -> str | bytes:
+    """A text, as anybody may have sent it, as the value to search for. Invalid Unicode matches nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")  # SQLite takes bytes for a BLOB, which equals no TEXT
+    return text
 
 
 def _meaning(error: sqlite3.Error) -> str | None:
-    """What an error means for the operator; None if it means a mistake in this code."""
+    """What an error means to the operator; None if it means a bug in this code."""
     code = getattr(error, "sqlite_errorcode", 0)
     meaning = _MEANING.get(code & 0xFF)
     return meaning and f"{meaning} ({error.sqlite_errorname})"
@@ -290,7 +307,7 @@ def _number(connection: sqlite3.Connection, question: str) -> int:
     return int(number)
 
 
-def _place(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()  # never open() it: closing it would take SQLite's locks away
     except OSError:

@@ -1,4 +1,4 @@
-"""What is told of each request: a line in the log, metrics, a span. Never its body, its query or its key."""
+"""Observes each request: a log line, metrics, a span. Never its body, its query or its key."""
 
 import logging
 import re
@@ -10,99 +10,108 @@ from typing import Any
 
 import structlog
 from flask import Flask, Request, Response, g, request
+from opentelemetry.trace import SpanKind, StatusCode
 
 from logleap.container import Container
-from logleap.entrypoints.tracing import trace_of, traceparent_of
-from logleap.telemetry.tracing import Kind, NoTracing
+from logleap.entrypoints.correlation import parent_of, trace_ids, trace_of, traceparent_of
+from logleap.telemetry.tracing import span
 from logleap.usecases.append import Acknowledgement
 
 log = structlog.get_logger()
 
-_QUIET = {"/healthz", "/readyz", "/metrics"}  # asked for all the time: told only if they fail
+_QUIET = {"/healthz", "/readyz", "/metrics"}  # requested all the time: observed only if they fail
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_LONGEST = 200  # characters of what a client made up
+MAX_LOGGED_CHARS = 200
+"""Of a value that a client chose."""
+
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 
 def observe(app: Flask, container: Container) -> None:
-    """Tell of each request of `app`."""
-    metrics, tracing = container.metrics(), container.tracing()
-    traced = not isinstance(tracing, NoTracing)
+    """Observe each request of `app`."""
+    metrics, tracer, traced = container.metrics(), container.tracer(), container.instruments().traces
 
-    # Each look through Flask's proxies costs; so they are looked through once.
+    # Each access through Flask's proxies costs: so they are resolved once.
 
     @app.before_request
     def begin() -> None:
-        here: Any = g._get_current_object()
-        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-        environ = asked.environ
-        here.began = perf_counter()
-        here.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID"))
+        ctx: Any = g._get_current_object()
+        req: Request = request._get_current_object()  # type: ignore[attr-defined]
+        environ = req.environ
+        ctx.began = perf_counter()
+        ctx.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID"))
         trace = trace_of(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_X_CLOUD_TRACE_CONTEXT"))
-        here.traceparent = traceparent_of(trace)
-        if traced and asked.path not in _QUIET:
-            here.span = ExitStack()
-            method, route = _call(asked)
-            about = {"http.request.method": method, "http.route": route, "url.path": asked.path[:_LONGEST]}
-            span = tracing.span(f"{method} {route}", Kind.SERVER, here.traceparent, about)
-            here.span.enter_context(span)
-            here.traceparent = tracing.traceparent()
-            trace = trace_of(here.traceparent)
-        ids = {"requestId": here.request_id, **trace}
-        if asked.view_args and "dataId" in asked.view_args:
-            ids["dataId"] = asked.view_args["dataId"][:_LONGEST]
+        ctx.traceparent = traceparent_of(trace)
+        if traced and req.path not in _QUIET:
+            method, route = _call(req)
+            attributes = {
+                "http.request.method": method,
+                "http.route": route,
+                "url.path": req.path[:MAX_LOGGED_CHARS],
+            }
+            ctx.span_scope = ExitStack()
+            ctx.span = ctx.span_scope.enter_context(
+                span(tracer, f"{method} {route}", SpanKind.SERVER, parent_of(ctx.traceparent), attributes)
+            )
+            trace = trace_ids(ctx.span.get_span_context())
+            ctx.traceparent = traceparent_of(trace)
+        ids = {"requestId": ctx.request_id, **trace}
+        if req.view_args and "dataId" in req.view_args:
+            ids["dataId"] = req.view_args["dataId"][:MAX_LOGGED_CHARS]
         structlog.contextvars.bind_contextvars(**ids)
 
     @app.after_request
     def end(response: Response) -> Response:
         known = vars(g._get_current_object())
-        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        req: Request = request._get_current_object()  # type: ignore[attr-defined]
         status = response.status_code
         response.headers["X-Request-Id"] = known["request_id"]
-        if asked.path not in _QUIET or status >= 500:
+        if req.path not in _QUIET or status >= 500:
             seconds = perf_counter() - known["began"]
             if log.is_enabled_for(logging.INFO):
-                _log(known, asked, status, seconds)
-            metrics.answered(*_call(asked), status, known.get("problem_code"), seconds)
+                _log(known, req, status, seconds)
+            metrics.answered(*_call(req), status, known.get("problem_code"), seconds)
             if known.get("accepted"):
-                metrics.accepted(known["accepted"], asked.content_length or 0)
+                metrics.accepted(known["accepted"], req.content_length or 0)
         if "span" in known:
-            tracing.note({"http.response.status_code": status}, failed=status >= 500)
-            known["span"].close()
+            known["span"].set_attribute("http.response.status_code", status)
+            if status >= 500:
+                known["span"].set_status(StatusCode.ERROR)
+            known["span_scope"].close()
         structlog.contextvars.clear_contextvars()
         return response
 
 
-def name(**ids: str) -> None:
-    """What the request is about (dataId, runId), for all log lines of it."""
+def bind_ids(**ids: str) -> None:
+    """Add ids (dataId, runId) to all further log lines of the request."""
     structlog.contextvars.bind_contextvars(**ids)
 
 
-def acknowledged(ack: Acknowledgement) -> None:
-    """The request's entries are in."""
+def record_upload(ack: Acknowledgement) -> None:
+    """Count the entries that the request's answer acknowledges."""
     g.replayed = ack.replayed
     g.accepted = 0 if ack.replayed else ack.receipt.entries
 
 
-def _log(known: Mapping[str, Any], asked: Request, status: int, seconds: float) -> None:
+def _log(known: Mapping[str, Any], req: Request, status: int, seconds: float) -> None:
     log.info(
         "request",
-        method=asked.method[:_LONGEST],
-        path=asked.path[:_LONGEST],
+        method=req.method[:MAX_LOGGED_CHARS],
+        path=req.path[:MAX_LOGGED_CHARS],
         status=status,
         code=known.get("problem_code"),
         owner=known.get("owner"),
-        bytesIn=asked.content_length,
+        bytesIn=req.content_length,
         accepted=known.get("accepted"),
         replayed=known.get("replayed") or None,
         milliseconds=round(seconds * 1000, 1),
     )
 
 
-def _call(asked: Request) -> tuple[str, str]:
+def _call(req: Request) -> tuple[str, str]:
     """Method and route. A client may make methods and paths up, but neither series nor names of spans."""
-    method = asked.method if asked.method in _METHODS else "_OTHER"
-    rule = asked.url_rule
+    method = req.method if req.method in _METHODS else "_OTHER"
+    rule = req.url_rule
     return method, rule.rule if rule is not None else "(none)"
 
 

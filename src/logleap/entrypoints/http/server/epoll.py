@@ -1,7 +1,9 @@
-"""The loop that waits for what happens on a server's connections: by epoll, where there is one.
+"""The loop that waits for events on a server's connections: by epoll, where there is one.
 
-waitress's own looks at every connection before it waits, and is woken, through a pipe, at the end of each
-request, to look again. Here the thread that has answered says that its connection is to be watched again.
+waitress's own loop checks every connection before it waits, and is woken, through a pipe, at the end of each
+request, to check them again. Here the thread that has answered registers its own connection again.
+
+What this and server.py take from waitress's inside is pinned by tests/unit/http/test_waitress.py.
 """
 
 import select
@@ -13,14 +15,15 @@ from typing import Any
 
 from waitress.wasyncore import readwrite
 
-_SWEEP = 0.2  # seconds between two looks at all connections: waitress may want to close one that is idle
+SWEEP_SECONDS = 0.2
+"""Between two checks of all connections: waitress may want to close one that is idle."""
 
 
 class Loop:
-    """Has waitress accept, read and send once that can be done. One thread runs it."""
+    """Has waitress accept, read and send as soon as that is possible. One thread runs it."""
 
     def __init__(self, server: Any, connections: Mapping[int, Any]) -> None:
-        """`connections` are the server's, and itself, by descriptor."""
+        """`connections`: the server's, and the server itself, by descriptor."""
         self._server = server
         self._connections = connections
         self._served = threading.local()
@@ -41,10 +44,9 @@ class Loop:
         self._served.connection = connection
 
     def watch(self, connection: Any) -> None:
-        """Wait once for what waitress wants of a connection now, if anything. For any thread.
+        """Wait once for what waitress wants to do with a connection now, if anything. For any thread.
 
-        It is never told to wait for nothing. What a thread with older news makes of it, or one whose
-        descriptor is another connection's by now, is right again at the next look at all.
+        Never registers an empty mask. A stale registration is corrected by the next sweep.
         """
         if self._epoll is None:
             return
@@ -52,11 +54,13 @@ class Loop:
         if connection.writable():
             events |= select.EPOLLOUT
         if events:
-            with suppress(OSError, TypeError, ValueError):  # it was closed meanwhile, or the loop was
-                self._epoll.modify(connection._fileno, events | select.EPOLLONESHOT)
+            with suppress(
+                OSError, TypeError, ValueError
+            ):  # the connection was closed meanwhile, or the loop was
+                self._epoll.modify(connection.socket, events | select.EPOLLONESHOT)
 
     def run(self, seconds: float) -> None:
-        """Wait until something happens, so long at most, and do what is to be done."""
+        """Wait for events, for `seconds` at most, and handle them."""
         if self._epoll is None:
             self._server.asyncore.loop(timeout=seconds, map=self._connections, use_poll=True, count=1)
         else:
@@ -65,16 +69,16 @@ class Loop:
                 if connection is not None:
                     readwrite(connection, events)
                     self.watch(connection)
-        if time.monotonic() - self._swept > _SWEEP:
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._swept = time.monotonic()
             self._server.accepting = True  # it may have paused
             for connection in list(self._connections.values()):
                 if getattr(connection, "will_close", False):
-                    connection.handle_close()  # waitress waits until it can send: perhaps for ever
+                    connection.handle_close()  # waitress would wait until it can send: perhaps for ever
                 else:
                     self.watch(connection)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Release the epoll."""
         if self._epoll is not None:
             self._epoll.close()

@@ -1,4 +1,4 @@
-"""Several processes that do the same work, and the parent that watches over them. POSIX: it forks."""
+"""Several processes that do the same work, and the parent that supervises them. POSIX: it forks."""
 
 import logging
 import multiprocessing
@@ -13,8 +13,11 @@ from multiprocessing.process import BaseProcess
 
 log = logging.getLogger(__name__)
 
-_LOOK = 0.2  # seconds between two looks at whether to stop
-_PAUSE = 1.0  # seconds from the start of a process to the start of the one that replaces it
+POLL_SECONDS = 0.2
+"""Between two checks of whether to stop."""
+
+MIN_LIFE_SECONDS = 1.0
+"""A process is replaced this long after its own start at the earliest."""
 
 Work = Callable[[int, Callable[[], None]], None]
 """What a process does: called with its number (from 0), and with what it is to call once it is ready.
@@ -31,35 +34,37 @@ def can_fork() -> bool:
 def run_processes(number: int, work: Work, *, stop: threading.Event, ready: Callable[[], None]) -> int:
     """Run `work` in `number` processes until `stop` is set; the exit code.
 
-    The first begins alone, so that what is wrong is said once. `ready` is called once all are. A process
-    that a signal ends, by a crash or for lack of memory, is replaced, and so is one that was told to stop.
-    One that ends with an error has said why, and another would fare no better: the others are stopped, and
-    its exit code is the answer. Should the parent be killed, the others stop by themselves.
+    The first starts alone, so that an error is reported once. `ready` is called once all are. A process
+    that is killed by a signal, after a crash or for lack of memory, is replaced, and so is one that was told
+    to stop. One that exits with an error has reported it, and another would fail likewise: the others are
+    stopped, and its exit code is the answer. Should the parent be killed, the others stop by themselves.
 
     The caller has no threads, no open database and no connection: none can be used on both sides of a fork.
     """
-    crew = _Crew(work)
+    pool = WorkerPool(work)
     try:
-        crew.enlarge_to(1)
+        pool.scale_to(1)
         announced = False
         while not stop.is_set():
-            crew.wait_a_moment()
-            if crew.ready == 1:
-                crew.enlarge_to(number)
-            if crew.ready >= number and not announced:
+            pool.wait()
+            if pool.ready == 1:
+                pool.scale_to(number)
+            if pool.ready >= number and not announced:
                 announced = True
                 ready()
-            code = crew.replace_ended()
+            code = pool.replace_ended()
             if code is not None:
                 return code
         return 0
     finally:
-        crew.stop()
+        pool.stop()
 
 
-class _Crew:
+class WorkerPool:
+    """The processes, each in a place of its own that a replacement takes over."""
+
     def __init__(self, work: Work) -> None:
-        self.ready = 0  # how often a process has said that it is
+        self.ready = 0  # how many times a process has reported to be
         self._context = multiprocessing.get_context("fork")
         self._work = work
         self._ready_reader, self._ready_writer = self._context.Pipe(duplex=False)
@@ -68,37 +73,37 @@ class _Crew:
         self._processes: list[BaseProcess] = []
         self._started: list[float] = []
 
-    def enlarge_to(self, number: int) -> None:
-        """Start what is missing to so many processes."""
+    def scale_to(self, number: int) -> None:
+        """Start processes until there are `number`."""
         for place in range(len(self._processes), number):
             self._started.append(time.monotonic())
             self._processes.append(self._start(place))
 
-    def wait_a_moment(self) -> None:
-        """Until a process becomes ready or ends, or it is time to look whether to stop."""
+    def wait(self) -> None:
+        """Until a process becomes ready or ends, for POLL_SECONDS at most."""
         sentinels = [process.sentinel for process in self._processes if process.exitcode is None]
-        wait([self._ready_reader, *sentinels], _LOOK)
+        wait([self._ready_reader, *sentinels], POLL_SECONDS)
         while self._ready_reader.poll():
             self._ready_reader.recv_bytes()
             self.ready += 1
 
     def replace_ended(self) -> int | None:
-        """Start anew what has ended. The exit code of a process that ended with an error, if one did."""
+        """Replace the processes that have ended. The exit code of one that failed, if one did."""
         for place, process in enumerate(self._processes):
             code = process.exitcode
             if code is None:
                 continue
             if code > 0:
                 return code
-            if time.monotonic() - self._started[place] >= _PAUSE:
-                how = f"was ended by signal {-code}" if code else "was told to stop"
-                log.error("process %d %s: another takes its place", process.pid, how)
+            if time.monotonic() - self._started[place] >= MIN_LIFE_SECONDS:
+                cause = f"was killed by signal {-code}" if code else "was told to stop"
+                log.error("process %d %s: starting another in its place", process.pid, cause)
                 self._started[place] = time.monotonic()
                 self._processes[place] = self._start(place)
         return None
 
     def stop(self) -> None:
-        """Have all of them finish what they are at, and wait for it."""
+        """Have all of them finish their requests, and wait for them."""
         for process in self._processes:
             process.terminate()
         try:

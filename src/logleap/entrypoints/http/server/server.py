@@ -31,14 +31,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_LOOK = 0.2  # seconds between two looks at whether to stop
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # takes no descriptor
-_LINGER = 0.1  # seconds without a request, after which a stopping server closes connections that are open
+POLL_SECONDS = 0.2
+"""Between two checks of whether to stop."""
+
+LINGER_SECONDS = 0.1
+"""Without a request; after that a stopping server closes the connections that are still open."""
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # needs no descriptor
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How many threads answer, the largest body taken (bytes), how long to finish what is under way (s)."""
+    """How many threads answer, the largest body accepted (bytes), how long a stop may take (seconds)."""
 
     threads: int
     body_limit: int
@@ -46,18 +50,18 @@ class ServerOptions:
 
 
 class _ProblemTask(ErrorTask):
-    """What waitress itself refuses, as problem+json."""
+    """What waitress itself refuses, answered as problem+json."""
 
     def execute(self) -> None:
         error = self.request.error  # type: ignore[attr-defined]
         code, title = _CODES[error.code], HTTP_STATUS_CODES[error.code]
-        why = str(error.body).rstrip(".")
+        reason = str(error.body).rstrip(".")
         body = {
             "type": "about:blank",
             "title": title,
             "status": error.code,
             "code": code,
-            "detail": f"The request was refused before it was read whole: {why}. {PROBLEMS[code].remedy}",
+            "detail": f"The request was refused before it was read whole: {reason}. {PROBLEMS[code].remedy}",
             "requestId": str(uuid.uuid4()),
         }
         content = json.dumps(body).encode()
@@ -86,11 +90,15 @@ class _Task(WSGITask):
     """While the server stops, each answer says that it is the last on its connection."""
 
     def service(self) -> None:
-        self.channel.answering = True  # type: ignore[attr-defined]
-        try:
-            super().service()
-        finally:
-            self.channel.answering = False  # type: ignore[attr-defined]
+        super().service()
+        channel: Any = self.channel
+        if len(channel.requests) > 1 and channel.total_outbufs_len > channel.adj.outbuf_high_watermark:
+            # Before the next of several requests that were sent at once, waitress would wait until the client
+            # reads its answers, and hold this thread for as long. The connection is dropped instead: the
+            # client has left 16 MiB of answers unread.
+            self.set_close_on_finish()
+            channel.will_close = True
+            channel.connected = False
 
     def write(self, data: bytes) -> None:
         whole = self.complete and self.has_body and len(data) == self.content_length
@@ -114,33 +122,23 @@ class _Channel(HTTPChannel):
 
     def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(server, *args, **kwargs)
-        self.answering = False
         self._loop: Loop = server.loop
         try:
             self._loop.add(self)
         except OSError as error:  # left to waitress, it would close the listener
-            log.warning(f"A connection was closed at once, for it cannot be watched: {error}.")
+            log.warning(f"closing connection: cannot register it with epoll: {error}")
             self.handle_close()
 
     def handle_expt(self) -> None:
-        self.handle_close()  # urgent data, where it is told at all: it would be told again and again
+        self.handle_close()  # urgent data, where it is reported at all: it would be reported again and again
 
     def service(self) -> None:
         self._loop.serving(self)
         super().service()
 
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        # Between two requests that were sent at once, waitress would wait until the client takes its answers,
-        # and hold a thread for as long. A client that leaves 16 MiB of them is not waited for.
-        if self.answering:
-            super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]
-        elif self.total_outbufs_len > self.adj.outbuf_high_watermark:
-            self.will_close = True
-            self.connected = False
-
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take connections there (port 0: any free one). Raises SettingsError if that cannot be done."""
+    """Listen there (port 0: any free one). Raises SettingsError if that is impossible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
@@ -164,12 +162,12 @@ def serve(
     stop: threading.Event,
     listening: Callable[[], None],
 ) -> None:
-    """Answer requests until `stop` is set, then those that have reached us by then, at most `grace` seconds.
+    """Answer requests until `stop` is set, then those that have arrived by then, for `grace` seconds at most.
 
     Calls `listening` once it answers. Several processes may serve on one listener.
     """
     connections: dict[int, Any] = {}
-    # Any: the stubs take active_channels for a channel, and know no server made of a ready socket.
+    # Any: the stubs have the wrong type for active_channels, and no server made of a ready socket.
     server: Any = create_server(
         app,
         map=connections,
@@ -187,18 +185,18 @@ def serve(
     server.accept = _pausing(server, server.accept)
     try:
         gc.collect()
-        gc.freeze()  # what is there now stays: the collector need not look through it again and again
+        gc.freeze()  # what exists now stays: the collector need not traverse it again and again
         listening()
         while not stop.is_set():
-            loop.run(_LOOK)
+            loop.run(POLL_SECONDS)
         server.stopping = True
         server.accepting = True  # it may have paused, and there be room again
-        _accept_what_waits(server)
+        _accept_pending(server)
         server.del_channel()
         server.socket.close()
         now = quiet_since = time.monotonic()
         deadline = now + options.grace
-        while server.active_channels and now < deadline and now - quiet_since < _LINGER:
+        while server.active_channels and now < deadline and now - quiet_since < LINGER_SECONDS:
             loop.run(0.02)
             now = time.monotonic()
             if _busy(server.active_channels):
@@ -210,9 +208,9 @@ def serve(
 
 
 def _pausing(server: Any, accept: Callable[[], Any]) -> Callable[[], Any]:
-    """`accept` that takes none until the loop's next look at all, if the system has no room for one.
+    """`accept` that pauses until the loop's next sweep if the system is out of descriptors.
 
-    Such a connection goes on waiting: without a pause the loop would try, and say so, without end.
+    The connection stays in the backlog: without a pause the loop would try, and log that, without end.
     """
 
     def accept_or_pause() -> Any:
@@ -220,14 +218,14 @@ def _pausing(server: Any, accept: Callable[[], Any]) -> Callable[[], Any]:
             return accept()
         except OSError as error:
             server.accepting = False
-            log.warning(f"Cannot take a connection now: {error}.")
+            log.warning(f"cannot accept a connection now: {error}")
             return None
 
     return accept_or_pause
 
 
-def _accept_what_waits(server: Any) -> None:
-    """Take the connections that the system has taken for us: closing the listener would reset them."""
+def _accept_pending(server: Any) -> None:
+    """Accept the connections of the backlog: closing the listener would reset them."""
     with _Selector() as selector:
         selector.register(server.socket, selectors.EVENT_READ)
         while selector.select(0) and server.accepting:
@@ -235,7 +233,7 @@ def _accept_what_waits(server: Any) -> None:
 
 
 def _busy(channels: Mapping[int, HTTPChannel]) -> bool:
-    """Whether a request is being read, waits, is worked on, or its answer is being sent."""
+    """Whether a request is being read, waits or is being answered, or its answer is being sent."""
     return any(
         channel.request is not None or channel.requests or channel.total_outbufs_len
         for channel in channels.values()

@@ -1,0 +1,1 @@
+"""The comparisons, each of which is run alone by its name: `make bench PARTS=decode`."""

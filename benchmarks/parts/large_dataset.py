@@ -1,0 +1,187 @@
+"""Ten million entries in one data set: what a call costs then, how long the count and the report take."""
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain, repeat
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks import latency, load, payloads, servers
+from benchmarks.competitors import programs
+from benchmarks.interleaving import interleaved, ratio
+from benchmarks.iterations import Iterations
+from benchmarks.report.results import (
+    Findings,
+    Table,
+    Target,
+    at_most,
+    figure,
+    mebibytes,
+    milliseconds,
+    skipped,
+)
+
+_ENTRIES = 1_000  # a call
+_POOL = 500  # bodies, sent again and again
+_FEW = 10  # calls
+_FLAT = 1.1  # times as long as with few
+_REPORT_GROWTH = 64  # MiB, whatever the number of entries
+_REPORT = """SELECT
+    (SELECT count(DISTINCT (timestamp, content, context)) FROM entries),
+    (SELECT max(n) FROM (SELECT count(*) AS n FROM entries GROUP BY content ORDER BY n DESC LIMIT 10)),
+    (SELECT count(*) FROM (SELECT count(*) FROM entries GROUP BY date_trunc('hour', timestamp)))
+"""
+_JSON = {"Content-Type": "application/json"}
+
+
+def run(iterations: Iterations) -> Findings:
+    """Both data sets are on one server with backend `local`."""
+    bodies = list(payloads.bodies(payloads.json_array, _POOL, _ENTRIES))
+    rounds = iterations.many_entries // (_POOL * _ENTRIES)
+    with servers.running(servers.logleap("local")) as server:
+        few = load.call(server.port, "POST", "/data")["dataId"]
+        many = load.call(server.port, "POST", "/data")["dataId"]
+        _fill(server.port, few, bodies[:_FEW])
+        _fill(server.port, many, list(chain.from_iterable(repeat(bodies, rounds))))
+        calls = _compared(server.port, few, many, bodies, iterations)
+        targets, tables = _counted(server, many, bodies, rounds, iterations)
+    return Findings([calls[0], *targets], [calls[1], *tables])
+
+
+def _fill(port: int, data_id: str, bodies: Sequence[bytes]) -> None:
+    requests = {id(body): load.request(f"/data/{data_id}", body, _JSON) for body in bodies}
+    outcome = load.drive(port, [requests[id(body)] for body in bodies], clients=4, seconds=300)
+    if outcome.calls < len(bodies):
+        raise load.LoadFailed(f"only {outcome.calls} of {len(bodies)} calls were through in time")
+
+
+def _compared(
+    port: int, few: str, many: str, bodies: Sequence[bytes], iterations: Iterations
+) -> tuple[Target, Table]:
+    data_ids = {"few": few, "many": many}
+    upload = f"upload of {_ENTRIES:,} entries"
+    calls: dict[str, latency.Requests] = {
+        upload: lambda place: [
+            load.request(f"/data/{data_ids[place]}", body, _JSON) for body in bodies[:100]
+        ],
+        "GET /data/{dataId}": lambda place: [load.request(f"/data/{data_ids[place]}", b"", {}, "GET")] * 300,
+    }
+    ports = dict.fromkeys(data_ids, port)
+    shares, rows = latency.compared(latency.round_of(calls, ports) for _ in range(iterations.rounds))
+    header = ("call", "many / few", f"{_FEW * _ENTRIES:,} entries", f"{iterations.many_entries:,} entries")
+    table = Table("Calls on a large data set", header, rows, "Median times of one client's calls.")
+    what = f"an upload to {iterations.many_entries:,} entries, against one to {_FEW * _ENTRIES:,}"
+    return at_most(what, shares[upload], _FLAT, unit=" ×"), table
+
+
+def _counted(
+    server: servers.Server, data_id: str, bodies: Sequence[bytes], rounds: int, iterations: Iterations
+) -> tuple[list[Target], list[Table]]:
+    def train() -> float:
+        run = load.train(server.port, data_id)
+        if run["result"]["entries"] < rounds * _POOL * _ENTRIES:
+            raise load.LoadFailed(f"the training counted {run['result']}")
+        return _moment(run["finishedAt"]) - _moment(run["startedAt"])
+
+    what = f"the count task over {iterations.many_entries:,} entries, against DuckDB over Parquet"
+    if not programs.python_ready():
+        return [skipped(what, "≤ 2 ×", "DuckDB is missing: make bench-rivals")], []
+    parquet = server.folder / "entries.parquet"
+    _write_parquet(parquet, rounds)
+    with (
+        _duckdb(parquet, "SELECT count(*) FROM entries") as count,
+        _duckdb(parquet, "SELECT count(*) FROM entries WHERE strlen(content) > 0") as scan,
+    ):
+        train(), count(), scan()
+        figures = interleaved(iterations.rounds, {"LogLeap": train, "count": count, "scan": scan})
+    stored = sum(file.stat().st_size for file in (server.folder / "data").rglob("*") if file.is_file())
+    names = {
+        "LogLeap": ("LogLeap: the task, as a run", stored),
+        "count": ("DuckDB: count(*), from the file's footer", parquet.stat().st_size),
+        "scan": ("DuckDB: count(*) of those with a text, which it reads", parquet.stat().st_size),
+    }
+    rows = [
+        (
+            names[side][0],
+            figure(ratio(figures, "LogLeap", side)),
+            milliseconds(statistics.median(figures[side])),
+            figure(names[side][1] / iterations.many_entries),
+        )
+        for side in names
+    ]
+    note = (
+        "The entries are the same; Parquet has them in the columns of an archive, with zstd. "
+        "LogLeap looks at every stored byte."
+    )
+    table = Table("Counting", ("", "LogLeap / it", "time", "bytes an entry on disk"), rows, note)
+    footer = at_most(what, ratio(figures, "LogLeap", "count"), 2.0, "DuckDB reads the file's footer", " ×")
+    scanned = at_most(what, ratio(figures, "LogLeap", "scan"), 2.0, "DuckDB reads the texts", " ×")
+    reported = _reported(server, data_id, parquet, iterations)
+    return [footer, scanned, reported[0]], [table, reported[1]]
+
+
+def _reported(
+    server: servers.Server, data_id: str, parquet: Path, iterations: Iterations
+) -> tuple[Target, Table]:
+    server.forget_peak()
+    before, cpu, start = server.memory(), server.cpu(), time.monotonic()
+    load.call(server.port, "GET", f"/data/{data_id}/report")
+    seconds, cpu, growth = time.monotonic() - start, server.cpu() - cpu, server.peak() - before
+    with _duckdb(parquet, _REPORT) as query:
+        theirs = query()
+    rows = [
+        ("LogLeap: the report", figure(seconds), figure(cpu), mebibytes(growth)),
+        ("DuckDB: duplicates, most frequent messages, entries per hour", figure(theirs), "", ""),
+    ]
+    header = ("", "seconds", "CPU seconds", "memory grows by")
+    note = (
+        "LogLeap tells more: also gaps, order and the largest entries. It reads once and in bounded memory; "
+        "DuckDB uses all cores, and as much memory as it needs."
+    )
+    what = f"growth of the server by a report on {iterations.many_entries:,} entries"
+    target = at_most(what, growth / (1 << 20), _REPORT_GROWTH, unit=" MiB")
+    return target, Table("The report", header, rows, note)
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _write_parquet(path: Path, rounds: int) -> None:
+    pool = payloads.lines(_POOL * _ENTRIES)
+    columns = {
+        "batchId": pa.array([f"{number // _ENTRIES:036}" for number in range(len(pool))]),
+        "sequence": pa.array([number % _ENTRIES for number in range(len(pool))], pa.int64()),
+        "timestamp": pa.array([line.timestamp for line in pool], pa.timestamp("us", tz="UTC")),
+        "content": pa.array([line.message for line in pool]),
+        "context": pa.array([line.context for line in pool]),
+    }
+    rows = pa.Table.from_pydict(columns)
+    with pq.ParquetWriter(path, rows.schema, compression="zstd") as writer:
+        for _ in range(rounds):
+            writer.write_table(rows, row_group_size=50_000)
+
+
+@contextmanager
+def _duckdb(parquet: Path, query: str) -> Iterator[Callable[[], float]]:
+    """Its time for the query over the file, each time it is called."""
+    script = str(programs.HERE / "duckdb_scan.py")
+    command = [str(programs.PYTHON), script, str(parquet), query]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def measure() -> float:
+            asked.write("\n")
+            asked.flush()
+            return float(told.readline().split()[0])
+
+        yield measure
+        asked.close()

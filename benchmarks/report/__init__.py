@@ -1,0 +1,1 @@
+"""What the parts find, and the page docs/benchmarks.md."""

@@ -1,0 +1,37 @@
+"""The entries that a task trains on, checked against what was acknowledged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from logleap.domain.entries import Row
+from logleap.ports.errors import CountMismatch
+from logleap.ports.task import TrainingSet
+
+
+@dataclass(slots=True)
+class CheckedTrainingSet(TrainingSet):
+    """The training set, checked against the receipts' sum whichever way it is read."""
+
+    acknowledged: int
+    counted: Callable[[], int]
+    read: Callable[[], Iterator[Row]]
+    known: int | None = None
+
+    def count(self) -> int:
+        """Raises CountMismatch. Counted once: the set is sealed."""
+        if self.known is None:
+            self.known = self._checked(self.counted())
+        return self.known
+
+    def rows(self) -> Iterator[Row]:
+        """Raises CountMismatch, at the end, if rows were missing or too many."""
+        rows = 0
+        for row in self.read():
+            rows += 1
+            yield row
+        self._checked(rows)
+
+    def _checked(self, found: int) -> int:
+        if found != self.acknowledged:
+            raise CountMismatch(self.acknowledged, found)
+        return found

@@ -1,0 +1,1 @@
+"""The log clients that the tests send with."""

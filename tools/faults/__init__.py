@@ -1,0 +1,1 @@
+"""The attack on the promise: `make faults`."""

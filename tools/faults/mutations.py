@@ -1,0 +1,66 @@
+"""What a server must not have: parts broken on purpose, to show that the scenarios on processes find them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from logleap.adapters.memory.entries import MemoryEntryStore
+from logleap.backends import Backend
+from logleap.domain.datasets import Dataset
+from logleap.domain.entries import Batch, Manifest, Receipt, Totals
+from logleap.ports.receipts import ReceiptLedger
+from logleap.usecases.archive import ArchiveDataset
+
+
+class Forgetful(ReceiptLedger):
+    """A ledger that knows no batch again."""
+
+    def __init__(self, ledger: ReceiptLedger) -> None:
+        self._ledger = ledger
+
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        return None
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        return self._ledger.add(replace(receipt, key=receipt.batch_id), dataset_version)
+
+    def totals(self, dataset_id: str) -> Totals:
+        return self._ledger.totals(dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        return self._ledger.all_totals(dataset_ids)
+
+    def manifest(self, dataset_id: str) -> Manifest:
+        return self._ledger.manifest(dataset_id)
+
+
+_as_it_is = ArchiveDataset._written
+
+
+class RowsDroppedFirst(ArchiveDataset):
+    """Drops the rows before the archive is written and verified."""
+
+    def _written(self, dataset: Dataset) -> Dataset:
+        in_hand = MemoryEntryStore()
+        for row in self.store.read(self.ledger.manifest(dataset.dataset_id)):
+            batch = Batch(dataset.dataset_id, dataset.owner, row.batch_id)
+            in_hand.append(batch, [row.entry], row.sequence)
+        self.store.drop(dataset.dataset_id)
+        return _as_it_is(
+            ArchiveDataset(self.datasets, in_hand, self.ledger, self.archives, self.now), dataset
+        )
+
+
+def _forget(backend: Backend) -> Backend:
+    return replace(backend, ledger=Forgetful(backend.ledger))
+
+
+def _drop_first(backend: Backend) -> Backend:
+    setattr(ArchiveDataset, "_written", RowsDroppedFirst._written)  # noqa: B010 -- of this process
+    return backend
+
+
+MUTATIONS: Mapping[str, Callable[[Backend], Backend]] = {
+    "no replay": _forget,
+    "the rows dropped before the archive is verified": _drop_first,
+}
+"""By name: what makes the backend of a process, or the process itself, a broken one."""
