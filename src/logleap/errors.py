@@ -64,7 +64,11 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
+      Ambiguous               log files: which of two hours a time is in → LogFileError
       BadAddress              client: the URL or the key → its caller; exit code 2
+      BadLine                 log files: a line that cannot be read with certainty → LogFileError
+        NoTimes               log files: no line of the sample has a known time
+        Undecided             log files: whether a text belongs to the time
       BadTimestamp            codecs: a time → InvalidEntry
       LogFileError            client: a log file → the command line, exit code 1
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
