@@ -106,12 +106,22 @@ class Metrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+        self._dropped_lines = Counter(
+            "logleap_log_lines_dropped_total",
+            "Lines of the log that could not be written.",
+            ["reason"],
+            registry=registry,
+        )
         self._overdue = Gauge(
             "logleap_overdue_runs",
             "Runs that the last sweep found overdue: their message or worker is lost (100 at most).",
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+
+    def log_lines_dropped(self, reason: str, lines: int) -> None:
+        """So many lines of the log could not be written, for one of log_lines.REASONS."""
+        self._dropped_lines.labels(reason).inc(lines)
 
     def answered(self, method: str, route: str, status: int, code: str | None, seconds: float) -> None:
         """A request was answered; `code` is its problem's, if it is one."""

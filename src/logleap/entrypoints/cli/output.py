@@ -8,12 +8,20 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.entrypoints.log_lines import note
+
 FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
 
 
 def finish(message: str, code: int) -> NoReturn:
     """End the command with a message on stderr."""
     click.echo(f"logleap: {message}", err=True)
+    sys.exit(code)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """`finish` for a command of the server, which must end although nobody reads its stderr."""
+    note(f"logleap: {message}", "stderr")
     sys.exit(code)
 
 
@@ -30,7 +38,7 @@ def endings() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        finish(str(error), USAGE)
+        fail(str(error), USAGE)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import click
 
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
 from logleap.entrypoints.cli.output import endings
+from logleap.entrypoints.log_lines import count_dropped_lines, note
 
 if TYPE_CHECKING:
     from logleap.container import Container
@@ -60,7 +61,7 @@ def worker(push: bool, **flags: Any) -> None:
             from logleap.entrypoints.worker.worker import make_worker
 
             worker = make_worker(container)
-            click.echo(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
+            note(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
             worker.run(stop)
         _close(container)
 
@@ -90,8 +91,8 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
         body_limit=BODY_LIMIT,
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
     )
-    note = f"LogLeap's worker is pushed to on {url_of(listener)}."
-    serve(app, listener, options, stop=stop, listening=lambda: click.echo(note))
+    address = f"LogLeap's worker is pushed to on {url_of(listener)}."
+    serve(app, listener, options, stop=stop, listening=lambda: note(address))
 
 
 def _show_metrics(host: str, port: int, container: "Container") -> None:
@@ -104,14 +105,16 @@ def _show_metrics(host: str, port: int, container: "Container") -> None:
     except OSError as error:
         said = f"LOGLEAP_METRICS_PORT is {port}, LOGLEAP_HOST is {host!r}"
         raise SettingsError(f"{said}: cannot listen there: {error}.") from error
-    click.echo(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
+    note(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
 
 
 def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
     from logleap.container import build_container
 
     settings = _configure(flags)
-    return settings, build_container(settings)
+    container = build_container(settings)
+    count_dropped_lines(container.metrics().log_lines_dropped)
+    return settings, container
 
 
 def _configure(flags: dict[str, Any]) -> "Settings":
@@ -151,7 +154,7 @@ def _serve(flags: dict[str, Any]) -> None:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
             notes.append("reading entries slowly: installed without a C compiler")
-        click.echo(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
+        note(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
@@ -181,6 +184,7 @@ def _answer(
     from logleap.entrypoints.worker.worker import make_worker
 
     container = build_container(settings)
+    count_dropped_lines(container.metrics().log_lines_dropped)
     app = create_app(container)
     with_worker = with_worker and settings.worker and settings.backend != "gcp"
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
