@@ -1,10 +1,14 @@
 """Which adapters make up which backend."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.archive import ArchiveStore
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 class Backend:
     """One adapter per port, all of one backend. `check` raises Unavailable unless the backend can serve.
 
+    `folders` are those, by name, whose disk may become full; uploads leave `disk_reserve` bytes free.
     `bury` puts a message that was pushed to us, not received from `queue`, among the dead letters, with why.
     """
 
@@ -38,6 +43,8 @@ class Backend:
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
     bury: Callable[[bytes, str], None] = lambda body, reason: None  # only gcp pushes
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    disk_reserve: int = 0
 
 
 def build_backend(settings: Settings) -> Backend:
@@ -100,7 +107,7 @@ def _local(settings: Settings) -> Backend:
             f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: backend 'local' archives to file:///folder."
         )
     try:
-        database = Database(settings.data_dir)
+        database = Database(settings.data_dir, settings.disk_reserve)
     except StorageUnusable as error:
         raise SettingsError(f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {error}") from error
     return Backend(
@@ -113,6 +120,12 @@ def _local(settings: Settings) -> Backend:
         keys=SqliteKeyRepository(database),
         check=database.check,
         close=database.close,
+        folders={
+            "data": settings.data_dir.absolute(),
+            "archive": Path(url2pathname(urlsplit(settings.archive_to).path)),
+            "temporary": Path(gettempdir()),
+        },
+        disk_reserve=database.space.reserve,
     )
 
 

@@ -7,18 +7,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.integration.cli.conftest import COMMAND, environment
 from tools.faults.cluster import free_port
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
+COMMAND = [sys.executable, "-m", "logleap.entrypoints.cli"]
 Sink = contextlib.AbstractContextManager[int]
+
+
+def environment(**variables: str) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
+    return {**kept, "LOGLEAP_BACKEND": "memory", **variables}
 
 
 @contextlib.contextmanager

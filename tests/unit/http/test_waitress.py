@@ -14,7 +14,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from waitress.wasyncore import dispatcher
@@ -34,6 +37,9 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "Task.write": (Task.write, "f9a97135b3b5d691"),
     "Task.build_response_header": (Task.build_response_header, "2cf70b88816fabc1"),
     "BaseWSGIServer.pull_trigger": (BaseWSGIServer.pull_trigger, "bf12fa7216edc247"),
+    "OverflowableBuffer": (OverflowableBuffer, "545747c4f2e2e71a"),
+    "HTTPRequestParser.parse_header": (HTTPRequestParser.parse_header, "c2c093b901782da6"),
+    "HTTPRequestParser.received": (HTTPRequestParser.received, "b466c02de37d4a01"),
     # called
     "create_server": (create_server, "2e506b208edceac2"),
     "BaseWSGIServer.handle_accept": (BaseWSGIServer.handle_accept, "69bfcf0fc140592a"),
@@ -61,6 +67,8 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "HTTPChannel.handle_read": (HTTPChannel.handle_read, "5f1fb08c95aa00cc"),
     "HTTPChannel.handle_write": (HTTPChannel.handle_write, "6c900f395b306f09"),
     "HTTPChannel.received": (HTTPChannel.received, "08d6df73fb69da84"),
+    "ChunkedReceiver": (ChunkedReceiver, "7d4fd7a3f8c53daa"),
+    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
     "Task.start": (Task.start, "4a0ea27954923854"),
     "Task.finish": (Task.finish, "9bc080ca74743a10"),
     "WSGITask.execute": (WSGITask.execute, "207afc60fcf3181f"),

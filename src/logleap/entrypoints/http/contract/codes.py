@@ -177,6 +177,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Do what `detail` says: wait for the training's end, or announce a new data set.",
         ),
         "STATE_INVALID": Meaning(400, "`state` is no state of a data set.", "Use one that `detail` names."),
+        "STORAGE_FULL": Meaning(
+            503,
+            "A disk of the service is full but for a reserve. Nothing of the request was stored.",
+            "Delete data sets that nobody needs, or have the operator make room; then send it again.",
+        ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator offers no such training task.", "Use one that `detail` names."
         ),

@@ -16,10 +16,11 @@ from logleap.entrypoints.http.contract.examples import BAD_ENTRY
 from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, EntryProblems, Positive
 from logleap.entrypoints.http.ingest.body import BodyRefused
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_FULL = 30  # seconds, with STORAGE_FULL: somebody has to make room first
 RETRY_AFTER = 2  # seconds, told with every 503
 
 
@@ -123,6 +124,16 @@ def _unavailable(error: Unavailable) -> Response:
     )
 
 
+def _storage_full(error: StorageFull) -> Response:
+    log.warning("no room: %s", error)
+    return problem(
+        503,
+        "STORAGE_FULL",
+        f"Nothing of this request was stored ({error}). {PROBLEMS['STORAGE_FULL'].remedy}",
+        headers={"Retry-After": str(RETRY_AFTER_FULL)},
+    )
+
+
 def _count_mismatch(error: CountMismatch) -> Response:
     log.error("request %s: %s", g.request_id, error)
     return problem(500, "COUNT_MISMATCH", f"{error} Nothing was changed; the operator has to look into it.")
@@ -160,6 +171,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refusal, _refusal)
     app.register_error_handler(RequestRefused, _request_refused)
     app.register_error_handler(BodyRefused, _body_refused)
+    app.register_error_handler(StorageFull, _storage_full)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(CountMismatch, _count_mismatch)
     app.register_error_handler(ArchiveDamaged, _archive_damaged)

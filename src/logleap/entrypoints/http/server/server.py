@@ -22,6 +22,8 @@ from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
+from logleap.entrypoints.http.contract.problems import RETRY_AFTER_FULL
+from logleap.entrypoints.http.server.body_buffer import Parser
 from logleap.entrypoints.http.server.descriptors import connections_that_fit
 from logleap.entrypoints.http.server.epoll import Loop
 from logleap.settings import SettingsError
@@ -70,19 +72,22 @@ class _ProblemTask(ErrorTask):
             ("Content-Type", "application/problem+json"),
             ("X-Request-Id", str(body["requestId"])),
         ]
+        if error.code == 503:
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_FULL)))
         log.info("request", status=error.code, code=code, requestId=body["requestId"])
         self.set_close_on_finish()
         self.content_length = len(content)
         self.write(content)
 
 
-# By the statuses of waitress.utilities.Error.
+# By the statuses of waitress.utilities.Error, and of NoRoomForBody.
 _CODES: Mapping[int, Code] = {
     400: "REQUEST_MALFORMED",
     413: "BODY_TOO_LARGE",
     431: "HEADERS_TOO_LARGE",
     500: "INTERNAL_ERROR",
     501: "TRANSFER_CODING_UNSUPPORTED",
+    503: "STORAGE_FULL",
 }
 
 
@@ -119,6 +124,7 @@ class _Task(WSGITask):
 class _Channel(HTTPChannel):
     task_class = _Task
     error_task_class = _ProblemTask
+    parser_class = Parser
 
     def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(server, *args, **kwargs)
