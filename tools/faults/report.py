@@ -198,7 +198,8 @@ _CONTROLS = """## Would it have been found?
 A harness that finds nothing proves nothing. So each part that the protocols rest on is broken on purpose,
 and the attacks must find it. `make test` runs these each time; it also has real servers that know no batch
 again, and that drop an archiving's rows too soon, found by a bad network and by kills at random moments;
-and a ledger that knows no batch again is found by the random calls.
+servers that acknowledge what a full disk did not take, that keep no reserve, and that write their log in
+place; and a ledger that knows no batch again is found by the random calls.
 """
 
 _NOT_COVERED = """## What is not covered

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -35,15 +36,24 @@ def small_disk(size: int) -> Iterator[Path]:
             subprocess.run([*as_root, "umount", "--lazy", folder], check=True)
 
 
+def unavailable() -> str | None:
+    """Why there is no small disk here, or None."""
+    try:
+        with small_disk(1):
+            return None
+    except CannotMount as error:
+        return str(error)
+
+
 def fill(disk: Path, leave: int = 0) -> Path:
-    """A file that leaves so many bytes free on the disk."""
+    """A file that leaves so many bytes free on the disk, whoever else writes to it meanwhile."""
     ballast = disk / "ballast"
-    status = os.statvfs(disk)
     descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT)
     try:
-        size = status.f_bavail * status.f_frsize - leave
-        if size > 0:
-            os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, size)
+        for step in (MIB, 4096):
+            with contextlib.suppress(OSError):  # what is free was used by another
+                while shutil.disk_usage(disk).free >= leave + step:
+                    os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, step)
     finally:
         os.close(descriptor)
     return ballast
