@@ -84,7 +84,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-v
 
 lock: $(VENV)/.stamp-uv ## requirements/*.txt from pyproject.toml (UPGRADE=1: the newest versions)
 	$(COMPILE) -o requirements/dev.txt pyproject.toml --all-extras --group dev --group bootstrap
-	$(COMPILE) -o requirements/app.txt pyproject.toml -c requirements/dev.txt
+	$(COMPILE) -o requirements/app.txt pyproject.toml -c requirements/dev.txt --extra server
 	$(COMPILE) -o requirements/gcp.txt pyproject.toml -c requirements/dev.txt --extra gcp --extra redis
 	$(COMPILE) -o requirements/uv.txt --group bootstrap -c requirements/dev.txt
 	$(COMPILE) -o tools/emulators/requirements.txt tools/emulators/requirements.in

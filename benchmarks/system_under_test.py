@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 
 from logleap.adapters.local.sqlite import chunks
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend, open_backend
 from logleap.codecs.json.strict import decode_array
 from logleap.container import build_container
 from logleap.domain.datasets import Dataset, Event, EventKind, State
@@ -42,7 +42,7 @@ def decode(body: bytes) -> Sequence[Entry]:
 @contextmanager
 def local_backend(folder: Path) -> Iterator[Backend]:
     """The `local` backend in this process."""
-    backend = build_backend(Settings(backend="local", data_dir=folder))
+    backend = open_backend(Settings(backend="local", data_dir=folder))
     try:
         yield backend
     finally:

@@ -5,9 +5,11 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import flask
 import pytest
 from hypothesis import HealthCheck, settings
 
+from logleap.entrypoints.http.contract.blueprint import Api
 from tools.emulators import EmulatorError, Emulators, available
 from tools.faults.small_disk import CannotMount
 from tools.faults.small_disk import small_disk as mounted
@@ -18,6 +20,43 @@ settings.load_profile("logleap")
 
 
 RUNNING = pytest.StashKey[Emulators]()
+UNDECLARED = pytest.StashKey[list[str]]()
+ANYWHERE = {"NOT_FOUND", "METHOD_NOT_ALLOWED"}
+"""The codes of requests that are no call's."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _answers_are_checked(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Notes each answer of any app in this process that its call does not declare."""
+    undeclared = pytestconfig.stash[UNDECLARED] = []
+
+    def check(app: flask.Flask, response: flask.Response, **_: object) -> None:
+        request = flask.request
+        api = app.blueprints.get(request.blueprint or "")
+        code = flask.g.get("problem_code")
+        if isinstance(api, Api) and request.endpoint is not None and request.method != "OPTIONS":
+            call = api.calls[request.endpoint]
+            if (
+                code not in call.codes
+                if code
+                else str(response.status_code) not in call.operation["responses"]
+            ):
+                undeclared.append(f"{request.method} {call.rule}: {response.status_code} {code}")
+        elif api is None and code and code not in ANYWHERE:
+            undeclared.append(f"{request.method} {request.path}: {code}")
+
+    with flask.request_finished.connected_to(check):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def undeclared(_answers_are_checked: None, pytestconfig: pytest.Config) -> Iterator[list[str]]:
+    """Fails each test that provokes an answer which its call does not declare."""
+    found = pytestconfig.stash[UNDECLARED]
+    yield found
+    answers = sorted(set(found))
+    found.clear()
+    assert not answers, f"not declared in `raises`, so missing in OpenAPI and docs/api.md: {answers}"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Makes the environment of what LogLeap is compared with.
 
-python -m benchmarks.competitors.make_environment --uv .venv/bin/uv
+    python -m benchmarks.competitors.make_environment --uv .venv/bin/uv
+
+Nothing is done where it is there already, made from the same lock.
 """
 
 import sys

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
 from logleap.tasks import TaskNotLoadable, load_tasks
@@ -40,7 +40,7 @@ def _tracer(provider: TracerProvider) -> Tracer:
 
 
 def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
-    return instruments.instrument(build_backend(settings))
+    return instruments.instrument(open_backend(settings))
 
 
 def _open_tasks(chosen: str, instruments: Instruments) -> Mapping[str, TrainingTask]:
@@ -56,6 +56,7 @@ class Container(containers.DeclarativeContainer):
     tracer = providers.ThreadSafeSingleton(_tracer, tracer_provider)
     instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
+    capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
     tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, instruments)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)

@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from logleap.codecs.limits import DEFAULT_LIMITS, MIB
 from logleap.domain.keys import OWNER, ApiKey
 
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
-
-MIB = 1 << 20
 
 _SECRET = {"api_keys", "quota_store"}  # or what may hold one by mistake: not shown in errors
 
@@ -36,13 +35,15 @@ def _api_keys(value: object) -> object:
             raise ValueError(f"key {number} is not keyId:owner:sha256 (64 hex digits, lower case)")
         keys.append(ApiKey(match[1], match[2], match[3], created_at=now))
     if len({key.key_id for key in keys}) < len(keys):
-        raise ValueError("each keyId may stand there once")
+        raise ValueError("each keyId may appear only once")
     return tuple(keys)
 
 
 def _rate(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]{0,14}/(second|minute|hour|day)", value):
-        raise ValueError("it must be a number above 0, a slash, and second, minute, hour or day: 600/minute")
+        raise ValueError(
+            "must be a positive number, a slash, and second, minute, hour or day, such as 600/minute"
+        )
     return value
 
 
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    backend: Literal["memory", "local", "gcp"] = "local"
+    backend: str = "local"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     data_dir: Path = Path("logleap-data")
@@ -73,10 +74,10 @@ class Settings(BaseSettings):
     datasets_per_owner: _Rate | None = None
     quota_store: Annotated[str | None, Field(pattern=r"^(rediss?|redis\+unix)://.", repr=False)] = None
 
-    json_body_limit: Annotated[int, Field(ge=1)] = 10 * MIB
-    ndjson_body_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
-    entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = MIB
-    json_entries_limit: Annotated[int, Field(ge=1)] = 50_000
+    json_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_bytes
+    ndjson_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.ndjson_bytes
+    entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = DEFAULT_LIMITS.entry_bytes
+    json_entries_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_entries
     mappings: Path | None = None
 
     training_task: str = "count-entries"
@@ -123,12 +124,14 @@ class Settings(BaseSettings):
         """How long a task may go on after the worker was told to stop."""
         return timedelta(seconds=self.stop_grace)
 
-    @property
-    def keys_required(self) -> bool | None:
-        """Whether callers must show a key. None: as soon as there is one."""
+    def keys_required(self, *, by_backend: bool) -> bool | None:
+        """Whether callers must show a key. None: as soon as there is one.
+
+        `by_backend` is whether the backend requires them wherever the server listens.
+        """
         if self.auth is not None:
             return self.auth == "keys"
-        if self.api_keys or self.backend == "gcp" or not _is_loopback(self.host):
+        if self.api_keys or by_backend or not _is_loopback(self.host):
             return True
         return None
 
@@ -150,7 +153,9 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     for variable in sorted(os.environ):
         if variable.startswith(_PREFIX) and variable not in known:
             close = difflib.get_close_matches(variable, known, n=1)
-            raise SettingsError(f"{variable} is no setting." + (f" Do you mean {close[0]}?" if close else ""))
+            raise SettingsError(
+                f"Unknown setting {variable}." + (f" Did you mean {close[0]}?" if close else "")
+            )
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -1,9 +1,9 @@
 """The training tasks on offer: the sample task, and the one that a platform plugs in."""
 
-import importlib
 from collections.abc import Mapping
 
 from logleap.domain.runs import JsonObject
+from logleap.plugins import PluginNotLoadable, load_plugin
 from logleap.ports.task import TrainingContext, TrainingTask
 
 COUNT_ENTRIES = "count-entries"
@@ -25,14 +25,13 @@ def load_tasks(chosen: str) -> Mapping[str, TrainingTask]:
     """
     if chosen == COUNT_ENTRIES:
         return {COUNT_ENTRIES: count_entries}
-    module_name, _, attribute = chosen.partition(":")
     remedy = f"LOGLEAP_TRAINING_TASK is {chosen!r}; it must be {COUNT_ENTRIES!r} or 'package.module:callable'"
-    if not module_name or not attribute:
+    if ":" not in chosen:
         raise TaskNotLoadable(remedy + ".")
     try:
-        task = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise TaskNotLoadable(f"{remedy}: {error}.") from error
+        task = load_plugin(chosen)
+    except PluginNotLoadable as error:
+        raise TaskNotLoadable(f"{remedy}: {error}") from error
     if not callable(task):
-        raise TaskNotLoadable(f"{remedy}: {attribute} is not callable.")
+        raise TaskNotLoadable(f"{remedy}: {chosen.partition(':')[2]} is not callable.")
     return {chosen: task, COUNT_ENTRIES: count_entries}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.faults.harness import Harness, local_backend, memory_backend
+from tools.faults.harness import Harness, reopening
 
 
 @pytest.fixture(params=["memory", "local"])
@@ -14,12 +14,7 @@ def make_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
     made: list[Harness] = []
 
     def make() -> Harness:
-        backend = memory_backend()
-        harness = (
-            Harness(lambda: backend)
-            if request.param == "memory"
-            else Harness(lambda: local_backend(tmp_path))
-        )
+        harness = Harness(reopening(request.param, tmp_path))
         made.append(harness)
         return harness
 

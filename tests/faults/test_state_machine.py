@@ -5,24 +5,20 @@ from pathlib import Path
 import pytest
 
 from tools.emulators import Emulators
-from tools.faults.harness import Harness, local_backend, memory_backend
+from tools.faults.harness import Harness, reopening
 from tools.faults.installations import emulated_harnesses, emulated_installation
 from tools.faults.negative_controls import NEGATIVE_CONTROLS
 from tools.faults.state_machine import drive
 
 
-def test_in_memory() -> None:
-    def make() -> Harness:
-        backend = memory_backend()
-        return Harness(lambda: backend)
-
-    tried, tally = drive(make, examples=80, steps=30)
+def test_in_memory(tmp_path: Path) -> None:
+    tried, tally = drive(lambda: Harness(reopening("memory", tmp_path)), examples=80, steps=30)
     assert tried >= 80
     assert tally["entries acknowledged"] > 0
 
 
 def test_on_one_sqlite_file(tmp_path: Path) -> None:
-    tried, tally = drive(lambda: Harness(lambda: local_backend(tmp_path)), examples=30, steps=30)
+    tried, tally = drive(lambda: Harness(reopening("local", tmp_path)), examples=30, steps=30)
     assert tried >= 30
     assert tally["entries acknowledged"] > 0
 

@@ -1,6 +1,8 @@
 """Makes the environment of the BigQuery emulator.
 
-python -m tools.emulators.make_environment --uv .venv/bin/uv
+    python -m tools.emulators.make_environment --uv .venv/bin/uv
+
+Nothing is done where it is there already, made from the same lock.
 """
 
 import sys

@@ -34,7 +34,7 @@ from tools.faults.campaigns import (
     zombies,
 )
 from tools.faults.faulty_proxy import Fault
-from tools.faults.harness import Harness, local_backend, memory_backend
+from tools.faults.harness import Harness, reopening
 from tools.faults.history import Findings
 from tools.faults.installations import (
     SERVICES,
@@ -306,8 +306,7 @@ def in_process(backend: str, scenarios: Iterable[Scenario], seconds: float) -> O
 def new_harness(backend: str) -> Iterator[Harness]:
     """A new one."""
     with tempfile.TemporaryDirectory(prefix="logleap-faults-") as folder:
-        memory = memory_backend()
-        harness = Harness((lambda: memory) if backend == "memory" else (lambda: local_backend(Path(folder))))
+        harness = Harness(reopening(backend, Path(folder)))
         try:
             yield harness
         finally:
@@ -335,14 +334,7 @@ def on_emulators(scenario: Callable[[Installation], Outcome], writer: str = "sto
 def machine(backend: str, examples: int) -> Outcome:
     """The state machine, each example on a new harness."""
     with tempfile.TemporaryDirectory(prefix="logleap-faults-") as folder:
-
-        def make() -> Harness:
-            if backend == "local":
-                return Harness(lambda: local_backend(Path(folder)))
-            memory = memory_backend()
-            return Harness(lambda: memory)
-
-        return _driven(make, examples)
+        return _driven(lambda: Harness(reopening(backend, Path(folder))), examples)
 
 
 def machine_on(site: Installation, examples: int) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from logleap.client.api import ApiError, Unreachable
+from logleap.client import ApiError, Unreachable
 from tools.faults.cluster import Cluster
 from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, RUN
 from tools.faults.faulty_proxy import Fault, Proxy

@@ -1,16 +1,19 @@
 """A process that has imported `logleap` and forks real `logleap` commands off, many a second.
 
-It takes one JSON object a line: `arguments` of the command, its `environment`, a `log` file, and, if the
-process is to kill itself at a named point, `crash`: [port.method, before or after, for the how-many-th time],
-or, if it is to be broken on purpose, `mutation`: in which way (see mutations.py).
+Its argument is the backend of these commands. It takes one JSON object per line: `arguments` of the command,
+its `environment`, a `log` file, and, if the process is to kill itself at a named point, `crash`:
+[port.method, before or after, for the how-many-th time], or, if it is to be broken on purpose, `mutation`: in
+which way (see mutations.py).
 It answers {"started": pid} to each, and {"ended": pid, "code": N} (-9: killed) whenever one has ended. And it
 takes `signal`: [pid, number], for those of its own alone: no other knows for sure that a process id is still
 theirs. At the end of its input it kills what is left and ends.
 """
 
 import atexit
+import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
@@ -25,11 +28,11 @@ from tools.faults.failpoints import AtFailpoint, Failpoint, Hook, with_failpoint
 _HOOKS: list[Hook] = []
 _MUTATIONS: list[str] = []
 
-_build_backend = logleap.backends.build_backend
+_open_backend = logleap.backends.open_backend
 
 
-def _build_with_failpoints(settings: Settings) -> logleap.backends.Backend:
-    backend = _build_backend(settings)
+def _open_with_failpoints(settings: Settings, **options: Any) -> logleap.backends.Backend:
+    backend = _open_backend(settings, **options)
     for name in _MUTATIONS:
         backend = MUTATIONS[name](backend)
     for hook in _HOOKS:
@@ -38,13 +41,9 @@ def _build_with_failpoints(settings: Settings) -> logleap.backends.Backend:
 
 
 # Before anything imports it from there.
-logleap.backends.build_backend = _build_with_failpoints
+logleap.backends.open_backend = _open_with_failpoints
 
-# With all that the backend (this command's argument) uses, so that the forked processes are there at once.
-import logleap.adapters.local.queue  # noqa: E402
-import logleap.adapters.local.receipts  # noqa: E402
-import logleap.adapters.local.runs  # noqa: E402
-import logleap.adapters.parquet.archive  # noqa: E402
+# With all that a command uses, so that the forked processes are there at once.
 import logleap.container  # noqa: E402
 import logleap.entrypoints.cli.service  # noqa: E402
 import logleap.entrypoints.http.app  # noqa: E402
@@ -53,12 +52,12 @@ import logleap.entrypoints.worker.worker  # noqa: E402
 from logleap.entrypoints.cli import main  # noqa: E402
 from tools.faults.mutations import MUTATIONS  # noqa: E402
 
-if sys.argv[1] == "gcp":
-    import logleap.adapters.gcp.bigquery.writers.storage_write
-    import logleap.adapters.gcp.bigquery.writers.streaming_insert
-    import logleap.adapters.gcp.provisioning
-    import logleap.adapters.gcp.receipts
-    import logleap.adapters.gcp.runs
+
+def _import_adapters(backend: str) -> None:
+    """The same for what a backend uses."""
+    package = importlib.import_module(f"logleap.adapters.{backend}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 
 def _command(order: Mapping[str, Any]) -> None:
@@ -157,4 +156,5 @@ def _say(answer: Mapping[str, int]) -> None:
 
 
 if __name__ == "__main__":
+    _import_adapters(sys.argv[1])
     _main()

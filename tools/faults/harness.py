@@ -16,7 +16,7 @@ from dependency_injector import providers
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.parquet.archive import ParquetArchiveStore
-from logleap.backends import Backend
+from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.container import Container, new_id
 from logleap.domain.datasets import EventKind
 from logleap.domain.entries import Entry, Manifest
@@ -44,6 +44,8 @@ _SETTINGS = Settings(
     run_max_attempts=50,  # more than any of our faults can use up
     stop_grace=0,
 )
+# A delivery is held for a moment only, so that those of crashed workers come again, and again.
+_QUEUE = {"hold": 0.01, "max_deliveries": 10_000}
 _ENDS = (EventKind.TRAINING_SUCCEEDED, EventKind.TRAINING_FAILED)
 
 
@@ -68,50 +70,22 @@ class Body:
             yield entries[first : first + CHUNK]
 
 
+def backend_in(name: str, folder: Path) -> Backend:
+    """The backend of this name, which keeps what it has in the folder."""
+    return open_backend(Settings(backend=name, data_dir=folder), **_QUEUE)
+
+
 def memory_backend() -> Backend:
     """All in this process."""
-    from logleap.adapters.memory.database import MemoryDatabase
-    from logleap.adapters.memory.datasets import MemoryDatasetRepository
-    from logleap.adapters.memory.entries import MemoryEntryStore
-    from logleap.adapters.memory.keys import MemoryKeyRepository
-    from logleap.adapters.memory.queue import MemoryTrainingQueue
-    from logleap.adapters.memory.receipts import MemoryReceiptLedger
-    from logleap.adapters.memory.runs import MemoryRunRepository
-
-    database = MemoryDatabase()
-    return Backend(
-        datasets=MemoryDatasetRepository(database),
-        ledger=MemoryReceiptLedger(database),
-        store=MemoryEntryStore(),
-        runs=MemoryRunRepository(database),
-        queue=MemoryTrainingQueue(hold=0.01, max_deliveries=10_000),
-        archives=MemoryArchiveStore(),
-        keys=MemoryKeyRepository(),
-    )
+    return backend_in("memory", Path())
 
 
-def local_backend(folder: Path) -> Backend:
-    """One SQLite file. A delivery is held for a moment only, so that those of crashed workers come again."""
-    from logleap.adapters.local.datasets import SqliteDatasetRepository
-    from logleap.adapters.local.entries import SqliteEntryStore
-    from logleap.adapters.local.queue import SqliteTrainingQueue
-    from logleap.adapters.local.receipts import SqliteReceiptLedger
-    from logleap.adapters.local.runs import SqliteRunRepository
-    from logleap.adapters.local.sqlite.database import Database
-    from logleap.adapters.memory.keys import MemoryKeyRepository
-
-    database = Database(folder)
-    return Backend(
-        datasets=SqliteDatasetRepository(database),
-        ledger=SqliteReceiptLedger(database),
-        store=SqliteEntryStore(database),
-        runs=SqliteRunRepository(database),
-        queue=SqliteTrainingQueue(database, hold=0.01, max_deliveries=10_000),
-        archives=ParquetArchiveStore((folder / "archive").as_uri()),
-        keys=MemoryKeyRepository(),  # or asks for keys
-        check=database.check,
-        close=database.close,
-    )
+def reopening(name: str, folder: Path) -> Callable[[], Backend]:
+    """Gives the backend as each next process finds it: opened again, or the same if nothing outlives one."""
+    if capabilities_of(name).durable:
+        return lambda: backend_in(name, folder)
+    kept = backend_in(name, folder)
+    return lambda: kept
 
 
 @dataclass

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+from logleap import backends
 from logleap.adapters.local.sqlite.database import FILE_NAME
-from logleap.backends import Backend, build_backend
+from logleap.backends import Backend
 from logleap.settings import load_settings
 from tools.emulators import Emulators
 from tools.faults.cluster import environment
-from tools.faults.harness import Harness, local_backend, memory_backend
+from tools.faults.harness import Harness, backend_in, memory_backend
 
 SERVICES = {
     "Firestore": ["FIRESTORE_EMULATOR_HOST"],
@@ -61,7 +62,7 @@ def local_installation(disk: Path | None = None) -> Iterator[Installation]:
 
         @contextlib.contextmanager
         def open_backend() -> Iterator[Backend]:
-            backend = local_backend(folder / "data")
+            backend = backend_in("local", folder / "data")
             try:
                 yield backend
             finally:
@@ -96,7 +97,7 @@ def emulated_installation(emulators: Emulators, *, writer: str = "storage-write"
         @contextlib.contextmanager
         def open_backend() -> Iterator[Backend]:
             with changed_environment(settings):  # to its end: Google's clients are made when first used
-                backend = build_backend(load_settings())
+                backend = backends.open_backend(load_settings())
                 try:
                     yield backend
                 finally:
@@ -115,7 +116,7 @@ def emulated_harnesses(site: Installation) -> Iterator[Callable[[], Harness]]:
 
         def make() -> Harness:
             queue = memory_backend().queue
-            return Harness(lambda: replace(build_backend(load_settings()), queue=queue))
+            return Harness(lambda: replace(backends.open_backend(load_settings()), queue=queue))
 
         yield make
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import stamina
 
 from logleap.backends import Backend
-from logleap.client.api import ApiError, Client, Unreachable
+from logleap.client import ApiError, Client, Unreachable
 from logleap.ports.errors import Unavailable
 from tools.faults.cluster import OWNERS, api_key
 from tools.faults.harness import dataset_found, run_found, runs_in_log

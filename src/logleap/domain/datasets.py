@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from logleap.domain.entries import Totals
-from logleap.domain.errors import ActionRefused
+from logleap.domain.errors import InvalidTransition
 
 
 class State(StrEnum):
@@ -57,27 +57,6 @@ TRANSITIONS: Mapping[tuple[State, Action], State] = MappingProxyType(
     }
 )
 """The only place that knows which action is allowed when. A pair that is missing is refused."""
-
-_WHY_NOT: Mapping[tuple[State, Action], str] = MappingProxyType(
-    {
-        (State.CREATED, Action.TRAIN): "it has no entries; post some to /data/{id} first",
-        (State.TRAINING, Action.UPLOAD): "its training has started; announce a new data set for more entries",
-        (State.TRAINED, Action.UPLOAD): "its training has started; announce a new data set for more entries",
-        (State.FAILED, Action.UPLOAD): "its training has started; announce a new data set for more entries",
-        (State.ARCHIVED, Action.UPLOAD): "it is archived; announce a new data set for more entries",
-        (
-            State.TRAINING,
-            Action.ARCHIVE,
-        ): "its training is under way; wait until GET /train/{id} says it ended",
-        (
-            State.TRAINING,
-            Action.DELETE,
-        ): "its training is under way; wait until GET /train/{id} says it ended",
-        (State.DELETING, Action.UPLOAD): "it is being deleted; announce a new data set",
-        (State.DELETING, Action.TRAIN): "it is being deleted; announce a new data set",
-        (State.DELETING, Action.ARCHIVE): "it is being deleted",
-    }
-)
 
 
 class EventKind(StrEnum):
@@ -145,17 +124,14 @@ class Dataset:
         return self.state is State.DELETING or (archiving and not self.dropped)
 
     def next_state(self, action: Action) -> State:
-        """The state that `action` leads to. Raises ActionRefused, with the reason, if there is none."""
+        """The state that `action` leads to. Raises InvalidTransition if there is none."""
         target = TRANSITIONS.get((self.state, action))
         if target is None:
-            why = _WHY_NOT.get((self.state, action), f"the state {self.state} does not allow it")
-            raise ActionRefused(
-                f"Data set {self.dataset_id!r} refuses {action!s}: {why.format(id=self.dataset_id)}."
-            )
+            raise InvalidTransition(self.dataset_id, self.state, action)
         return target
 
     def after(self, action: Action, now: datetime) -> "Dataset":
-        """The data set after `action`, one version on. Raises ActionRefused if it is not allowed now."""
+        """The data set after `action`, one version on. Raises InvalidTransition if it is not allowed now."""
         return replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
 
     def with_archive(self, archive: Archive, totals: Totals, now: datetime) -> "Dataset":

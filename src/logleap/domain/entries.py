@@ -83,7 +83,7 @@ class Batch:
 class Receipt:
     """The proof that a batch is in the data set: it exists exactly for the batches that are.
 
-    `key` is the client's Idempotency-Key, or the batch's id where it sent none: unique in a data set.
+    `key` is the client's idempotency key, or the batch's id where it sent none: unique in a data set.
     `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice.
     """
 

@@ -1,158 +1,162 @@
-"""Refusals: what the caller asked for cannot be done, and nothing was changed."""
+"""Refusals: what the caller asked for cannot be done, and nothing was changed.
+
+A refusal carries facts. The entry points put them into words for those whom they serve: HTTP in
+`entrypoints/http/contract/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class Refusal(Exception):
-    """Base of all refusals. The text says what is wrong, where, and what to do about it.
-
-    `code` is stable and UPPER_SNAKE: clients may switch on it.
-    """
-
-    code: str = "REFUSED"
+    """Base of all refusals. The fields are the facts; the text is a short sentence of them, for logs."""
 
 
 class DatasetNotFound(Refusal):
     """There is no such data set for this owner. Another owner's data set is refused in the same words."""
 
-    code = "DATASET_NOT_FOUND"
-
     def __init__(self, dataset_id: str) -> None:
-        super().__init__(
-            f"There is no data set {dataset_id!r}. "
-            "Announce one with POST /data and use the dataId it answers."
-        )
+        super().__init__(f"there is no data set {dataset_id!r}")
+        self.dataset_id = dataset_id
 
 
 class RunNotFound(Refusal):
-    """The data set has no training run (of this id)."""
-
-    code = "RUN_NOT_FOUND"
+    """The data set has no training run yet."""
 
     def __init__(self, dataset_id: str) -> None:
-        super().__init__(
-            f"Data set {dataset_id!r} has no training run yet. Start one with POST /train/{dataset_id}."
-        )
+        super().__init__(f"data set {dataset_id!r} has no training run")
+        self.dataset_id = dataset_id
 
 
-class ActionRefused(Refusal):
-    """The data set's state does not allow the action."""
+class InvalidTransition(Refusal):
+    """The data set's state does not allow the action.
 
-    code = "STATE_CONFLICT"
+    `state` and `action` are those of `logleap.domain.datasets`; `archived` with `train` means that the
+    archive is still being written. A report (`REPORT`) changes no state, and so is no action there.
+    """
+
+    REPORT = "report"
+
+    def __init__(self, dataset_id: str, state: str, action: str) -> None:
+        super().__init__(f"data set {dataset_id!r} in state {state} does not allow {action}")
+        self.dataset_id = dataset_id
+        self.state = state
+        self.action = action
+
+
+class RunFinished(Refusal):
+    """The run has succeeded or failed: it cannot change any more."""
+
+    def __init__(self, run_id: str, state: str) -> None:
+        super().__init__(f"run {run_id!r} has {state} and cannot change any more")
+        self.run_id = run_id
+        self.state = state
 
 
 class DatasetEmpty(Refusal):
     """A training was asked for, but no entries were acknowledged."""
 
-    code = "DATASET_EMPTY"
-
     def __init__(self, dataset_id: str) -> None:
-        super().__init__(
-            f"Data set {dataset_id!r} has no entries to train on. Post some to /data/{dataset_id} first."
-        )
+        super().__init__(f"data set {dataset_id!r} has no entries")
+        self.dataset_id = dataset_id
 
 
 class EntryCountDiffers(Refusal):
-    """`expectedEntries` is not the number of entries acknowledged."""
-
-    code = "ENTRY_COUNT_DIFFERS"
+    """The number of acknowledged entries is not the one that the caller expected."""
 
     def __init__(self, expected: int, actual: int) -> None:
-        super().__init__(
-            f"expectedEntries is {expected}, but {actual} entries were acknowledged. Nothing was started: "
-            "upload what is missing, or correct expectedEntries."
-        )
+        super().__init__(f"{expected} entries were expected, but {actual} were acknowledged")
+        self.expected = expected
+        self.actual = actual
 
 
 class RunInProgress(Refusal):
-    """Another training run, with another task or other parameters, is under way on this data set."""
+    """Another training run is under way on this data set: `run_id`, of `task`.
 
-    code = "RUN_IN_PROGRESS"
+    `key` is the idempotency key of the refused start. A start without one is refused because the run has
+    another task or other parameters; a start with one also if these are the same.
+    """
+
+    def __init__(self, dataset_id: str, run_id: str, task: str, key: str | None = None) -> None:
+        super().__init__(f"run {run_id!r} of task {task!r} is under way on data set {dataset_id!r}")
+        self.dataset_id = dataset_id
+        self.run_id = run_id
+        self.task = task
+        self.key = key
 
 
 class TaskUnknown(Refusal):
     """The training task asked for is not one that the operator offers."""
 
-    code = "TASK_UNKNOWN"
-
     def __init__(self, task: str, offered: Sequence[str]) -> None:
-        super().__init__(f"There is no training task {task!r}. Use one of: {', '.join(offered)}.")
+        super().__init__(f"there is no training task {task!r} among {', '.join(offered)}")
+        self.task = task
+        self.offered = offered
 
 
 class KeyReused(Refusal):
-    """The Idempotency-Key was used before with another body."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
+    """The idempotency key was used before for another request."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(
-            f"Idempotency-Key {key!r} was used before with another body. "
-            "Send the same body again, or choose a new key for a new batch."
-        )
+        super().__init__(f"idempotency key {key!r} was used before for another request")
+        self.key = key
 
 
-class KeyRefused(Refusal):
-    """The API key opens nothing: unknown, or its secret is wrong, or it was revoked. Which, is not told."""
-
-    code = "API_KEY_INVALID"
+class InvalidApiKey(Refusal):
+    """Unknown, or its secret is wrong, or it was revoked: which of these is deliberately not disclosed."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This key is not known, or its secret is wrong. Check it, or ask the operator for one."
-        )
+        super().__init__("the API key is not valid")
 
 
 class KeyNotFound(Refusal):
-    """There is no key of this id to revoke."""
-
-    code = "API_KEY_NOT_FOUND"
+    """There is no stored API key of this id."""
 
     def __init__(self, key_id: str) -> None:
-        super().__init__(f"There is no stored key {key_id!r}. logleap keys list shows those that are.")
+        super().__init__(f"there is no stored key {key_id!r}")
+        self.key_id = key_id
 
 
-class KeyTextRefused(Refusal):
-    """An owner's name or a note that a key cannot have."""
-
-    code = "API_KEY_TEXT_INVALID"
+class InvalidKeyText(Refusal):
+    """An owner's name or a note (`field`) that an API key cannot have; `allowed` says what it can."""
 
     def __init__(self, field: str, value: str, allowed: str) -> None:
-        super().__init__(f"The {field} is {value[:300]!r}, but must be {allowed}.")
+        super().__init__(f"{field} {value[:300]!r} is not {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
 
 
 class BatchEmpty(Refusal):
     """A body without a single entry."""
 
-    code = "BATCH_EMPTY"
-
     def __init__(self) -> None:
-        super().__init__("The body holds no entries. Send at least one entry.")
+        super().__init__("there are no entries")
 
 
 @dataclass(frozen=True, slots=True)
 class EntryError:
-    """What is wrong with one entry: `index` counts entries from 0, `line` (NDJSON only) lines from 1."""
+    """What is wrong with one entry: `index` counts entries from 0, `line` (NDJSON only) lines from 1.
+
+    `code` is stable and UPPER_SNAKE, `field` the one that is wrong, `detail` says how and what is right.
+    `mappings` are the names of those field mappings by which the entry would be taken.
+    """
 
     index: int
     code: str
     detail: str
     field: str | None = None
     line: int | None = None
+    mappings: Sequence[str] = ()
 
 
-class EntriesRefused(Refusal):
+class InvalidEntries(Refusal):
     """Entries that cannot be taken. None of their request is stored.
 
     `errors` are the first 100, in order; `total` counts all (of NDJSON up to 100,000, where reading stops).
     """
 
-    code = "ENTRIES_INVALID"
-
     def __init__(self, errors: Sequence[EntryError], total: int) -> None:
-        super().__init__(
-            f"{total} of the entries cannot be taken, so nothing of this request was stored. "
-            "Correct what `errors` names and send the whole request again."
-        )
+        super().__init__(f"{total} of the entries are invalid")
         self.errors = errors
         self.total = total

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from logleap.domain.errors import KeyTextRefused
+from logleap.domain.errors import InvalidKeyText
 
 OWNER = r"[^:,]{1,128}"
 """What an owner's name may be: both for keys in the settings, where `:` and `,` separate, and stored ones."""
@@ -45,8 +45,8 @@ def digest(secret: str) -> str:
 
 
 def check_texts(owner: str, note: str | None) -> None:
-    """Raises KeyTextRefused unless a key can be made for this owner with this note."""
+    """Raises InvalidKeyText unless a key can be made for this owner with this note."""
     if not re.fullmatch(OWNER, owner) or not owner.isprintable() or owner != owner.strip():
-        raise KeyTextRefused("owner", owner, "1 to 128 printable characters, none of them ':' or ','")
+        raise InvalidKeyText("owner", owner, "1 to 128 printable characters, none of them ':' or ','")
     if note is not None and (len(note) > _MAX_NOTE or not note.isprintable()):
-        raise KeyTextRefused("note", note, f"at most {_MAX_NOTE} printable characters")
+        raise InvalidKeyText("note", note, f"at most {_MAX_NOTE} printable characters")

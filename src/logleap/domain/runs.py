@@ -9,7 +9,13 @@ from typing import Any
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
-from logleap.domain.errors import ActionRefused, DatasetEmpty, EntryCountDiffers, RunInProgress
+from logleap.domain.errors import (
+    DatasetEmpty,
+    EntryCountDiffers,
+    InvalidTransition,
+    RunFinished,
+    RunInProgress,
+)
 
 JsonObject = Mapping[str, Any]
 
@@ -46,10 +52,7 @@ class TrainingRequest:
     def check_repeats(self, run: "Run") -> None:
         """Raises RunInProgress or EntryCountDiffers unless `run` is what this request asks for."""
         if not self.asks_for(run):
-            raise RunInProgress(
-                f"Run {run.run_id!r} of data set {run.dataset_id!r} was started with task {run.task!r} and "
-                "other parameters than this request's. Wait until it has ended, or ask for the same."
-            )
+            raise RunInProgress(run.dataset_id, run.run_id, run.task)
         if self.expected_entries is not None and self.expected_entries != run.totals.entries:
             raise EntryCountDiffers(self.expected_entries, run.totals.entries)
 
@@ -141,7 +144,7 @@ class Run:
 
     def _changed(self, **changes: Any) -> "Run":
         if self.finished:
-            raise ActionRefused(f"Run {self.run_id!r} has {self.state}: it cannot change any more.")
+            raise RunFinished(self.run_id, self.state)
         return replace(self, version=self.version + 1, **changes)
 
 
@@ -166,13 +169,10 @@ def start_training(
 ) -> Start:
     """Seal `dataset`, whose receipts add up to `totals`, and queue a run on it.
 
-    Raises DatasetEmpty, EntryCountDiffers or ActionRefused.
+    Raises DatasetEmpty, EntryCountDiffers or InvalidTransition.
     """
     if dataset.state is State.ARCHIVED and dataset.archive is None:
-        raise ActionRefused(
-            f"Data set {dataset.dataset_id!r} is being archived: train on it once its archive shows in "
-            f"GET /data/{dataset.dataset_id}."
-        )
+        raise InvalidTransition(dataset.dataset_id, dataset.state, Action.TRAIN)
     if totals.entries == 0 and dataset.state in (State.CREATED, State.UPLOADING, State.ARCHIVED):
         raise DatasetEmpty(dataset.dataset_id)
     if request.expected_entries is not None and request.expected_entries != totals.entries:
@@ -235,9 +235,10 @@ class TrainingMessage:
             raise UnreadableMessage(f"not JSON: {error}") from error
         if not isinstance(fields, dict):
             raise UnreadableMessage(f"not a JSON object but {type(fields).__name__}")
-        values = [value for name in ("owner", "dataId", "runId") if (value := fields.get(name))]
+        names = ("owner", "dataId", "runId")
+        values = [value for name in names if (value := fields.get(name))]
         if len(values) < 3 or not all(isinstance(value, str) for value in values):
-            raise UnreadableMessage("owner, dataId and runId must be non-empty strings")
+            raise UnreadableMessage(f"{', '.join(names)} must be non-empty strings")
         owner, dataset_id, run_id = values
         request_id, traceparent = (
             value if isinstance(value := fields.get(name), str) else None

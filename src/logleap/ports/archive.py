@@ -8,8 +8,14 @@ from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
 
 
-class ArchiveDamaged(ValueError):
-    """An archive is missing, or is not what was written. The text names the archive."""
+class ArchiveDamaged(Exception):
+    """The archive at `url` is missing or, where `sha256` (hex) is given, its bytes have another digest."""
+
+    def __init__(self, url: str, sha256: str | None = None) -> None:
+        what = f"there is no archive {url}"
+        super().__init__(what if sha256 is None else f"archive {url} is damaged: its SHA-256 is not {sha256}")
+        self.url = url
+        self.sha256 = sha256
 
 
 class ArchiveStore(ABC):

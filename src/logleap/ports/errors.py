@@ -5,10 +5,12 @@ class Conflict(Exception):
     """The thing was changed by somebody else since it was loaded. Nothing was stored: load, decide again."""
 
 
-class CountMismatch(ValueError):
+class CountMismatch(Exception):
     """What is stored are not exactly the entries that the receipts acknowledge. The text has both numbers."""
 
     def __init__(self, acknowledged: int, stored: int) -> None:
+        self.acknowledged = acknowledged
+        self.stored = stored
         surplus = stored - acknowledged
         super().__init__(
             f"{acknowledged} entries were acknowledged, but {stored} are stored: "

@@ -1,4 +1,4 @@
-"""Where the keys live that `logleap keys` makes."""
+"""Where API keys are stored."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 Hook = Callable[[Callable[..., Any]], Callable[..., Any]]
-"""Takes a method of an adapter, answers what is called in its place (under the same name: functools.wraps)."""
+"""Takes a method of an adapter, answers what is called in its place: of the same name, by functools.wraps."""
 
 
 def around(port: Port, hook: Hook | Mapping[str, Hook]) -> Port:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
+from logleap.extras import install_command
+
 log = logging.getLogger(__name__)
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -43,7 +45,7 @@ def build_tracer_provider() -> TracerProvider:
     if not wanted or off or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return NoOpTracerProvider()
     if importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        log.warning("traces are off: the OpenTelemetry SDK is not installed: pip install 'logleap[otel]'")
+        log.warning("traces are off: the OpenTelemetry SDK is not installed: %s", install_command("otel"))
         return NoOpTracerProvider()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 

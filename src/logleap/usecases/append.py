@@ -40,7 +40,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class AppendEntries:
-    """Adds one request's entries to a data set, all of them or none, once per Idempotency-Key."""
+    """Adds one request's entries to a data set, all of them or none, once per idempotency key."""
 
     datasets: DatasetRepository
     store: EntryStore
@@ -53,7 +53,7 @@ class AppendEntries:
     ) -> Acknowledgement:
         """When it returns, the entries are durable and in the data set.
 
-        Raises DatasetNotFound, ActionRefused (sealed), KeyReused, BatchEmpty, and what `source` raises;
+        Raises DatasetNotFound, InvalidTransition (sealed), KeyReused, BatchEmpty, and what `source` raises;
         then nothing is in the data set. After Unavailable it is in as a whole or not at all.
         """
         dataset = self.datasets.recent(owner, dataset_id)
@@ -118,7 +118,7 @@ class AppendEntries:
         if opened.state is dataset.state:
             return dataset
         self.datasets.save(
-            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries came in.")
+            opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )
         return opened
 
@@ -139,7 +139,7 @@ class CheckEntries:
     datasets: DatasetRepository
 
     def __call__(self, owner: str, dataset_id: str, source: EntrySource) -> Checked:
-        """Raises DatasetNotFound, ActionRefused (sealed), BatchEmpty, and what `source` raises."""
+        """Raises DatasetNotFound, InvalidTransition (sealed), BatchEmpty, and what `source` raises."""
         dataset = self.datasets.get(owner, dataset_id)
         dataset.next_state(Action.UPLOAD)
         entries = sum(map(len, source))

@@ -28,16 +28,20 @@ class ArchiveDataset:
     now: Clock
 
     def __call__(self, owner: str, dataset_id: str) -> DatasetView:
-        """The archived data set. Raises DatasetNotFound, ActionRefused (while training).
+        """The archived data set. Raises DatasetNotFound, InvalidTransition (while training).
 
-        Raises CountMismatch, with all rows still in the store, if they are not what was acknowledged.
+        Raises CountMismatch if the rows are not what was acknowledged, ArchiveDamaged if what was written
+        cannot be read back: then all rows are still in the store.
         """
         self.archives.check()
         dataset = self.finish(self._sealed(owner, dataset_id))
         return DatasetView(dataset, dataset.sealed or self.ledger.totals(dataset_id))
 
     def finish(self, dataset: Dataset) -> Dataset:
-        """Bring an archiving that has begun to its end. Raises as above."""
+        """Bring an archiving that has begun to its end.
+
+        Raises DatasetNotFound or InvalidTransition (deleted meanwhile), CountMismatch, ArchiveDamaged.
+        """
         while dataset.archive is None:
             dataset = self._written(dataset)
         if not dataset.dropped:

@@ -25,7 +25,7 @@ class AnnounceDataset:
         now = self.now()
         dataset = Dataset(self.new_id(), owner, created_at=now, updated_at=now, name=name, labels=labels)
         self.store.prepare(dataset.dataset_id)
-        self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Announced."))
+        self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Created."))
         return dataset
 
 

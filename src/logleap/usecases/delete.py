@@ -20,7 +20,7 @@ class DeleteDataset:
     now: Clock
 
     def __call__(self, owner: str, dataset_id: str) -> None:
-        """When it returns, nothing is left. Raises DatasetNotFound, ActionRefused (while training)."""
+        """When it returns, nothing is left. Raises DatasetNotFound, InvalidTransition (while training)."""
         while True:
             dataset = self.datasets.get(owner, dataset_id)
             deleting = dataset.after(Action.DELETE, self.now())

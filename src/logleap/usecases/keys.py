@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from logleap.domain.errors import KeyNotFound, KeyRefused
+from logleap.domain.errors import InvalidApiKey, KeyNotFound
 from logleap.domain.keys import ApiKey, check_texts, digest
 from logleap.ports.keys import KeyRepository
 from logleap.usecases.types import Clock
@@ -28,7 +28,7 @@ class CreateKey:
     def __call__(self, owner: str, note: str | None = None) -> tuple[ApiKey, str]:
         """The key as stored, and `<keyId>.<secret>` for its owner: nobody can tell it again.
 
-        Raises KeyTextRefused.
+        Raises InvalidKeyText.
         """
         check_texts(owner, note)
         secret = secrets.token_urlsafe(32)  # bytes: 256 bits
@@ -67,7 +67,7 @@ class Authenticate:
         self._given = {key.key_id: key for key in self.given}
 
     def __call__(self, shown: str) -> str:
-        """The owner of the key `shown`. Raises KeyRefused, the same for an unknown id and a wrong secret.
+        """The owner of the key `shown`. Raises InvalidApiKey, the same for an unknown id and a wrong secret.
 
         Each refusal follows one look at the repository, and its time tells nothing of the secret.
         """
@@ -78,7 +78,7 @@ class Authenticate:
         looked = self.seconds()
         key = self.keys.get(key_id) or _NOBODY
         if not key.opens(secret):
-            raise KeyRefused
+            raise InvalidApiKey
         self._trusted[key_id] = key, looked + TRUST
         return key.owner
 

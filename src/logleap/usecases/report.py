@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from logleap.domain.datasets import Dataset, State
 from logleap.domain.entries import Totals
-from logleap.domain.errors import ActionRefused
+from logleap.domain.errors import InvalidTransition
 from logleap.domain.report import Report
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
@@ -34,13 +34,13 @@ class ReportOnDataset:
     def __call__(self, owner: str, dataset_id: str) -> DatasetReport:
         """The report; on a data set without entries, one of zeros.
 
-        Raises DatasetNotFound, ActionRefused (while it is being deleted), and CountMismatch or ArchiveDamaged
-        if what is stored is not what was acknowledged.
+        Raises DatasetNotFound, InvalidTransition (while it is being deleted), and CountMismatch or
+        ArchiveDamaged if what is stored is not what was acknowledged.
         """
         dataset = self.datasets.get(owner, dataset_id)
         while True:
             if dataset.state is State.DELETING:
-                raise ActionRefused(f"Data set {dataset_id!r} refuses a report: it is being deleted.")
+                raise InvalidTransition(dataset_id, dataset.state, InvalidTransition.REPORT)
             try:
                 return self._read(dataset)
             except (CountMismatch, ArchiveDamaged):

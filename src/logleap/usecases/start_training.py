@@ -49,11 +49,11 @@ class StartTraining:
     ) -> Run:
         """The run that this start made, or the one that it repeats.
 
-        With an Idempotency-Key, a start answers the key's run for the data set's whole life, and is refused
+        With an idempotency key, a start answers the key's run for the data set's whole life, and is refused
         while another run is under way. Without one, it answers the run under way if it asks for the same.
         `origin` goes along with the run that is made.
         Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused,
-        ActionRefused.
+        InvalidTransition.
         """
         request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries)
         dataset = self.datasets.get(owner, dataset_id)
@@ -64,10 +64,7 @@ class StartTraining:
             current = self._current(dataset, run_id)
             if current is not None:
                 if key is not None and current.run_id != run_id:
-                    raise RunInProgress(
-                        f"Run {current.run_id!r} of data set {dataset_id!r} is under way, from another "
-                        f"start. GET /train/{dataset_id} tells when it has ended."
-                    )
+                    raise RunInProgress(dataset_id, current.run_id, current.task, key)
                 if key is not None and not request.asks_for(current):
                     raise KeyReused(key)
                 request.check_repeats(current)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from logleap.domain.datasets import Event, EventKind, State
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.queue import TrainingQueue
@@ -77,9 +78,9 @@ class Sweep:
                     self.delete.finish(dataset)
                 else:
                     self.archive.finish(dataset)
-            except (Conflict, DatasetNotFound, ActionRefused):
+            except (Conflict, DatasetNotFound, InvalidTransition):
                 continue  # somebody else ends it, or has deleted it
-            except CountMismatch as error:
+            except (CountMismatch, ArchiveDamaged) as error:
                 # It stays as it is, rows and all, for a person to look into.
                 log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
                 continue
@@ -116,7 +117,7 @@ class FailDeadLetter:
             return f"unreadable message: {unreadable}"
         now = self.now()
         if run is None or run.finished or run.leased(now):
-            return "its run is gone, has ended or is being carried out"
+            return "its run is gone, has ended or is running"
         if run.attempts == 0:
             detail = (
                 f"The queue gave up the message of run {run.run_id} before any attempt; it is queued again."
@@ -126,8 +127,8 @@ class FailDeadLetter:
                 Event(now, EventKind.TRAINING_REPUBLISHED, detail),
             )
             self.queue.publish(TrainingMessage.of(run).to_bytes())
-            return f"run {run.run_id} was never tried and is queued again"
-        error = RunError("DEAD_LETTERED", f"The queue gave its message up after {run.attempts} attempts.")
+            return f"run {run.run_id} was never attempted and is queued again"
+        error = RunError("DEAD_LETTERED", f"The queue gave up its message after {run.attempts} attempts.")
         try:
             fail_run(self.datasets, self.runs, run, error, now)
         except DatasetNotFound:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logleap.client.api import Client
+from logleap.client import Client
 
 LOG = """\
 2026-03-02 06:00:00,001 INFO started
@@ -45,7 +45,7 @@ def test_a_log_file_is_pushed_trained_and_shown(logleap: Any, url: str, log_file
     assert json.loads(shown.stdout)["state"] == "trained"
     plain = logleap("status", report["dataId"], LOGLEAP_URL=url).stdout
     assert "app.log" in plain
-    assert "Announced." in plain
+    assert "Created." in plain
     assert report["dataId"] in logleap("status", LOGLEAP_URL=url).stdout
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_breaks_in_the_middle_tells_what_is_in_and_how_to_go_on(
     done = logleap("push", str(path), "--batch-size", "2", LOGLEAP_URL=url)
     assert done.returncode == 1
     assert "line 4" in done.stderr
-    assert "2 entries are in data set" in done.stderr
+    assert "2 entries were added to data set" in done.stderr
     assert "--key" in done.stderr
 
 
@@ -165,7 +165,7 @@ def test_a_task_of_ones_own_reads_the_entries(
         (["--host", "0.0.0.0"], {}, ["0.0.0.0", "LOGLEAP_API_KEYS", "LOGLEAP_AUTH=none"]),
         ([], {"LOGLEAP_AUTH": "keys"}, ["LOGLEAP_AUTH", "LOGLEAP_API_KEYS"]),
         ([], {"LOGLEAP_API_KEYS": "a:b:secret!"}, ["LOGLEAP_API_KEYS", "keyId:owner:sha256"]),
-        ([], {"LOGLEAP_BAKEND": "memory"}, ["LOGLEAP_BAKEND", "Do you mean LOGLEAP_BACKEND"]),
+        ([], {"LOGLEAP_BAKEND": "memory"}, ["LOGLEAP_BAKEND", "Did you mean LOGLEAP_BACKEND"]),
         (["--training-task", "nowhere:task"], {}, ["LOGLEAP_TRAINING_TASK", "nowhere"]),
         (["--training-task", "count"], {}, ["LOGLEAP_TRAINING_TASK", "package.module:callable"]),
         (["--host", "192.0.2.1"], {"LOGLEAP_AUTH": "none"}, ["LOGLEAP_HOST", "192.0.2.1"]),

@@ -59,7 +59,7 @@ def test_it_deletes_archives_trains_and_starts_on_a_disk_that_uploads_have_fille
     ):
         refused = fill_by_uploads(http, large)
         assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE_FULL")
-        assert "Delete data sets that nobody needs" in refused.json()["detail"]
+        assert "Delete data sets that are no longer needed" in refused.json()["detail"]
         assert int(refused.headers["Retry-After"]) > 0
         assert http.get("/healthz").status_code == 200
         assert http.get("/readyz").status_code == 503
@@ -100,4 +100,42 @@ def test_a_body_for_which_the_temporary_folder_has_no_room_is_answered(
         assert http.post(f"/data/{data_id}", json=[ENTRY]).status_code == 200
         ballast.unlink()
         assert upload(http, data_id, 3 * MIB).status_code == 200
+        assert server.stop() == 0
+
+
+def test_several_processes_start_although_the_temporary_folder_is_full(
+    serving: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    fill(small_disk, leave=64 * 1024)
+    with (
+        serving(
+            arguments=["--processes", "2"],
+            backend="local",
+            TMPDIR=str(small_disk),
+            LOGLEAP_DATA_DIR=str(tmp_path / "data"),
+        ) as server,
+        httpx2.Client(base_url=server.url, trust_env=False, timeout=60) as http,
+    ):
+        for _ in range(20):
+            assert http.post("/data").status_code == 201
+        assert "logleap_http_requests_total" in http.get("/metrics").text
+        assert server.stop() == 0
+
+
+def test_metrics_of_several_processes_survive_a_temporary_folder_that_becomes_full(
+    serving: Any, small_disk: Path, tmp_path: Path
+) -> None:
+    with (
+        serving(
+            arguments=["--processes", "2"],
+            backend="local",
+            TMPDIR=str(small_disk),
+            LOGLEAP_DATA_DIR=str(tmp_path / "data"),
+        ) as server,
+        httpx2.Client(base_url=server.url, trust_env=False, timeout=60) as http,
+    ):
+        fill(small_disk)
+        for number in range(100):
+            assert http.get(f"/{number}" if number % 2 else "/data").status_code in {200, 404}
+            assert http.get("/metrics").status_code == 200
         assert server.stop() == 0

@@ -28,9 +28,9 @@ def test_a_report_is_told_to_people_and_to_scripts(logleap: Any, url: str) -> No
 {data_id}  uploading
   5 entries in 1 batch
   from 2026-03-02 06:00:00Z to 2026-03-04 08:00:04Z
-  1 earlier than the one before them (20.00%)
+  1 out of order: earlier than the entry before (20.00%)
   1 exact duplicate
-The longest gaps, of those longer than 1 s:
+The longest gaps (over 1 s):
     2 days, 2:00:00  from 2026-03-02 06:00:04.5Z to 2026-03-04 08:00:04Z
                 4 s  from 2026-03-02 06:00:00Z to 2026-03-02 06:00:04Z
 The most frequent messages:
@@ -42,7 +42,7 @@ The largest entries, in bytes:
            16  batch {batch_id}, entry 0: conveyor started
            16  batch {batch_id}, entry 3: conveyor started
            16  batch {batch_id}, entry 4: conveyor started
-Entries an hour:
+Entries per hour:
   2026-03-02 06:00            3  {"█" * 40}
   2026-03-04 08:00            2  {"█" * 27}
 """
@@ -82,8 +82,8 @@ def test_what_is_not_complete_is_said() -> None:
     }
     lines = list(describe(told))
     assert "  at least 3 exact duplicates" in lines
-    assert "No gap is longer than 0:10:00." in lines
-    assert "The most frequent messages, each of up to 2 more:" in lines
+    assert "No gap longer than 0:10:00." in lines
+    assert "The most frequent messages (each may have up to 2 more entries):" in lines
     assert f"           70  {'x' * 99}…" in lines
-    assert "Entries in each 1 day, 0:00:00, the latest 48 of 72 (all: --json):" in lines
+    assert "Entries per 1 day, 0:00:00, the latest 48 of 72 (all: --json):" in lines
     assert len(lines) == lines.index("The largest entries, in bytes:") + 2 + 48

@@ -16,9 +16,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from logleap.adapters.gcp.bigquery.layouts import TablePerDataset
+from logleap.adapters.gcp.bigquery.tables import TablePerDataset
 from logleap.adapters.gcp.google.clients import bigquery_client
-from logleap.client.api import ApiError, Client
+from logleap.client import ApiError, Client
 
 LOGLEAP = [sys.executable, "-m", "logleap.entrypoints.cli"]
 SLOW_TASK = """

@@ -16,7 +16,7 @@ def test_all_that_the_page_loads_comes_from_this_server(server: Any, page: Any) 
     loaded = re.findall(r'(?:href|src|apiDescriptionUrl)="([^"]+)"', page.text)
     types = {server.http.get(urljoin("/docs", url)).headers["Content-Type"].split(";")[0] for url in loaded}
     assert not [url for url in loaded if "//" in url]
-    assert types == {"image/svg+xml", "text/css", "text/javascript", "application/json"}
+    assert types == {"image/vnd.microsoft.icon", "text/css", "text/javascript", "application/json"}
 
 
 def test_the_browser_is_told_to_load_nothing_from_elsewhere(page: Any) -> None:

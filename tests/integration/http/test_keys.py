@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from logleap.client.api import ApiError, Client
+from logleap.client import ApiError, Client
 from logleap.container import Container, build_container
 from logleap.entrypoints.http.app import create_app
 from logleap.ports.errors import Unavailable

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.client.api import Client
+from logleap.client import Client
 from logleap.domain.datasets import State
 from logleap.entrypoints.http.contract.paging import Filters
 

@@ -117,7 +117,18 @@ def test_the_codes_of_bad_entries_are_those_that_are_documented(server: Any) -> 
     bad = [*(bad for bad, _ in BAD_ENTRIES.values()), entry(message="m")[:-1], entry(timestamp="9") + b"\xff"]
     bad += [entry(timestamp=time) for time in ("0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5)]
     found = set()
-    for query, lines in (("", bad), ("?mapping=auto", [entry(msg="x")])):
+    mapped = [b'{"time": 1772431200, "msg": "x"}']
+    mapped += [b'{"time": "2026-03-02T06:00:00 %b", "msg": "x"}' % zone for zone in (b"CET", b"+0100 UTC")]
+    record = '{"timeUnixNano": "1772431200000000000", "body": %s}'
+    export = '{"resourceLogs": [{"scopeLogs": [{"logRecords": [%s]}]}]}'
+    large = json.dumps({"stringValue": "x" * (1 + (1 << 20))})
+    otlp = [(export % (record % body)).encode() for body in ("7", large)]
+    for query, lines in (
+        ("", bad),
+        ("?mapping=auto", [entry(msg="x")]),
+        ("?mapping=pino", mapped),
+        ("?mapping=otel-file", otlp),
+    ):
         answer = server.http.post(
             f"/data/{data_id}{query}", content=b"\n".join(lines), headers={"Content-Type": NDJSON}
         )
@@ -263,7 +274,7 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
-        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "nests 101"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "101 levels deep"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )
@@ -363,6 +374,17 @@ def test_a_key_used_for_another_body_is_refused(server: Any) -> None:
     answer = server.append(data_id, [ENTRY, ENTRY], **key)
     assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert server.dataset(data_id)["entries"] == 1
+
+
+def test_a_key_used_for_another_training_is_refused(server: Any) -> None:
+    data_id = server.announce()
+    server.append(data_id, ENTRY)
+    key = {"Idempotency-Key": "k"}
+    started = server.http.post(f"/train/{data_id}", headers=key)
+    assert started.status_code == 202
+    answer = server.http.post(f"/train/{data_id}", json={"parameters": {"epochs": 3}}, headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert server.http.get(f"/train/{data_id}").json()["runId"] == started.json()["runId"]
 
 
 def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:

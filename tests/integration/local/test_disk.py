@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from logleap.adapters.local.archive import LocalArchiveStore
 from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
 from logleap.adapters.local.sqlite.space import DiskSpace
-from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.ports.errors import StorageFull, Unavailable
 from logleap.usecases.delete import DeleteDataset
 from tools.faults.small_disk import fill
@@ -58,7 +58,7 @@ def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
     dataset = local.announce()
     ballast = fill(small_disk, leave=11 * MIB)  # for the log, but not for as much in the file
     uploads = 0
-    while "could not be emptied" not in caplog.text:
+    while "could not checkpoint" not in caplog.text:
         local.upload(dataset, noise(40))
         uploads += 1
     assert local.count(dataset) == 40 * uploads
@@ -70,7 +70,7 @@ def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
 
 def test_a_full_disk_is_refused_at_the_start(small_disk: Path) -> None:
     ballast = fill(small_disk, leave=8 * 1024)
-    with pytest.raises(StorageUnusable, match="its disk is full: make room"):
+    with pytest.raises(StorageUnusable, match="its disk is full: free some space"):
         Database(small_disk / "data")
     ballast.unlink()
     Database(small_disk / "data").close()
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_grow_makes_it_unavailable_and_keeps_what_was_acknowl
         dataset = local.announce()
         local.upload(dataset, lines(5))
         for chunks in ([noise(40)], [noise(40)] * 5):  # the second is written before its receipt
-            with pytest.raises(Unavailable, match="its disk is full: make room"):
+            with pytest.raises(Unavailable, match="its disk is full: free some space"):
                 local.upload(dataset, *chunks)
             assert local.count(dataset) == 5
         local.database.close()
@@ -140,7 +140,7 @@ def filled(small_disk: Path, open_local: OpenLocal, noise: Any) -> Filled:
 
 
 def delete(local: Any, dataset: Any) -> None:
-    archives = ParquetArchiveStore((local.database._folder / "archive").as_uri())
+    archives = LocalArchiveStore((local.database._folder / "archive").as_uri())
     DeleteDataset(local.datasets, local.store, archives, lambda: datetime.now(UTC))(
         dataset.owner, dataset.dataset_id
     )
@@ -152,7 +152,7 @@ def test_uploads_leave_a_reserve_with_which_deleting_makes_room_for_uploads(
     local = filled.local
     assert sum(filled.uploaded.values()) * 32 * 1024 > 25 * MIB
     assert shutil.disk_usage(small_disk).free > 3 * MIB
-    with pytest.raises(StorageFull, match="its disk is full but for"):  # noqa: PT012
+    with pytest.raises(StorageFull, match="its disk is full except for"):  # noqa: PT012
         while True:
             local.announce()
     assert shutil.disk_usage(small_disk).free > 3 * MIB
@@ -197,7 +197,7 @@ def test_a_disk_on_which_nothing_is_held_can_be_read_while_it_is_full(
     assert "nothing can be stored for now, only read" in caplog.text
     for dataset in filled.datasets:
         assert local.count(dataset) == filled.uploaded[dataset.dataset_id]
-    with pytest.raises(Unavailable, match="its disk is full: make room"):
+    with pytest.raises(Unavailable, match="its disk is full: free some space"):
         delete(local, filled.datasets[0])
 
 

@@ -85,7 +85,7 @@ def test_a_closed_store_is_unavailable(open_local: OpenLocal, tmp_path: Path) ->
 def test_a_file_that_is_no_sqlite_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     content = b"These are my notes. " * 500
     (tmp_path / FILE_NAME).write_bytes(content)
-    assert "no SQLite file: move it away, or choose another data folder" in refusal(tmp_path)
+    assert "not an SQLite file: move it away, or choose another data folder" in refusal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
 
 
@@ -97,7 +97,7 @@ def test_the_sqlite_file_of_another_program_is_refused_and_left_alone(tmp_path: 
     connection.commit()
     connection.close()
     content = (tmp_path / FILE_NAME).read_bytes()
-    assert "the SQLite file of another program: move it away" in refusal(tmp_path)
+    assert "an SQLite file of another program: move it away" in refusal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
 
 
@@ -189,7 +189,7 @@ def test_a_process_of_the_old_version_stops_writing_once_a_newer_one_has_taken_o
     old = open_local(tmp_path)
     monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, ("CREATE TABLE more (a)",)))
     open_local(tmp_path)
-    with pytest.raises(Unavailable, match="a newer LogLeap has taken the file over"):
+    with pytest.raises(Unavailable, match="a newer LogLeap has migrated the file"):
         old.announce()
 
 
@@ -218,8 +218,8 @@ def test_a_file_that_is_taken_away_is_noticed_before_anything_is_lost_in_it(
 def test_a_lock_that_another_process_keeps_makes_it_unavailable_in_time(
     open_local: OpenLocal, tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 2 * database._WAIT < 10  # for a turn in the process, then among processes
-    monkeypatch.setattr(database, "_WAIT", 0.2)
+    assert 2 * database.LOCK_SECONDS < 10  # for a turn in the process, then among processes
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
     local = open_local(tmp_path)
     dataset = local.announce()
     other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from logleap.domain.errors import ActionRefused
+from logleap.domain.errors import InvalidTransition
 from logleap.domain.runs import TrainingRequest, start_training
 from logleap.ports.errors import Conflict
 
@@ -22,7 +22,7 @@ def test_what_is_decided_on_an_outdated_data_set_is_a_conflict_and_no_refusal(lo
         now=outdated.created_at,
         patience=timedelta(minutes=1),
     )
-    with pytest.raises(ActionRefused):  # "it has no entries"
+    with pytest.raises(InvalidTransition):  # "it has no entries"
         decide(local.ledger.totals(outdated.dataset_id))
     with pytest.raises(Conflict):
         local.runs.start(outdated, decide)

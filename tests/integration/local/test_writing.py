@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from logleap.adapters.local.sqlite.group_commit import Writer
-from logleap.adapters.local.sqlite.process_lock import Turnstile
+from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.ports.errors import Unavailable
 
 
@@ -25,10 +25,8 @@ class Bench:
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
-        turnstile = Turnstile(file.with_suffix(".next"), 20.0)
-        self.writer = Writer(
-            self._connect, turnstile, begun=lambda _: None, committed=self._count, patience=20.0
-        )
+        lock = ProcessLock(file.with_suffix(".next"), 20.0)
+        self.writer = Writer(self._connect, lock, begun=lambda _: None, committed=self._count, timeout=20.0)
 
     def _connect(self) -> sqlite3.Connection:
         bench = self
@@ -139,7 +137,7 @@ def test_if_sqlite_gives_up_the_whole_transaction_all_who_share_it_are_told(benc
 
 
 def test_a_turn_that_does_not_come_is_unavailable(bench: Bench) -> None:
-    bench.writer._patience = 0.05
+    bench.writer._timeout = 0.05
     with bench.writer.transaction() as connection:
         connection.execute("INSERT INTO numbers VALUES (0)")
         with ThreadPoolExecutor(1) as threads:

@@ -19,7 +19,7 @@ from logleap.adapters.local.entries import SqliteEntryStore
 from logleap.adapters.local.receipts import SqliteReceiptLedger
 from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Entry
-from logleap.domain.errors import ActionRefused
+from logleap.domain.errors import InvalidTransition
 from logleap.usecases.append import AppendEntries
 
 
@@ -50,7 +50,7 @@ def main(folder: str, owner: str, dataset_id: str, size: str, threads: str) -> N
         while True:
             try:
                 receipt = append(owner, dataset_id, Source(size)).receipt
-            except ActionRefused:
+            except InvalidTransition:
                 return
             # One write, so that no other thread's line gets in between.
             sys.stdout.write(f"{receipt.batch_id} {receipt.entries}\n")

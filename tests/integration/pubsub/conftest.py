@@ -151,7 +151,7 @@ def make_site(verifier: TokenVerifier) -> Callable[..., Site]:
     def make(**settings: Any) -> Site:
         container = build_container(Settings(**{"backend": "memory", **settings}))
         buried: list[tuple[bytes, str]] = []
-        backend = replace(container.backend(), bury=lambda body, reason: buried.append((body, reason)))
+        backend = replace(container.backend(), dead_letter=lambda body, reason: buried.append((body, reason)))
         container.backend.override(providers.Object(backend))
         return Site(container, create_push_app(container, verifier).test_client(), buried)
 

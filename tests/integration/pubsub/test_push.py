@@ -110,7 +110,7 @@ def test_a_message_that_cannot_be_buried_now_comes_again(site: Any, google: Any,
     def down(body: bytes, reason: str) -> None:
         raise Unavailable("Pub/Sub is down")
 
-    backend = replace(site.container.backend(), bury=down)
+    backend = replace(site.container.backend(), dead_letter=down)
     with site.container.backend.override(providers.Object(backend)):
         http = create_push_app(site.container, verifier).test_client()
     answer = http.post("/pubsub/push", data=b"rubbish", headers={"Authorization": f"Bearer {google.token()}"})

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logleap.entrypoints.pubsub.tokens import TokenRefused, TokenVerifier
+from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.pubsub.tokens import TokenVerifier
 
 
-def refusal(verifier: TokenVerifier, authorization: str) -> TokenRefused:
-    with pytest.raises(TokenRefused) as caught:
+def refusal(verifier: TokenVerifier, authorization: str) -> HttpError:
+    with pytest.raises(HttpError) as caught:
         verifier.check(authorization)
     return caught.value
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.client.logfiles import FORMATS, LogEntry, LogFileError, documents, plain, read_log, text
+from logleap.client.logfiles import FORMATS, LogEntry, LogFileError, _documents, _plain, _text, read_log
 
 LINE = b"2026-03-02 06:00:00 Stra\xc3\x9fe\n"
 
@@ -249,9 +249,9 @@ def test_entries_come_before_the_end_of_the_file(begin: bytes, more: bytes) -> N
 def test_an_entry_without_end_is_refused(begin: bytes, more: bytes, reason: str) -> None:
     limit = 300_000
     with (
-        mock.patch.object(text, "MAX_ENTRY", limit),
-        mock.patch.object(plain, "MAX_ENTRY", limit),
-        mock.patch.object(documents, "MAX_ENTRY", limit),
+        mock.patch.object(_text, "MAX_ENTRY", limit),
+        mock.patch.object(_plain, "MAX_ENTRY", limit),
+        mock.patch.object(_documents, "MAX_ENTRY", limit),
     ):
         assert reason in str(refusal_of(Endless(begin, more)))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.client.logfiles import LogEntry, LogFileError, read_log, text
+from logleap.client.logfiles import LogEntry, LogFileError, _text, read_log
 
 A = '{"timestamp": "2026-03-02T06:00:00Z", "message": "a"}'
 B = '{"timestamp": "2026-03-02T06:00:01Z", "message": "b", "context": {"host": "h"}}'
@@ -49,7 +49,7 @@ def test_ndjson_comes_back_as_it_was(
     body: list[dict[str, object]], ascii: bool, end: str, chunk: int
 ) -> None:
     document = "".join(json.dumps(entry, ensure_ascii=ascii) + end for entry in body)
-    with mock.patch.object(text, "CHUNK", chunk):
+    with mock.patch.object(_text, "CHUNK", chunk):
         entries = read(document, format="ndjson")
     assert sent(entries) == without_null(body)
     assert [entry.line for entry in entries] == [1 + number * end.count("\n") for number in range(len(body))]
@@ -60,7 +60,7 @@ def test_an_array_comes_back_as_it_was_in_pieces_of_any_size(
     body: list[dict[str, object]], ascii: bool, indent: int | None, chunk: int
 ) -> None:
     document = json.dumps(body, ensure_ascii=ascii, indent=indent)
-    with mock.patch.object(text, "CHUNK", chunk):
+    with mock.patch.object(_text, "CHUNK", chunk):
         assert sent(read(document, format="json")) == without_null(body)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.client.logfiles import LogEntry, LogFileError, read_log
-from logleap.client.logfiles.timestamps import FORMS
+from logleap.client.logfiles._timestamps import FORMS
 
 
 def read(text: str, **options: Any) -> list[LogEntry]:

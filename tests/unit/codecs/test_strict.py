@@ -10,7 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logleap.codecs.json.fast import READERS, Reader
-from logleap.codecs.json.strict import Unfit, decode_array, decode_entry, decode_entry_exactly, decode_lines
+from logleap.codecs.json.strict import (
+    InvalidEntry,
+    decode_array,
+    decode_entry,
+    decode_entry_exactly,
+    decode_lines,
+)
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.domain.entries import Entry
 
@@ -77,20 +83,20 @@ RIGHT_OBJECTS = st.tuples(TEXTS, TEXTS).map(
 )
 
 
-def exactly(data: bytes) -> Entry | Unfit:
+def exactly(data: bytes) -> Entry | InvalidEntry:
     try:
         return decode_entry_exactly(data)
-    except Unfit as unfit:
-        return unfit
+    except InvalidEntry as invalid:
+        return invalid
 
 
-def refusal(text: str) -> Unfit:
-    with pytest.raises(Unfit) as exact:
+def refusal(text: str) -> InvalidEntry:
+    with pytest.raises(InvalidEntry) as exact:
         decode_entry_exactly(text.encode())
-    with pytest.raises(Unfit) as unfit:
+    with pytest.raises(InvalidEntry) as invalid:
         decode_entry(text.encode())
-    assert (unfit.value.code, unfit.value.field) == (exact.value.code, exact.value.field)
-    return unfit.value
+    assert (invalid.value.code, invalid.value.field) == (exact.value.code, exact.value.field)
+    return invalid.value
 
 
 def entry(**fields: Any) -> str:
@@ -142,7 +148,7 @@ def test_a_garbled_entry_is_refused_or_read_the_same_way_by_both(
         at_once = reader.array(b"[" + data + b"]", MIB)
         lines = reader.lines(data)
         assert lines is None or list(lines) == [exact]
-        if not isinstance(exact, Unfit):
+        if not isinstance(exact, InvalidEntry):
             assert at_once is None or list(at_once) == [exact]
 
 
@@ -155,7 +161,7 @@ def test_a_time_is_read_the_same_way_by_all(text: str) -> None:
         lines = reader.lines(data)
         assert lines is None or list(lines) == [exact]
         # A leap second may need a closer look.
-        assert lines is not None or isinstance(exact, Unfit) or ":60" in text
+        assert lines is not None or isinstance(exact, InvalidEntry) or ":60" in text
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -242,10 +248,10 @@ def test_a_context_of_null_is_none_and_a_string_is_itself(context: str, kept: st
     ],
 )
 def test_what_is_wrong_with_an_entry_is_named(text: str, code: str, field: str | None) -> None:
-    unfit = refusal(text)
-    assert (unfit.code, unfit.field) == (code, field)
+    invalid = refusal(text)
+    assert (invalid.code, invalid.field) == (code, field)
     if field is not None and code != "FIELD_UNKNOWN":
-        assert field in unfit.detail
+        assert field in invalid.detail
 
 
 def test_unknown_fields_are_named_with_the_known_ones() -> None:
@@ -264,15 +270,15 @@ def test_what_an_error_tells_is_short_whatever_was_sent() -> None:
         json.dumps([long]),
         '{"a": ' + long,
     ):
-        unfit = refusal(text)
-        assert len(unfit.detail) < 500
-        assert len(unfit.field or "") <= 100
+        invalid = refusal(text)
+        assert len(invalid.detail) < 500
+        assert len(invalid.field or "") <= 100
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_byte() -> None:
-    with pytest.raises(Unfit, match="byte 4 ") as unfit:
+    with pytest.raises(InvalidEntry, match="byte 4 ") as invalid:
         decode_entry(b'{"a\xff": 1}')
-    assert unfit.value.code == "NOT_UTF8"
+    assert invalid.value.code == "NOT_UTF8"
     before = f'{{"timestamp":"{AT}",'.encode()
     for rest in (b'"message":"%b"}', b'"message":"x","context":"%b"}', b'"message":"x","context":["%b"]}'):
         for wrong in (b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xe2\x82"):
@@ -291,7 +297,7 @@ def test_nesting_of_any_depth_is_refused_in_the_same_way(field: str, levels: int
 
 
 def test_depth_does_not_depend_on_how_much_stack_is_left() -> None:
-    def far_down(frames: int) -> tuple[Entry | Unfit, str]:
+    def far_down(frames: int) -> tuple[Entry | InvalidEntry, str]:
         if frames:
             return far_down(frames - 1)
         deepest = "[" * MAX_CONTEXT_DEPTH + "]" * MAX_CONTEXT_DEPTH

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span, has_lone_surrogate
+from logleap.codecs.json.walk import JsonWalk, Malformed, Span, has_lone_surrogate, lone_surrogates_replaced
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -179,3 +179,22 @@ def test_a_lone_surrogate_is_seen_and_a_pair_is_not(units: list[int]) -> None:
 def test_a_backslash_before_a_u_is_no_escape() -> None:
     assert not has_lone_surrogate(rb'"\\ud83d"')
     assert has_lone_surrogate(rb'"\\\ud83d"')
+
+
+@given(
+    st.lists(
+        st.sampled_from([r"\ud83d", r"\udE00", r"\u00e9", r"\\", r"\\u", r"\"", "ud83d", "d83d", "é"])
+    ).map("".join)
+)
+def test_lone_surrogates_are_replaced_and_nothing_else_is_changed(text: str) -> None:
+    raw = f'"{text}"'.encode()
+    replaced = lone_surrogates_replaced(raw, rb"\ufffd")
+    assert not has_lone_surrogate(replaced)
+    expected = json.loads(raw).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert len(replaced) == len(raw)
+    assert json.loads(replaced) == expected
+
+
+def test_an_escape_that_is_none_is_left_to_who_parses_it() -> None:
+    for raw in (rb'"\ud8"', rb'"\ud83', rb'"\ud83d\ud8", "b"'):
+        assert lone_surrogates_replaced(raw, rb"\ufffd").endswith(raw[-4:])

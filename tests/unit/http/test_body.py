@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from waitress.server import create_server
 from werkzeug.serving import make_server
 
-from logleap.entrypoints.http.ingest.body import Body, BodyRefused, read_body
+from logleap.codecs.errors import BodyTooLarge
+from logleap.domain.errors import Refusal
+from logleap.entrypoints.http.contract.refusals import HttpError, worded
+from logleap.entrypoints.http.ingest.body import open_body, read_body
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -81,10 +84,14 @@ def zipped(data: bytes, **environ: Any) -> Request:
     return a_request(data, HTTP_CONTENT_ENCODING="gzip", **environ)
 
 
-def refusal(request: Request, limit: int = MIB) -> BodyRefused:
-    with pytest.raises(BodyRefused) as refused:
-        Body(request, limit).read()
-    return refused.value
+def in_http(refused: Exception) -> HttpError:
+    return refused if isinstance(refused, HttpError) else worded(refused)
+
+
+def refusal(request: Request, limit: int = MIB) -> HttpError:
+    with pytest.raises((HttpError, Refusal)) as refused:
+        open_body(request, limit).read()
+    return in_http(refused.value)
 
 
 @given(data=st.binary(max_size=300_000), step=st.integers(1, 100_000), coded=st.booleans())
@@ -98,7 +105,7 @@ def test_a_body_comes_as_it_was_meant_with_the_digest_of_the_decoded_bytes(
         a_request(Trickle(sent, step), len(sent), **coding),
         chunked(Trickle(sent, step), **coding),
     ):
-        body = Body(request, MIB)
+        body = open_body(request, MIB)
         assert body.read() == data
         assert body.sha256 == hashlib.sha256(data).hexdigest()
 
@@ -117,7 +124,7 @@ def test_a_gzip_body_shorter_than_its_content_length_is_refused_as_too_short() -
 
 def test_no_more_than_the_content_length_is_asked_for() -> None:
     stream = Trickle(b"[]" + b"GET / HTTP/1.1", 1000)
-    assert Body(a_request(stream, 2), MIB).read() == b"[]"
+    assert open_body(a_request(stream, 2), MIB).read() == b"[]"
     assert stream.asked == 2
 
 
@@ -138,7 +145,7 @@ def test_without_a_length_that_anyone_knows_the_body_is_refused() -> None:
 
 
 def test_a_chunked_body_is_read_to_its_end_whatever_content_length_says() -> None:
-    assert Body(chunked(b"0123456789", CONTENT_LENGTH="4"), MIB).read() == b"0123456789"
+    assert open_body(chunked(b"0123456789", CONTENT_LENGTH="4"), MIB).read() == b"0123456789"
 
 
 @pytest.mark.parametrize("length", ["-1", "+5", "1e3", "٣", "5 5", "9" * 5000])
@@ -149,17 +156,16 @@ def test_a_content_length_that_is_no_number_is_refused(length: str) -> None:
 
 def test_a_content_length_above_the_limit_is_refused_before_anything_is_read() -> None:
     stream = Trickle(b"x" * 100, 100)
-    with pytest.raises(BodyRefused) as refused:
-        Body(a_request(stream, 101), 100)
-    assert (refused.value.status, refused.value.code) == (413, "BODY_TOO_LARGE")
+    with pytest.raises(BodyTooLarge):
+        open_body(a_request(stream, 101), 100)
     assert stream.asked == 0
 
 
 def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_refused() -> None:
     for make in (a_request, chunked):
-        assert Body(make(b"x" * 100), 100).read() == b"x" * 100
+        assert open_body(make(b"x" * 100), 100).read() == b"x" * 100
         assert refusal(make(b"x" * 101), 100).status == 413
-    assert Body(zipped(gzip.compress(b"x" * 1000)), 1000).read() == b"x" * 1000
+    assert open_body(zipped(gzip.compress(b"x" * 1000)), 1000).read() == b"x" * 1000
     assert refusal(zipped(gzip.compress(b"x" * 1001)), 1000).status == 413
 
 
@@ -167,16 +173,15 @@ def test_a_bomb_is_stopped_at_the_limit_and_not_held_in_memory() -> None:
     squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(squeezer.compress(bytes(MIB)) for _ in range(200)) + squeezer.flush()
     assert len(bomb) < MIB
-    body = Body(zipped(bomb), MIB)
+    body = open_body(zipped(bomb), MIB)
     tracemalloc.start()
     try:
-        with pytest.raises(BodyRefused) as refused:
+        with pytest.raises(BodyTooLarge):
             for _ in body:
                 pass
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert refused.value.code == "BODY_TOO_LARGE"
     assert peak < 2 * MIB
 
 
@@ -189,7 +194,7 @@ def test_several_gzip_members_are_one_body() -> None:
     sent = b"".join(map(gzip.compress, parts))
     for step in (1, 7, 100_000):
         request = a_request(Trickle(sent, step), len(sent), HTTP_CONTENT_ENCODING="gzip")
-        assert Body(request, MIB).read() == b"".join(parts)
+        assert open_body(request, MIB).read() == b"".join(parts)
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, 60])
@@ -216,7 +221,7 @@ def test_what_is_announced_as_gzip_but_is_not_is_refused() -> None:
 @pytest.mark.parametrize("coding", ["GZIP", " gzip ", "x-gzip"])
 def test_gzip_goes_by_all_its_names(coding: str) -> None:
     request = a_request(gzip.compress(b"[]"), HTTP_CONTENT_ENCODING=coding)
-    assert Body(request, MIB).read() == b"[]"
+    assert open_body(request, MIB).read() == b"[]"
 
 
 @pytest.mark.parametrize("coding", ["br", "deflate", "gzip, gzip", "gzip;q=1"])
@@ -232,9 +237,9 @@ def test_a_request_may_do_without_a_small_body_but_not_send_it_unread() -> None:
     assert read_body(a_request(b"{}"), 10) == b"{}"
     assert read_body(chunked(b"{}"), 10) == b"{}"
     environ = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(b"{}"), "HTTP_TRANSFER_ENCODING": "chunked"}
-    with pytest.raises(BodyRefused, match="Content-Length"):
+    with pytest.raises(HttpError, match="Content-Length"):
         read_body(Request(environ), 10)
-    with pytest.raises(BodyRefused, match="more than 1 bytes"):
+    with pytest.raises(BodyTooLarge, match="more than 1 bytes"):
         read_body(a_request(b"{}"), 1)
 
 
@@ -245,7 +250,7 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def address(server_name: str) -> Iterator[tuple[str, int]]:
-    """A real server whose only call answers what `Body` makes of the body."""
+    """A real server whose only call answers what `open_body` makes of the body."""
     app = Flask("counter")
     # A limit that Werkzeug would silently cut at.
     app.config["MAX_CONTENT_LENGTH"] = 10
@@ -253,9 +258,9 @@ def address(server_name: str) -> Iterator[tuple[str, int]]:
     @app.post("/")
     def count() -> tuple[str, int]:
         try:
-            return f"read {len(Body(current_request, 1000).read())}", 200
-        except BodyRefused as refused:
-            return refused.code, refused.status
+            return f"read {len(open_body(current_request, 1000).read())}", 200
+        except (HttpError, Refusal) as refused:
+            return in_http(refused).code, in_http(refused).status
 
     if server_name == "werkzeug":
         development = make_server("127.0.0.1", 0, app, threaded=True)
@@ -334,7 +339,7 @@ def test_zstd_comes_as_it_was_meant_in_one_frame_or_several(data: bytes, step: i
     parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
     sent = b"".join(map(zstd.compress, parts))
     request = a_request(Trickle(sent, step), len(sent), HTTP_CONTENT_ENCODING="zstd")
-    assert Body(request, MIB).read() == data
+    assert open_body(request, MIB).read() == data
 
 
 @pytest.mark.parametrize("told", [True, False])

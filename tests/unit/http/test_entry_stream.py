@@ -16,11 +16,13 @@ from flask import Request
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from logleap.codecs.errors import BodyBrokenOff, EntryTooLarge
+from logleap.codecs.limits import Limits
 from logleap.container import build_container
 from logleap.domain.entries import Entry, Manifest
-from logleap.domain.errors import EntriesRefused
-from logleap.entrypoints.http.ingest.body import BodyRefused
-from logleap.entrypoints.http.ingest.entry_stream import Limits, entry_source
+from logleap.domain.errors import InvalidEntries, Refusal
+from logleap.entrypoints.http.contract.refusals import HttpError, worded
+from logleap.entrypoints.http.ingest.entry_stream import entry_stream
 from logleap.settings import Settings
 
 AT = "2026-03-02T06:00:00Z"
@@ -63,25 +65,25 @@ def meant(numbers: Iterable[int]) -> list[Entry]:
 
 
 def read(body: bytes, content_type: str = JSON, limits: Limits = LIMITS) -> list[Sequence[Entry]]:
-    return [list(part) for part in entry_source(a_request(body, content_type), limits)]
+    return [list(part) for part in entry_stream(a_request(body, content_type), limits)]
 
 
-def refusal(body: bytes, content_type: str = JSON, limits: Limits = LIMITS, **environ: Any) -> BodyRefused:
-    with pytest.raises(BodyRefused) as refused:
-        list(entry_source(a_request(body, content_type, **environ), limits))
-    return refused.value
+def refusal(body: bytes, content_type: str = JSON, limits: Limits = LIMITS, **environ: Any) -> HttpError:
+    with pytest.raises((HttpError, Refusal)) as refused:
+        list(entry_stream(a_request(body, content_type, **environ), limits))
+    return refused.value if isinstance(refused.value, HttpError) else worded(refused.value)
 
 
-def bad_entries(body: bytes, content_type: str = JSON) -> EntriesRefused:
-    with pytest.raises(EntriesRefused) as refused:
+def bad_entries(body: bytes, content_type: str = JSON) -> InvalidEntries:
+    with pytest.raises(InvalidEntries) as refused:
         read(body, content_type)
     return refused.value
 
 
-def outcome_of(request: Request) -> list[Entry] | BodyRefused | EntriesRefused:
+def outcome_of(request: Request) -> list[Entry] | Refusal:
     try:
-        return [found for part in entry_source(request, LIMITS) for found in part]
-    except (BodyRefused, EntriesRefused) as refused:
+        return [found for part in entry_stream(request, LIMITS) for found in part]
+    except Refusal as refused:
         return refused
 
 
@@ -273,8 +275,8 @@ def test_the_first_hundred_are_named_and_all_are_counted() -> None:
 
 def test_counting_ends_at_a_hundred_thousand_bad_entries() -> None:
     stream = Pieces(itertools.repeat(b"0\n" * 30_000))
-    with pytest.raises(EntriesRefused) as refused:
-        list(entry_source(a_request(stream, NDJSON), LIMITS))
+    with pytest.raises(InvalidEntries) as refused:
+        list(entry_stream(a_request(stream, NDJSON), LIMITS))
     assert refused.value.total == 100_000
 
 
@@ -286,9 +288,9 @@ def test_large_ndjson_comes_in_lists_that_stop_at_the_first_bad_one() -> None:
         f"message {number}" for number in range(3000)
     ]
 
-    source = entry_source(a_request(b"".join([*good[:1500], b"bad\n", *good[1500:], b"bad"]), NDJSON), LIMITS)
+    source = entry_stream(a_request(b"".join([*good[:1500], b"bad\n", *good[1500:], b"bad"]), NDJSON), LIMITS)
     taken: list[Entry] = []
-    with pytest.raises(EntriesRefused) as refused:
+    with pytest.raises(InvalidEntries) as refused:
         taken.extend(found for part in source for found in part)
     assert 0 < len(taken) <= 1500
     assert [(error.index, error.line) for error in refused.value.errors] == [(1500, 1501), (3001, 3002)]
@@ -297,8 +299,8 @@ def test_large_ndjson_comes_in_lists_that_stop_at_the_first_bad_one() -> None:
 def test_examining_bad_lines_ends_after_16_mib_of_them() -> None:
     line = b'{"nonsense": "' + b"x" * (1 << 19) + b'"}\n'
     stream = Pieces(line for _ in range(200))
-    source = entry_source(a_request(stream, NDJSON), LIMITS)
-    with pytest.raises(EntriesRefused) as refused:
+    source = entry_stream(a_request(stream, NDJSON), LIMITS)
+    with pytest.raises(InvalidEntries) as refused:
         list(source)
     assert refused.value.total == 32
     assert stream.given < 20 * MIB
@@ -307,7 +309,7 @@ def test_examining_bad_lines_ends_after_16_mib_of_them() -> None:
 def test_ndjson_is_read_in_bounded_memory() -> None:
     line = entry(context="x" * 1000) + b"\n"
     stream = Pieces(line * 60 for _ in range(400))
-    source = entry_source(a_request(stream, NDJSON), LIMITS)
+    source = entry_stream(a_request(stream, NDJSON), LIMITS)
     tracemalloc.start()
     try:
         count = sum(len(part) for part in source)
@@ -336,7 +338,7 @@ def test_ndjson_reads_the_same_whatever_pieces_it_comes_in(
 
     def outcome(stream: bytes | io.RawIOBase) -> object:
         found = outcome_of(a_request(stream, NDJSON))
-        return (found.errors, found.total) if isinstance(found, EntriesRefused) else found
+        return (found.errors, found.total) if isinstance(found, InvalidEntries) else found
 
     def pieces() -> Iterable[bytes]:
         rest, turn = body, 0
@@ -350,8 +352,8 @@ def test_ndjson_reads_the_same_whatever_pieces_it_comes_in(
 @pytest.mark.parametrize("content_type", [JSON, NDJSON])
 def test_the_digest_is_that_of_the_decoded_body(content_type: str) -> None:
     body = b"\xef\xbb\xbf" + entry() + b"\n"
-    plain = entry_source(a_request(body, content_type), LIMITS)
-    zipped = entry_source(a_request(gzip.compress(body), content_type, HTTP_CONTENT_ENCODING="gzip"), LIMITS)
+    plain = entry_stream(a_request(body, content_type), LIMITS)
+    zipped = entry_stream(a_request(gzip.compress(body), content_type, HTTP_CONTENT_ENCODING="gzip"), LIMITS)
     assert [list(part) for part in plain] == [list(part) for part in zipped] == [meant([0])]
     assert plain.sha256 == zipped.sha256 == hashlib.sha256(body).hexdigest()
 
@@ -402,9 +404,8 @@ def test_a_line_above_the_limit_is_refused_with_its_line_and_index() -> None:
 def test_a_line_without_an_end_is_not_held(before: bytes) -> None:
     """Refused as soon as the limit is passed: far more is never read."""
     stream = Pieces([before, *[b"x" * 50_000] * 2000])
-    with pytest.raises(BodyRefused) as refused:
-        list(entry_source(a_request(stream, NDJSON), replace(LIMITS, entry_bytes=3 * MIB)))
-    assert refused.value.code == "ENTRY_TOO_LARGE"
+    with pytest.raises(EntryTooLarge):
+        list(entry_stream(a_request(stream, NDJSON), replace(LIMITS, entry_bytes=3 * MIB)))
     assert stream.given < len(before) + 4 * MIB
 
 
@@ -417,7 +418,7 @@ def test_a_line_of_exactly_the_limit_is_taken_wherever_a_block_ends() -> None:
             stream = Pieces(
                 body[at : at + 1] if at > 2 * MIB else body[: 2 * MIB + 1] for at in range(2 * MIB, len(body))
             )
-            assert sum(map(len, entry_source(a_request(stream, NDJSON), limits))) == 1
+            assert sum(map(len, entry_stream(a_request(stream, NDJSON), limits))) == 1
 
 
 def test_a_newline_is_seen_wherever_the_pieces_meet() -> None:
@@ -427,7 +428,7 @@ def test_a_newline_is_seen_wherever_the_pieces_meet() -> None:
     for cut in range(len(rest)):
         for pieces in ([long, rest[:cut], rest[cut:]], [long + rest[:cut], rest[cut:]]):
             stream = Pieces(filter(None, pieces))
-            found = [found for part in entry_source(a_request(stream, NDJSON), limits) for found in part]
+            found = [found for part in entry_stream(a_request(stream, NDJSON), limits) for found in part]
             assert [one.message for one in found] == ["message 0", "message 1"]
 
 
@@ -489,11 +490,11 @@ def test_any_bytes_are_entries_or_a_refusal(body: bytes, content_type: str, codi
     environ = {"HTTP_CONTENT_ENCODING": "gzip"} if coding else {}
     for sent in (body, gzip.compress(body, 1)):
         outcome = outcome_of(a_request(sent, content_type, **environ))
-        if isinstance(outcome, BodyRefused):
-            assert outcome.status in (400, 413, 422)
-            assert str(outcome)
-        elif isinstance(outcome, EntriesRefused):
+        if isinstance(outcome, InvalidEntries):
             assert 0 < len(outcome.errors) <= outcome.total
+        elif isinstance(outcome, Refusal):
+            assert worded(outcome).status in (400, 413, 422)
+            assert str(outcome)
         else:
             assert all(found.message and found.timestamp.tzinfo is UTC for found in outcome)
 
@@ -502,7 +503,7 @@ def test_any_bytes_are_entries_or_a_refusal(body: bytes, content_type: str, codi
 def test_partial_gives_the_good_entries_and_tells_the_others(content_type: str) -> None:
     texts = [entry(0), b'{"timestamp": 1}', entry(2), b"7", entry(4)]
     body = b"[" + b",".join(texts) + b"]" if content_type == JSON else b"\n".join(texts)
-    source = entry_source(a_request(body, content_type), LIMITS, partial=True)
+    source = entry_stream(a_request(body, content_type), LIMITS, partial=True)
     assert [found for part in source for found in part] == meant([0, 2, 4])
     assert source.refused is not None
     assert [error.index for error in source.refused.errors] == [1, 3]
@@ -513,7 +514,7 @@ def test_partial_gives_the_good_entries_and_tells_the_others(content_type: str) 
 def test_partial_goes_on_behind_a_block_with_a_bad_entry() -> None:
     lines = [entry(number, context="x" * 1000) for number in range(3000)]
     lines[5] = b"{}"
-    source = entry_source(a_request(b"\n".join(lines), NDJSON), LIMITS, partial=True)
+    source = entry_stream(a_request(b"\n".join(lines), NDJSON), LIMITS, partial=True)
     assert sum(map(len, source)) == 2999
     assert source.refused is not None
     assert [(error.index, error.line) for error in source.refused.errors] == [(5, 6)]
@@ -521,12 +522,12 @@ def test_partial_goes_on_behind_a_block_with_a_bad_entry() -> None:
 
 def test_partial_refuses_where_no_entry_is_good() -> None:
     for body in (b"[{}, 7]", b"{}"):
-        with pytest.raises(EntriesRefused):
-            list(entry_source(a_request(body), LIMITS, partial=True))
+        with pytest.raises(InvalidEntries):
+            list(entry_stream(a_request(body), LIMITS, partial=True))
 
 
 def test_without_a_bad_entry_there_is_nothing_to_tell() -> None:
-    source = entry_source(a_request(entry()), LIMITS, partial=True)
+    source = entry_stream(a_request(entry()), LIMITS, partial=True)
     assert [list(part) for part in source] == [meant([0])]
     assert source.refused is None
 
@@ -542,7 +543,7 @@ def test_of_a_bad_body_whose_data_set_is_deleted_meanwhile_nothing_is_left() -> 
         yield lines
         raise ConnectionError
 
-    source = entry_source(a_request(Pieces(pieces()), NDJSON), LIMITS)
-    with pytest.raises(BodyRefused, match="broke off"):
+    source = entry_stream(a_request(Pieces(pieces()), NDJSON), LIMITS)
+    with pytest.raises(BodyBrokenOff):
         container.append_entries()("alice", data_id, source)
     assert container.backend().store.remove_orphans(Manifest(data_id, {})) == 0

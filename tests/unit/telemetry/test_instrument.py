@@ -23,7 +23,7 @@ def recording(calls: list[str]) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 def queue() -> MemoryTrainingQueue:
-    return MemoryTrainingQueue(hold=60)
+    return MemoryTrainingQueue(visibility_timeout=60)
 
 
 def test_a_named_method_is_hooked_and_the_others_are_not() -> None:

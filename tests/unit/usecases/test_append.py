@@ -14,11 +14,11 @@ from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt, Row, Totals
 from logleap.domain.errors import (
-    ActionRefused,
     BatchEmpty,
     DatasetNotFound,
-    EntriesRefused,
     EntryError,
+    InvalidEntries,
+    InvalidTransition,
     KeyReused,
 )
 from logleap.domain.runs import TrainingMessage
@@ -132,8 +132,8 @@ def test_a_body_without_entries_is_refused(upload: Upload, dataset_id: str, show
 def test_a_body_that_turns_out_wrong_at_its_end_leaves_nothing_visible(
     upload: Upload, counted: Counted
 ) -> None:
-    refusal = EntriesRefused([EntryError(2, "MESSAGE_EMPTY", "empty")], 1)
-    with pytest.raises(EntriesRefused):
+    refusal = InvalidEntries([EntryError(2, "MESSAGE_EMPTY", "empty")], 1)
+    with pytest.raises(InvalidEntries):
         upload("a", "b", "c", chunk=1, refusal=refusal, key="k-1")
     assert counted() == []
     upload("a", "b", key="k-1")
@@ -241,8 +241,8 @@ def test_a_key_with_another_body_is_refused(
 
 def test_a_repeated_request_with_a_wrong_body_is_told_what_is_wrong_with_it(upload: Upload) -> None:
     upload("a", key="k-1")
-    refusal = EntriesRefused([EntryError(1, "MESSAGE_EMPTY", "empty")], 1)
-    with pytest.raises(EntriesRefused):
+    refusal = InvalidEntries([EntryError(1, "MESSAGE_EMPTY", "empty")], 1)
+    with pytest.raises(InvalidEntries):
         upload("a", refusal=refusal, key="k-1")
 
 
@@ -332,7 +332,7 @@ def test_a_start_during_the_upload_refuses_it(
 ) -> None:
     upload("x")
     meanwhile(lambda: start("alice", dataset_id))
-    with pytest.raises(ActionRefused, match="its training has started"):
+    with pytest.raises(InvalidTransition, match="in state training does not allow upload"):
         upload("a")
     assert counted() == ["x"]
 
@@ -380,6 +380,6 @@ def test_a_sealed_data_set_refuses_entries_before_it_reads_them(
 ) -> None:
     dataset = datasets.get("alice", dataset_id)
     datasets.save(replace(dataset.after(Action.UPLOAD, NOON), state=state))
-    with pytest.raises(ActionRefused):
+    with pytest.raises(InvalidTransition):
         upload("a")
     assert orphans() == 0

@@ -13,7 +13,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Manifest, Row, Totals
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunState, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
@@ -119,7 +119,7 @@ def test_a_training_that_is_under_way_refuses_the_archiving(
     archive_dataset: ArchiveDataset, dataset_id: str, start: StartTraining, in_store: InStore
 ) -> None:
     start("alice", dataset_id)
-    with pytest.raises(ActionRefused, match="its training is under way"):
+    with pytest.raises(InvalidTransition, match="in state training does not allow archive"):
         archive_dataset("alice", dataset_id)
     assert in_store() == 5
 
@@ -135,7 +135,7 @@ def test_an_archived_data_set_takes_no_entries_but_repetitions(
     dataset_id = announce("alice", None, {}).dataset_id
     append("alice", dataset_id, source("a"), key="k-1")
     archive_dataset("alice", dataset_id)
-    with pytest.raises(ActionRefused, match="it is archived"):
+    with pytest.raises(InvalidTransition, match="in state archived does not allow upload"):
         append("alice", dataset_id, source("b"))
     assert append("alice", dataset_id, source("a"), key="k-1").replayed
     assert ledger.totals(dataset_id) == Totals(1, 1)
@@ -205,7 +205,7 @@ def test_a_training_waits_for_an_archive_that_is_being_written(
 ) -> None:
     class TrainingMeanwhile(MemoryArchiveStore):
         def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-            with pytest.raises(ActionRefused, match="is being archived"):
+            with pytest.raises(InvalidTransition, match="in state archived does not allow train"):
                 start("alice", dataset_id)
             return archives.write(manifest, rows)
 
@@ -341,7 +341,7 @@ def test_of_two_archivings_at_the_same_moment_one_counts_and_the_other_leaves_no
     view = replace(archive_dataset, archives=slow)("alice", dataset_id)
     assert view == show.one("alice", dataset_id)
     assert view.dataset.archive != slow.written
-    with pytest.raises(ValueError, match="there is no archive"):
+    with pytest.raises(ArchiveDamaged, match="there is no archive"):
         archives.count(slow.written)
     assert in_archive() == "abcde"
     assert in_store() == 0
@@ -364,7 +364,7 @@ def test_an_archiving_that_finds_the_rows_dropped_by_another_goes_on_with_the_ot
                 return archives.write(manifest, rows)
             archives.write(manifest, rows)
             archive_dataset("alice", dataset_id)
-            raise ArchiveDamaged("memory:… is not what was written")
+            raise ArchiveDamaged("memory:d-1", "ab" * 32)
 
     view = replace(archive_dataset, archives=Slow())("alice", dataset_id)
     assert view == show.one("alice", dataset_id)

@@ -24,7 +24,7 @@ def test_an_announced_data_set_is_created_empty(announce: AnnounceDataset, show:
     dataset = announce("alice", "nightly", {"env": "prod"})
     assert dataset == Dataset("id-1", "alice", NOON, NOON, name="nightly", labels={"env": "prod"})
     assert show.one("alice", "id-1") == DatasetView(dataset, Totals(entries=0, batches=0))
-    assert show.events("alice", "id-1") == [Event(NOON, EventKind.ANNOUNCED, "Announced.")]
+    assert show.events("alice", "id-1") == [Event(NOON, EventKind.ANNOUNCED, "Created.")]
 
 
 def test_each_announcement_is_a_data_set_of_its_own(announce: AnnounceDataset, show: ShowDatasets) -> None:

@@ -1,6 +1,6 @@
 """Deleting, and the sweeper's ending of archivings and deletions that broke off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,11 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Archive, Dataset, Event, State
-from logleap.domain.entries import Batch, Entry, Manifest
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, TrainingMessage
-from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
@@ -79,7 +80,7 @@ def test_deleting_is_refused_while_training(
     delete_dataset: DeleteDataset, started: Callable[[], Run], ledger: MemoryReceiptLedger
 ) -> None:
     run = started()
-    with pytest.raises(ActionRefused, match="training is under way"):
+    with pytest.raises(InvalidTransition, match="in state training does not allow delete"):
         delete_dataset("alice", run.dataset_id)
     assert ledger.totals(run.dataset_id).entries == 5
 
@@ -103,7 +104,7 @@ def test_a_data_set_that_is_being_deleted_takes_nothing_any_more(
         lambda: start("alice", dataset_id),
         lambda: archive_dataset("alice", dataset_id),
     ):
-        with pytest.raises(ActionRefused, match="being deleted"):
+        with pytest.raises(InvalidTransition, match="in state deleting does not allow"):
             refused()
 
 
@@ -209,10 +210,33 @@ def test_an_archive_whose_rows_are_damaged_is_left_for_a_person(
 ) -> None:
     dataset_id = uploaded().dataset_id
     next(iter(store._datasets[dataset_id].values())).popitem()
-    with pytest.raises(ValueError, match="5 entries were acknowledged, but 4 are stored"):
+    with pytest.raises(CountMismatch, match="5 entries were acknowledged, but 4 are stored"):
         archive_dataset("alice", dataset_id)
     advance(300)
     assert sweep() == Swept(0, 0, 0)
+    assert "cannot be archived" in caplog.text
+    assert dataset_id in store._datasets
+
+
+def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
+    *,
+    archive_dataset: ArchiveDataset,
+    uploaded: Uploaded,
+    sweep: Sweep,
+    advance: Advance,
+    store: MemoryEntryStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Damaging(MemoryArchiveStore):
+        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+            raise ArchiveDamaged("memory:d-1", "ab" * 32)
+
+    dataset_id = uploaded().dataset_id
+    archive = replace(archive_dataset, archives=Damaging())
+    with pytest.raises(ArchiveDamaged):
+        archive("alice", dataset_id)
+    advance(300)
+    assert replace(sweep, archive=archive)() == Swept(0, 0, 0)
     assert "cannot be archived" in caplog.text
     assert dataset_id in store._datasets
 
@@ -287,7 +311,7 @@ def test_of_an_upload_that_its_deletion_overtook_nothing_is_left(
     delete = replace(delete_dataset, store=late)
     if broken_off:
         monkeypatch.setattr(MemoryDatasetRepository, "remove", crashing)
-    with pytest.raises(ActionRefused if broken_off else DatasetNotFound):
+    with pytest.raises(InvalidTransition if broken_off else DatasetNotFound):
         replace(append, store=late)("alice", dataset_id, source("a", "b", chunk=1))
     assert dataset_id not in late._datasets
 

@@ -10,7 +10,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Dataset
 from logleap.domain.entries import Manifest, Totals
-from logleap.domain.errors import ActionRefused, DatasetNotFound
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.report import FrequentMessage, Report
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
@@ -106,7 +106,7 @@ def test_a_data_set_that_is_being_deleted_is_refused(
 ) -> None:
     dataset = datasets.get("alice", uploaded().dataset_id)
     datasets.save(dataset.after(Action.DELETE, dataset.updated_at))
-    with pytest.raises(ActionRefused, match="being deleted"):
+    with pytest.raises(InvalidTransition, match="in state deleting does not allow report"):
         report_on("alice", dataset.dataset_id)
 
 

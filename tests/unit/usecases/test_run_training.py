@@ -135,7 +135,7 @@ def test_rows_that_were_never_acknowledged_are_removed_after_the_run(
     with caplog.at_level("INFO"):
         run_training(body)
     assert "orphan" not in store._datasets[run.dataset_id]
-    assert "1 rows of unacknowledged uploads removed" in caplog.text
+    assert "1 orphan rows removed" in caplog.text
 
 
 def test_orphans_that_cannot_be_removed_now_do_no_harm(
@@ -279,7 +279,7 @@ def test_a_run_that_another_worker_claims_first_is_left_to_it(
             super().save(run, event)
 
     settlement = replace(with_task(run_training, never), runs=Slow(database))(body)
-    assert settlement == Settlement(RETRY, "another worker was quicker", delay=1.0)
+    assert settlement == Settlement(RETRY, "another worker claimed it first", delay=1.0)
     assert stored().result == {"entries": 5}
 
 
@@ -319,7 +319,7 @@ def test_a_claim_that_led_nowhere_is_taken_over_once_its_lease_ran_out(
     else:
         broken = replace(with_task(run_training, never), ledger=NoManifest(database))
     assert broken(body).disposition is RETRY
-    assert with_task(run_training, never)(body).reason == "another worker has it"
+    assert with_task(run_training, never)(body).reason == "another worker holds its lease"
     advance(0.03)
     assert run_training(body).disposition is DONE
     assert (stored().result, stored().attempts, stored().fence) == ({"entries": 5}, 2, 2)
@@ -465,7 +465,7 @@ def test_a_run_whose_workers_died_again_and_again_fails(
 ) -> None:
     runs.save(replace(run.claimed(NOON, timedelta(0)), attempts=3))
     settlement = with_task(run_training, never)(body)
-    assert settlement == Settlement(DONE, "its attempts are used up")
+    assert settlement == Settlement(DONE, "no attempts are left")
     assert stored().error == RunError(
         "ATTEMPTS_EXHAUSTED",
         "Given up after 3 attempts: every worker that claimed it died without reporting a result.",
@@ -582,7 +582,7 @@ def test_a_task_that_stops_when_told_is_handed_back_and_the_attempt_does_not_cou
 ) -> None:
     worker = replace(with_task(run_training, until_stopping), grace=timedelta(seconds=LONG))
     for _ in range(times):
-        assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker was told to stop")
+        assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
         queued = stored()
         assert (queued.state, queued.attempts) == (RunState.QUEUED, 0)
         assert queued.due_at == NOON + timedelta(minutes=5)
@@ -618,7 +618,7 @@ def test_a_task_that_does_not_stop_is_left_behind_and_its_result_is_not_stored(
     *, run_training: RunTraining, body: bytes, stored: Stored, log: Log, deaf: Deaf, grace: float
 ) -> None:
     worker = replace(with_task(run_training, deaf), grace=timedelta(seconds=grace))
-    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker was told to stop")
+    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
     assert (stored().state, stored().attempts) == (RunState.QUEUED, 0)
     deaf.release.set()
     assert deaf.ended.wait(LONG)
@@ -890,7 +890,7 @@ def test_a_run_is_handed_back_once_though_storing_it_has_faults(
 ) -> None:
     runs = Finishing(database, fault, advance)
     worker = replace(with_task(run_training, until_stopping), runs=runs)
-    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker was told to stop")
+    assert worker(body, stopping=lambda: True) == Settlement(RETRY, "the worker is stopping")
     assert (stored().state, stored().attempts) == (RunState.QUEUED, 0)
     assert log() == [CLAIMED, HANDED_BACK]
 

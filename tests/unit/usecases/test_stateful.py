@@ -34,7 +34,7 @@ from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import EventKind, State
 from logleap.domain.entries import Entry
-from logleap.domain.errors import ActionRefused, DatasetEmpty, KeyReused, Refusal, RunInProgress
+from logleap.domain.errors import DatasetEmpty, InvalidTransition, KeyReused, Refusal, RunInProgress
 from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery
@@ -155,7 +155,7 @@ class Platform(RuleBasedStateMachine):
         self.database = MemoryDatabase()
         self.breaker = Breaker()
         guard = self.breaker.guard
-        self.queue = guard(MemoryTrainingQueue(hold=3600, max_deliveries=5))
+        self.queue = guard(MemoryTrainingQueue(visibility_timeout=3600, max_deliveries=5))
         repository = guard(MemoryDatasetRepository(self.database))
         ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
         store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())
@@ -263,7 +263,7 @@ class Platform(RuleBasedStateMachine):
             assert others & (expected.acknowledged | expected.unknown)
             assert body.tag not in expected.acknowledged
             expected.unknown.discard(body.tag)
-        elif isinstance(answer, ActionRefused):
+        elif isinstance(answer, InvalidTransition):
             assert expected.maybe_sealed
             assert body.tag not in expected.acknowledged
             expected.sealed = True
@@ -295,7 +295,7 @@ class Platform(RuleBasedStateMachine):
             assert key is not None
             assert under_way != [expected.run_keys.get(key)]
             assert not started
-        elif isinstance(answer, ActionRefused):
+        elif isinstance(answer, InvalidTransition):
             view = self.show.one(OWNER, dataset_id).dataset
             assert (view.state, view.archive) == (State.ARCHIVED, None)
         else:
@@ -312,7 +312,7 @@ class Platform(RuleBasedStateMachine):
     def archive(self, dataset_id: str, fault: Fault | None) -> None:
         expected = self.expected[dataset_id]
         answer = self.attempt(fault, lambda: self.archive_(OWNER, dataset_id))
-        if isinstance(answer, ActionRefused):
+        if isinstance(answer, InvalidTransition):
             assert self.show.one(OWNER, dataset_id).dataset.state is State.TRAINING
         else:
             expected.maybe_sealed = True

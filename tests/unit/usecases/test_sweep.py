@@ -220,13 +220,13 @@ def test_the_run_of_a_dead_letter_that_nobody_tried_gets_a_second_chance_and_the
     run = started()
     messages()
     body = TrainingMessage.of(run).to_bytes()
-    assert fail_dead_letter(body) == f"run {run.run_id} was never tried and is queued again"
+    assert fail_dead_letter(body) == f"run {run.run_id} was never attempted and is queued again"
     assert current(database, run) == replace(run, version=2, attempts=1)
     assert messages() == [TrainingMessage.of(run)]
     assert last_event(database, run).kind is EventKind.TRAINING_REPUBLISHED
 
     assert fail_dead_letter(body) == f"run {run.run_id} has failed"
-    error = RunError("DEAD_LETTERED", "The queue gave its message up after 1 attempts.")
+    error = RunError("DEAD_LETTERED", "The queue gave up its message after 1 attempts.")
     assert (current(database, run).state, current(database, run).error) == (RunState.FAILED, error)
     assert database.datasets[run.dataset_id].state is State.FAILED
     assert last_event(database, run).kind is EventKind.TRAINING_FAILED
@@ -246,7 +246,7 @@ def test_a_dead_letter_of_a_run_that_a_worker_holds_leaves_it_alone(
 ) -> None:
     run = running()
     answer = fail_dead_letter(TrainingMessage.of(run).to_bytes())
-    assert answer == "its run is gone, has ended or is being carried out"
+    assert answer == "its run is gone, has ended or is running"
     assert current(database, run) == run
 
 
@@ -258,7 +258,7 @@ def test_a_dead_letter_of_a_run_that_ended_or_is_gone_does_nothing(
     ended = dict(database.runs)
     for letter in (message, replace(message, run_id="unknown"), replace(message, dataset_id="unknown")):
         answer = fail_dead_letter(letter.to_bytes())
-        assert answer == "its run is gone, has ended or is being carried out"
+        assert answer == "its run is gone, has ended or is running"
     assert database.runs == ended
 
 
@@ -290,7 +290,7 @@ def test_a_dead_letter_whose_run_ends_at_the_same_moment_is_tried_again(
     with pytest.raises(Conflict):
         replace(fail_dead_letter, datasets=Slow(database))(body)
     assert current(database, run).state is RunState.SUCCEEDED
-    assert fail_dead_letter(body) == "its run is gone, has ended or is being carried out"
+    assert fail_dead_letter(body) == "its run is gone, has ended or is running"
 
 
 def test_an_outage_that_uses_up_a_messages_deliveries_does_not_fail_the_run(

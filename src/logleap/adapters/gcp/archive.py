@@ -1,4 +1,4 @@
-"""Archive files in a bucket of Cloud Storage."""
+"""Archives as Parquet files in a bucket of Cloud Storage, or in a folder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +14,12 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from logleap.adapters.gcp.google.clients import Lazy
 from logleap.adapters.gcp.google.errors import translated
-from logleap.adapters.parquet.locations import ArchivePlace
+from logleap.adapters.parquet.archive import ParquetArchiveStore
+from logleap.adapters.parquet.locations import ArchiveFolder, ArchiveLocation, ArchiveUrlNotSupported
 
 SERVICE = "Cloud Storage"
 
-_PART = 8 * 2**20
+CHUNK_BYTES = 8 * 2**20
 """Bytes of one request: after a failure these alone are sent again."""
 
 
@@ -30,7 +31,25 @@ class _Request(TypedDict):
 _REQUEST = _Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4.0), timeout=5.0)
 
 
-class ArchiveBucket(ArchivePlace):
+class GcpArchiveStore(ParquetArchiveStore):
+    """Archives in a bucket, or in a folder (a mounted one, say)."""
+
+    def __init__(self, url: str, client: Callable[[], Client]) -> None:
+        """`url` is `gs://bucket/prefix` or `file:///folder`. Raises ArchiveUrlNotSupported for another.
+
+        `client` is called at the first use of a bucket.
+        """
+        location: ArchiveLocation
+        if url.startswith("gs://"):
+            location = ArchiveBucket(client)
+        elif url.startswith("file:///"):
+            location = ArchiveFolder(url)
+        else:
+            raise ArchiveUrlNotSupported("backend 'gcp' archives to gs://bucket/prefix or file:///folder.")
+        super().__init__(url, location)
+
+
+class ArchiveBucket(ArchiveLocation):
     """A bucket, which must exist. URLs: `gs://bucket/prefix/…`. Each call may raise Unavailable.
 
     A copy of a file lies in the folder for temporary files while it is made or read.
@@ -41,9 +60,9 @@ class ArchiveBucket(ArchivePlace):
         self._client = Lazy(client, Client.close)
 
     @contextmanager
-    def workshop(self, name: str) -> Iterator[Path]:
-        with TemporaryDirectory(prefix=f"logleap-archive-{name}") as workshop:
-            yield Path(workshop)
+    def staging_dir(self, name: str) -> Iterator[Path]:
+        with TemporaryDirectory(prefix=f"logleap-archive-{name}") as folder:
+            yield Path(folder)
 
     @translated(SERVICE)
     def put(self, file: Path, url: str) -> None:
@@ -75,5 +94,5 @@ class ArchiveBucket(ArchivePlace):
 
     def _blob(self, url: str) -> Blob:
         parts = urlsplit(url)
-        blob: Blob = self._client().bucket(parts.netloc).blob(unquote(parts.path[1:]), chunk_size=_PART)
+        blob: Blob = self._client().bucket(parts.netloc).blob(unquote(parts.path[1:]), chunk_size=CHUNK_BYTES)
         return blob

@@ -10,10 +10,9 @@ from typing import Any
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.layouts import Layout
 from logleap.adapters.gcp.bigquery.queries import Queries, Values
 from logleap.adapters.gcp.bigquery.report_sql import report_on
-from logleap.adapters.gcp.bigquery.schema import entries_table
+from logleap.adapters.gcp.bigquery.tables import Layout, entries_table
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.google.clients import REQUEST, Lazy
 from logleap.adapters.gcp.google.errors import translated
@@ -26,11 +25,11 @@ SERVICE = "BigQuery"
 
 _DATASET_NAME = re.compile(r"[A-Za-z0-9_]{1,1024}")
 
-_BATCHES = 50_000
+BATCHES_PER_QUERY = 50_000
 """Batches of a query: their ids take 2.5 MB of a request, which may have 10 MB with its parameters
 (https://cloud.google.com/bigquery/quotas#query_jobs)."""
 
-_ENTRIES = 2_000_000
+ENTRIES_PER_QUERY = 2_000_000
 """Entries that one query reads, about: a result that is not put into a table may have 10 GB (same page),
 and is sorted."""
 
@@ -55,8 +54,8 @@ class BigQueryEntryStore(EntryStore):
         layout: Layout,
         writer: Writer,
         *,
-        batches_per_query: int = _BATCHES,
-        entries_per_query: int = _ENTRIES,
+        batches_per_query: int = BATCHES_PER_QUERY,
+        entries_per_query: int = ENTRIES_PER_QUERY,
     ) -> None:
         """`client` is called at the first use; the store closes what it made.
 
@@ -64,7 +63,9 @@ class BigQueryEntryStore(EntryStore):
         Raises ValueError if `dataset` is more than letters, digits and underscores.
         """
         if not _DATASET_NAME.fullmatch(dataset):
-            raise ValueError(f"{dataset!r} is no BigQuery dataset: use letters, digits and underscores.")
+            raise ValueError(
+                f"{dataset!r} is not a BigQuery dataset name: use letters, digits and underscores."
+            )
         self._client = Lazy(client, bigquery.Client.close)
         self._dataset = dataset
         self._queries = Queries(self._client, location)
@@ -100,7 +101,7 @@ class BigQueryEntryStore(EntryStore):
     def remove_orphans(self, manifest: Manifest) -> int:
         parts = list(self._parts(manifest)) or [[]]
         removed = 0
-        with suppress(_NotNow):
+        with suppress(_DmlBlocked):
             for number, batches in enumerate(parts):
                 # The parts' ranges join without a gap: what lies between two parts is nobody's too.
                 condition = "segmentId = @segment AND batchId IS NOT NULL AND batchId NOT IN UNNEST(@batches)"
@@ -124,13 +125,14 @@ class BigQueryEntryStore(EntryStore):
             return
         try:
             self._delete(dataset_id, "segmentId = @segment", {"segment": dataset_id})
-        except _NotNow as error:
+        except _DmlBlocked as error:
             raise Unavailable(
-                "BigQuery does not delete rows that came in within the last 30 to 90 minutes: try again then"
+                "BigQuery cannot delete rows that were streamed in within the last 30 to 90 minutes: "
+                "try again later"
             ) from error
 
     def close(self) -> None:
-        """Let go of connections, also of the writer's. The next call opens new ones."""
+        """Close the connections, also the writer's. The next call opens new ones."""
         self._writer.close()
         self._client.close()
 
@@ -172,8 +174,8 @@ class BigQueryEntryStore(EntryStore):
         try:
             return self._queries.changed_rows(sql, values)
         except exceptions.BadRequest as error:
-            if any(text in str(error) for text in _NOT_NOW):
-                raise _NotNow from error
+            if any(text in str(error) for text in _DML_BLOCKED):
+                raise _DmlBlocked from error
             raise
         except exceptions.NotFound as error:
             _raise_unless_table_missing(error)
@@ -201,11 +203,11 @@ class BigQueryEntryStore(EntryStore):
         return f"`{table.project}.{table.dataset_id}.{table.table_id}`"
 
 
-class _NotNow(Exception):
+class _DmlBlocked(Exception):
     """Rows cannot be deleted yet."""
 
 
-_NOT_NOW = (
+_DML_BLOCKED = (
     "streaming buffer",  # https://cloud.google.com/bigquery/docs/data-manipulation-language#limitations
     "Could not serialize access",  # another statement was changing the table
 )

@@ -13,29 +13,33 @@ from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import Credentials
 from google.pubsub_v1 import PublisherClient, PubsubMessage, ReceivedMessage, SubscriberClient
 
-from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY, TOTAL
+from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS, RETRY, TOTAL_SECONDS
 from logleap.adapters.gcp.google.errors import translated
 from logleap.ports.errors import Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
 
 log = logging.getLogger(__name__)
 
-MAX_HOLD = 600
-"""Seconds that a message can be held, or kept back, at once.
+MAX_ACK_DEADLINE = 600
+"""Seconds for which a delivery can be extended, or delayed, at once.
 
 https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#modifyackdeadlinerequest
 """
 
 _SENDER = {"sender": "logleap"}  # an attribute always: push receivers have choked on messages without any
-_REASON_LIMIT = 1024  # bytes of an attribute's value: https://cloud.google.com/pubsub/quotas
-_PAUSE = 0.1  # seconds between two pulls, where the service answers an empty one early
+MAX_REASON_BYTES = 1024
+"""Of an attribute\'s value: https://cloud.google.com/pubsub/quotas"""
+
+PULL_PAUSE_SECONDS = 0.1
+"""Between two pulls, where the service answers an empty one early."""
+
 _PULL_RETRY = Retry(
     # Not when the deadline is exceeded: that is how an idle queue answers.
     if_exception_type(exceptions.ServiceUnavailable, exceptions.InternalServerError),
     initial=0.1,
     maximum=1.0,
     multiplier=2.0,
-    timeout=TOTAL,
+    timeout=TOTAL_SECONDS,
 )
 
 
@@ -81,21 +85,21 @@ def subscriber(credentials: Credentials) -> SubscriberClient:
 class PubSubTrainingQueue(TrainingQueue):
     """Publishes and pulls one message at a time, each by one request.
 
-    Trainings are rare: there is no stream to keep open and nothing is fetched ahead. And a message is held
-    for as long as its `Delivery` is extended: the streaming client would give it up after an hour.
+    Trainings are rare: there is no stream to keep open and nothing is fetched ahead. And a delivery lasts for
+    as long as it is extended: the streaming client would give it up after an hour.
 
-    A delivery is its consumer's for `hold` seconds without an `extend`. After how many deliveries a message
-    is dead is the subscription's own setting, made by `logleap gcp setup`. Pub/Sub counts whole seconds, to
-    600: fractions are rounded up, and a longer hold, `extend` or delay of a `nack` counts as 600. The
-    subscription's retry policy comes on top of a delay.
+    A delivery belongs to its consumer for `ack_deadline` seconds without an `extend`. The subscription, made
+    by `logleap gcp setup`, sets after how many deliveries a message is dead-lettered. Pub/Sub counts whole
+    seconds, to 600: fractions are rounded up, and a longer deadline, `extend` or delay of a `nack` is cut.
+    The subscription's retry policy comes on top of a delay.
 
     The clients are made at the first call, so that a server may fork before. Safe for many threads.
     """
 
-    def __init__(self, names: QueueNames, credentials: Credentials, *, hold: float = 60.0) -> None:
+    def __init__(self, names: QueueNames, credentials: Credentials, *, ack_deadline: float = 60.0) -> None:
         self._names = names
         self._credentials = credentials
-        self._hold = max(1, _whole_seconds(hold))
+        self._ack_deadline = max(1, _whole_seconds(ack_deadline))
         self._lock = Lock()
         self._publisher: PublisherClient | None = None
         self._subscriber: SubscriberClient | None = None
@@ -121,26 +125,26 @@ class PubSubTrainingQueue(TrainingQueue):
 
     def acknowledge(self, subscription: str, ack_id: str) -> None:
         """End a delivery for good."""
-        with _calling(subscription), _late_is_fine(subscription):
+        with _calling(subscription), _ignoring_late(subscription):
             self._pulling().acknowledge(
-                subscription=subscription, ack_ids=[ack_id], retry=RETRY, timeout=ATTEMPT
+                subscription=subscription, ack_ids=[ack_id], retry=RETRY, timeout=ATTEMPT_SECONDS
             )
 
-    def hold_for(self, subscription: str, ack_id: str, seconds: int) -> None:
-        """Let a delivery end in `seconds`: the message is delivered again from then on."""
-        with _calling(subscription), _late_is_fine(subscription):
+    def set_ack_deadline(self, subscription: str, ack_id: str, seconds: int) -> None:
+        """End a delivery in `seconds`: the message is delivered again from then on."""
+        with _calling(subscription), _ignoring_late(subscription):
             self._pulling().modify_ack_deadline(
                 subscription=subscription,
                 ack_ids=[ack_id],
                 ack_deadline_seconds=seconds,
                 retry=RETRY,
-                timeout=ATTEMPT,
+                timeout=ATTEMPT_SECONDS,
             )
 
-    def bury(self, body: bytes, reason: str) -> None:
+    def dead_letter(self, body: bytes, reason: str) -> None:
         """Publish a dead letter with the attribute `reason`."""
         # Pub/Sub takes UTF-8 alone, and counts it in bytes.
-        text = reason.encode(errors="replace")[:_REASON_LIMIT].decode(errors="ignore")
+        text = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")
         self._publish(self._names.dead_topic_path, body, {**_SENDER, "reason": text})
 
     def is_dead_letters(self, subscription: str) -> bool:
@@ -150,7 +154,7 @@ class PubSubTrainingQueue(TrainingQueue):
     def _publish(self, topic: str, body: bytes, attributes: dict[str, str]) -> None:
         message = PubsubMessage(data=body, attributes=attributes)
         with _calling(topic):
-            self._publishing().publish(topic=topic, messages=[message], retry=RETRY, timeout=ATTEMPT)
+            self._publishing().publish(topic=topic, messages=[message], retry=RETRY, timeout=ATTEMPT_SECONDS)
 
     def _receive(self, subscription: str, wait: float) -> Delivery | None:
         end = time.monotonic() + wait
@@ -162,7 +166,7 @@ class PubSubTrainingQueue(TrainingQueue):
                 left = end - time.monotonic()
                 if left <= 0:
                     return None
-                time.sleep(min(_PAUSE, left))
+                time.sleep(min(PULL_PAUSE_SECONDS, left))
 
     def _pull(self, subscription: str, wait: float) -> ReceivedMessage | None:
         client = self._pulling()
@@ -176,14 +180,14 @@ class PubSubTrainingQueue(TrainingQueue):
             # Nothing to deliver, or nobody there? Needs no permission, and any answer will do.
             request = {"resource": subscription, "permissions": ["pubsub.subscriptions.consume"]}
             with suppress(exceptions.MethodNotImplemented):  # the emulator
-                client.test_iam_permissions(request=request, retry=None, timeout=ATTEMPT)
+                client.test_iam_permissions(request=request, retry=None, timeout=ATTEMPT_SECONDS)
             return None
         return next(iter(answer.received_messages), None)
 
     def _delivery(self, subscription: str, message: ReceivedMessage) -> Delivery:
         # The subscription's own deadline may be any: from here on it is ours.
-        until = time.monotonic() + self._hold
-        self.hold_for(subscription, message.ack_id, self._hold)
+        until = time.monotonic() + self._ack_deadline
+        self.set_ack_deadline(subscription, message.ack_id, self._ack_deadline)
         return _PubSubDelivery(self, subscription, message, until)
 
     def _publishing(self) -> PublisherClient:
@@ -200,7 +204,7 @@ class PubSubTrainingQueue(TrainingQueue):
 
 
 class _PubSubDelivery(Delivery):
-    """Keeps the time itself: Pub/Sub might still accept what comes too late."""
+    """Keeps the deadline itself: Pub/Sub might still accept what comes too late."""
 
     def __init__(
         self, queue: PubSubTrainingQueue, subscription: str, message: ReceivedMessage, until: float
@@ -216,32 +220,32 @@ class _PubSubDelivery(Delivery):
         return self._body
 
     def ack(self) -> None:
-        if self._held():
+        if self._valid():
             self._queue.acknowledge(self._subscription, self._ack_id)
             self._until = 0.0
 
     def nack(self, delay: float = 0.0) -> None:
-        if self._held():
-            self._queue.hold_for(self._subscription, self._ack_id, _whole_seconds(delay))
+        if self._valid():
+            self._queue.set_ack_deadline(self._subscription, self._ack_id, _whole_seconds(delay))
             self._until = 0.0
 
     def reject(self, reason: str) -> None:
-        if self._held() and not self._queue.is_dead_letters(self._subscription):
-            self._queue.bury(self._body, reason)
+        if self._valid() and not self._queue.is_dead_letters(self._subscription):
+            self._queue.dead_letter(self._body, reason)
             self.ack()
 
     def extend(self, seconds: float) -> None:
-        if self._held():
+        if self._valid():
             until = time.monotonic() + _whole_seconds(seconds)
-            self._queue.hold_for(self._subscription, self._ack_id, _whole_seconds(seconds))
+            self._queue.set_ack_deadline(self._subscription, self._ack_id, _whole_seconds(seconds))
             self._until = until
 
-    def _held(self) -> bool:
+    def _valid(self) -> bool:
         return time.monotonic() < self._until
 
 
 def _whole_seconds(seconds: float) -> int:
-    return math.ceil(min(max(seconds, 0.0), MAX_HOLD))
+    return math.ceil(min(max(seconds, 0.0), MAX_ACK_DEADLINE))
 
 
 @contextmanager
@@ -252,19 +256,19 @@ def _calling(resource: str) -> Iterator[None]:
             yield
     except exceptions.NotFound as error:
         raise Unavailable(
-            f"Pub/Sub has no {resource}: make it with `logleap gcp setup`, "
+            f"Pub/Sub has no {resource}: create it with `logleap gcp setup`, "
             "or correct LOGLEAP_PUBSUB_TOPIC or LOGLEAP_PUBSUB_SUBSCRIPTION"
         ) from error
     except exceptions.FailedPrecondition as error:
         raise Unavailable(
-            f"Pub/Sub refuses to serve {resource} as it is set up: `logleap gcp check` tells more"
+            f"Pub/Sub refuses to serve {resource} as it is set up: run `logleap gcp check` for details"
         ) from error
 
 
 @contextmanager
-def _late_is_fine(subscription: str) -> Iterator[None]:
-    """With exactly-once delivery Pub/Sub refuses an ack id whose time is over; without, it says nothing."""
+def _ignoring_late(subscription: str) -> Iterator[None]:
+    """With exactly-once delivery Pub/Sub refuses an ack id past its deadline; without, it is silent."""
     try:
         yield
     except (exceptions.InvalidArgument, exceptions.FailedPrecondition):
-        log.info("%s: the time for a message was over already", subscription)
+        log.info("%s: the ack deadline of a message had passed already", subscription)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from logleap.adapters.local.sqlite.database import Database
-from logleap.adapters.local.sqlite.values import lookup
+from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound

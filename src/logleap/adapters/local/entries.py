@@ -19,12 +19,13 @@ _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data"
 # Whatever damage makes of the type of a value, its bytes are read.
 _READABLE = "dataset_id, batch_id, first, entries, checksum, CAST(data AS BLOB)"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
-_PLACE = "batch_id, first, chunk_id"
-_IN_ORDER = f"dataset_id = ? AND ({_PLACE}) > (?, ?, ?) ORDER BY {_PLACE} LIMIT ?"
+_POSITION = "batch_id, first, chunk_id"
+_IN_ORDER = f"dataset_id = ? AND ({_POSITION}) > (?, ?, ?) ORDER BY {_POSITION} LIMIT ?"
 _START = ("", -1, -1)
 _PAGE_ROWS = 1000
 _PAGE_BYTES = 4 << 20
-_SLICE = 200  # chunks deleted at a time: uploads get in between
+CHUNKS_PER_DELETE = 200
+"""Deleted at a time: uploads get in between."""
 
 
 class SqliteEntryStore(EntryStore):
@@ -48,10 +49,10 @@ class SqliteEntryStore(EntryStore):
             return
         try:
             with self._database.adding(staging.per_batch) as connection:
-                excess = staging.excess()  # asked for once it is our turn: another thread may have written it
+                excess = staging.excess()  # read once it is our turn: another thread may have written it
                 insert_chunks(connection, excess)
         except BaseException:
-            staging.remove([chunk])  # the caller gives the batch up
+            staging.remove([chunk])  # the caller gives up the batch
             raise
         staging.remove(excess)
 
@@ -68,7 +69,7 @@ class SqliteEntryStore(EntryStore):
         return report_on(self._blocks(manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
-        query = f"SELECT {_PLACE} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        query = f"SELECT {_POSITION} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         removed, last = 0, _START
         while True:
             with self._database.reading() as connection:
@@ -96,8 +97,8 @@ class SqliteEntryStore(EntryStore):
 
     def _delete(self, chunk_ids: Sequence[int]) -> int:
         entries = 0
-        for start in range(0, len(chunk_ids), _SLICE):
-            doomed = json.dumps(chunk_ids[start : start + _SLICE])
+        for start in range(0, len(chunk_ids), CHUNKS_PER_DELETE):
+            doomed = json.dumps(chunk_ids[start : start + CHUNKS_PER_DELETE])
             where = "chunk_id IN (SELECT value FROM json_each(?))"
             with self._database.writing() as connection:
                 total = f"SELECT total(entries) FROM chunks WHERE {where}"  # noqa: S608
@@ -117,8 +118,8 @@ class SqliteEntryStore(EntryStore):
             if chunk.batch_id not in manifest.batches:
                 continue
             if not chunk.whole:
-                place = (manifest.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
-                log.error("data set %s, batch %s: from entry %d on, %d are damaged", *place)
+                position = (manifest.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
+                log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
                 continue
             if chunk.batch_id != batch_id:
                 batch_id, end = chunk.batch_id, 0
@@ -130,18 +131,18 @@ class SqliteEntryStore(EntryStore):
     def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
         """All chunks of a data set, by batch, then by `first`."""
         query = f"SELECT {_READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
-        place: tuple[str, int, int] = _START
+        position: tuple[str, int, int] = _START
         while True:
             page: list[Chunk] = []
             size = 0
             with (
                 self._database.reading() as connection,
-                closing(connection.execute(query, (dataset_id, *place, _PAGE_ROWS))) as cursor,
+                closing(connection.execute(query, (dataset_id, *position, _PAGE_ROWS))) as cursor,
             ):
                 for *columns, chunk_id in cursor:
                     chunk = Chunk(*columns)
                     page.append(chunk)
-                    place = (chunk.batch_id, chunk.first, chunk_id)
+                    position = (chunk.batch_id, chunk.first, chunk_id)
                     size += len(chunk.data)
                     if size > _PAGE_BYTES:
                         break

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from logleap.adapters.local.sqlite.database import Database
-from logleap.adapters.local.sqlite.values import lookup
+from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.keys import ApiKey
 from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict

@@ -6,12 +6,14 @@ from typing import Any
 from logleap.adapters.local.sqlite.database import Database
 from logleap.ports.queue import Delivery, TrainingQueue
 
-_LOOK_EVERY = 0.05  # seconds, while waiting; a look is one small read
+POLL_SECONDS = 0.05
+"""While waiting; a poll is one small read."""
+
 _SECOND = 1_000_000  # microseconds
 
 # Times are of the machine's clock, as the processes share nothing better that outlives them. If it is set
-# forward, held messages come again too early; if it is set back, stamps lie in the future: they count as
-# run out, so that nothing waits for as long as the clock jumped. Both are one more delivery, no loss.
+# forward, messages in delivery come again too early; if it is set back, stamps lie in the future: they count
+# as expired, so that nothing waits for as long as the clock jumped. Both cost one more delivery, no loss.
 _FREE = f"(visible_at <= :now OR stamped_at > :now + {_SECOND})"
 _HELD = f"(visible_at > :now AND stamped_at <= :now + {_SECOND})"
 _USED_UP = f"dead = 0 AND deliveries >= :max_deliveries AND {_FREE}"
@@ -20,12 +22,14 @@ _USED_UP = f"dead = 0 AND deliveries >= :max_deliveries AND {_FREE}"
 class SqliteTrainingQueue(TrainingQueue):
     """Messages as rows with the time from which on they may be delivered.
 
-    `hold` is how long (seconds) a delivery is its consumer's without an `extend`.
+    `visibility_timeout`: for how long (seconds) a delivery belongs to its consumer without an `extend`.
     """
 
-    def __init__(self, database: Database, *, hold: float = 60.0, max_deliveries: int = 5) -> None:
+    def __init__(
+        self, database: Database, *, visibility_timeout: float = 60.0, max_deliveries: int = 5
+    ) -> None:
         self._database = database
-        self._hold = hold
+        self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
 
     def publish(self, body: bytes) -> None:
@@ -39,20 +43,20 @@ class SqliteTrainingQueue(TrainingQueue):
     def receive_dead(self, wait: float) -> Delivery | None:
         return self._receive(f"(dead = 1 AND {_FREE}) OR ({_USED_UP})", wait, dead=True)
 
-    def _receive(self, worth_a_try: str, wait: float, *, dead: bool) -> Delivery | None:
-        look = f"SELECT 1 FROM messages WHERE {worth_a_try} LIMIT 1"  # noqa: S608
+    def _receive(self, receivable: str, wait: float, *, dead: bool) -> Delivery | None:
+        query = f"SELECT 1 FROM messages WHERE {receivable} LIMIT 1"  # noqa: S608
         deadline = time.monotonic() + wait
         while True:
             with self._database.reading() as connection:
-                found = connection.execute(look, self._values()).fetchone()
-            if found is not None and (delivery := self._take(dead=dead)) is not None:
+                found = connection.execute(query, self._values()).fetchone()
+            if found is not None and (delivery := self._claim(dead=dead)) is not None:
                 return delivery
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 return None
-            time.sleep(min(_LOOK_EVERY, remaining))
+            time.sleep(min(POLL_SECONDS, remaining))
 
-    def _take(self, *, dead: bool) -> Delivery | None:
+    def _claim(self, *, dead: bool) -> Delivery | None:
         with self._database.writing() as connection:
             values = self._values(dead=dead)  # with the time of our turn: nobody's stamp can be later
             connection.execute(
@@ -72,7 +76,8 @@ class SqliteTrainingQueue(TrainingQueue):
             connection.execute(
                 "UPDATE messages SET deliveries = :number, stamped_at = :now, visible_at = :until "
                 "WHERE message_id = :message_id",
-                values | {"message_id": message_id, "number": number, "until": _now(self._hold)},
+                values
+                | {"message_id": message_id, "number": number, "until": _now(self._visibility_timeout)},
             )
             return delivery
 
@@ -81,7 +86,7 @@ class SqliteTrainingQueue(TrainingQueue):
 
 
 class _SqliteDelivery(Delivery):
-    """A delivery is told by the message's `deliveries`, which only grows."""
+    """A delivery is identified by the message's `deliveries`, which only grows."""
 
     def __init__(self, database: Database, message_id: int, body: bytes, number: int, *, dead: bool) -> None:
         self._database = database

@@ -8,8 +8,7 @@ from typing import Any
 
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
 from logleap.adapters.local.receipts import totals_of
-from logleap.adapters.local.sqlite.database import Database
-from logleap.adapters.local.sqlite.values import lookup
+from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage

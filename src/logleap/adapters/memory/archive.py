@@ -42,9 +42,9 @@ class MemoryArchiveStore(ArchiveStore):
     def read(self, archive: Archive) -> Iterator[Row]:
         content = self._files.get(archive.url)
         if content is None:
-            raise ArchiveDamaged(f"there is no archive {archive.url}")
+            raise ArchiveDamaged(archive.url)
         if hashlib.sha256(content).hexdigest() != archive.sha256:
-            raise ArchiveDamaged(f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}")
+            raise ArchiveDamaged(archive.url, archive.sha256)
         return _rows(content)
 
     def report(self, archive: Archive) -> Report:

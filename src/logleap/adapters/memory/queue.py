@@ -16,14 +16,14 @@ class _Message:
 
 @dataclass(slots=True)
 class _Line:
-    """Messages that wait or are in somebody's hands, in the order of their publishing."""
+    """Messages that wait or are being delivered, in the order of their publishing."""
 
     messages: list[_Message] = field(default_factory=list)
 
-    def take(self, now: float, hold: float) -> _Message | None:
+    def take(self, now: float, visibility_timeout: float) -> _Message | None:
         for message in self.messages:
             if message.visible_at <= now:
-                message.visible_at = now + hold
+                message.visible_at = now + visibility_timeout
                 message.deliveries += 1
                 return message
         return None
@@ -32,11 +32,11 @@ class _Line:
 class MemoryTrainingQueue(TrainingQueue):
     """A queue with visibility time-outs, as brokers have them.
 
-    `hold` is how long (seconds) a delivery is its consumer's without an `extend`.
+    `visibility_timeout`: for how long (seconds) a delivery belongs to its consumer without an `extend`.
     """
 
-    def __init__(self, *, hold: float = 60.0, max_deliveries: int = 5) -> None:
-        self._hold = hold
+    def __init__(self, *, visibility_timeout: float = 60.0, max_deliveries: int = 5) -> None:
+        self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
         self._changed = Condition()
         self._waiting = _Line()
@@ -58,8 +58,8 @@ class MemoryTrainingQueue(TrainingQueue):
         with self._changed:
             while True:
                 now = time.monotonic()
-                self._bury(now)
-                message = line.take(now, self._hold)
+                self._move_used_up(now)
+                message = line.take(now, self._visibility_timeout)
                 if message is not None:
                     return _MemoryDelivery(self, line, message)
                 if now >= deadline:
@@ -69,9 +69,11 @@ class MemoryTrainingQueue(TrainingQueue):
     def _until_next(self, now: float) -> float:
         # Of both lines: a message that waits may be the next dead letter.
         messages = self._waiting.messages + self._dead.messages
-        return min((m.visible_at - now for m in messages if m.visible_at > now), default=self._hold)
+        return min(
+            (m.visible_at - now for m in messages if m.visible_at > now), default=self._visibility_timeout
+        )
 
-    def _bury(self, now: float) -> None:
+    def _move_used_up(self, now: float) -> None:
         for message in list(self._waiting.messages):
             if message.deliveries >= self._max_deliveries and message.visible_at <= now:
                 self.move_to_dead(message)
@@ -99,7 +101,9 @@ class MemoryTrainingQueue(TrainingQueue):
     def reject(self, line: _Line, message: _Message, delivery_number: int) -> None:
         """Move a message to the dead letters, unless the delivery's time is over or it is one already."""
         with self._changed:
-            if line is self._waiting and self.settle(line, message, delivery_number, self._hold):
+            if line is self._waiting and self.settle(
+                line, message, delivery_number, self._visibility_timeout
+            ):
                 self.move_to_dead(message)
 
 

@@ -1,4 +1,4 @@
-"""Archives as Parquet files, in a folder or in a bucket of Cloud Storage."""
+"""Archives as Parquet files, in whichever location a backend offers."""
 
 import hashlib
 import json
@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from typing import BinaryIO
 from uuid import uuid4
 
-from logleap.adapters.parquet.locations import ArchiveFolder, ArchivePlace
+from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Manifest, Row
 from logleap.domain.report import Report
+from logleap.extras import install_command
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.reporting.reporter import report_on
@@ -23,24 +24,21 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 class ParquetArchiveStore(ArchiveStore):
     """An archive is a file `{data set}-{UUID}.parquet` of all rows, and beside it a file of the same name
-    with `.json` that tells the data set, its batches, the columns and the Parquet file's SHA-256.
+    with `.json`, its sidecar: the data set, its batches, the columns and the Parquet file's SHA-256.
 
-    Both are made elsewhere, and put in their place when they are whole. pyarrow is loaded at the first use:
-    who never archives needs it not.
+    Both are made in a staging folder and stored under their names when they are whole. pyarrow is loaded at
+    the first use: it is needed only for archiving.
     """
 
-    def __init__(self, url: str, bucket: ArchivePlace | None = None) -> None:
-        """`url` is `file:///folder` or, where `bucket` is given, `gs://bucket/prefix`.
-
-        Raises ValueError for another URL.
-        """
+    def __init__(self, url: str, location: ArchiveLocation) -> None:
+        """Archives get names below `url`, which is one of `location`'s."""
         self._url = url.rstrip("/")
-        self._place = _place(url, bucket)
+        self._location = location
 
     def check(self) -> None:
         if find_spec("pyarrow") is None:
-            raise Unavailable("Archives need pyarrow, which is not installed: pip install 'logleap[archive]'")
-        with _usable(), self._place.workshop("check-"):
+            raise Unavailable(f"Archives need pyarrow, which is not installed: {install_command('archive')}")
+        with _usable(), self._location.staging_dir("check-"):
             pass
 
     def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
@@ -48,18 +46,18 @@ class ParquetArchiveStore(ArchiveStore):
 
         name = _name(manifest.dataset_id)
         url = f"{self._url}/{name}{uuid4()}.parquet"
-        with _usable(), self._place.workshop(name) as workshop:
-            file, notes = workshop / "rows", workshop / "notes"
+        with _usable(), self._location.staging_dir(name) as folder:
+            file, sidecar = folder / "rows", folder / "sidecar"
             write_rows(file, rows)
             with file.open("rb") as written:
                 archive = Archive(url, count_rows(written), _sha256(written))
             if archive.entries != manifest.entries:
                 raise CountMismatch(manifest.entries, archive.entries)
             columns = {field.name: str(field.type) for field in SCHEMA}
-            notes.write_text(_notes(archive, manifest, columns), "utf-8")
+            sidecar.write_text(_sidecar(archive, manifest, columns), "utf-8")
             try:
-                self._place.put(notes, _notes_url(url))
-                self._place.put(file, url)
+                self._location.put(sidecar, _sidecar_url(url))
+                self._location.put(file, url)
                 with self._opened(archive):
                     return archive
             except BaseException:
@@ -86,41 +84,29 @@ class ParquetArchiveStore(ArchiveStore):
 
     def remove(self, archive: Archive) -> None:
         with _usable():
-            self._place.remove(archive.url)
-            self._place.remove(_notes_url(archive.url))
+            self._location.remove(archive.url)
+            self._location.remove(_sidecar_url(archive.url))
 
     def remove_all(self, dataset_id: str) -> None:
         with _usable():
-            self._place.remove_all(f"{self._url}/{_name(dataset_id)}")
+            self._location.remove_all(f"{self._url}/{_name(dataset_id)}")
 
     @contextmanager
     def _opened(self, archive: Archive) -> Iterator[BinaryIO]:
-        """The archive's Parquet file, found to be what was written. Raises ArchiveDamaged."""
+        """The archive's Parquet file, after a check of its digest. Raises ArchiveDamaged."""
         with _usable():
             try:
-                with self._place.open(archive.url) as file:
+                with self._location.open(archive.url) as file:
                     if _sha256(file) != archive.sha256:
-                        raise ArchiveDamaged(
-                            f"archive {archive.url} is damaged: its SHA-256 is not {archive.sha256}"
-                        )
+                        raise ArchiveDamaged(archive.url, archive.sha256)
                     yield file
             except FileNotFoundError as error:
-                raise ArchiveDamaged(f"there is no archive {archive.url}") from error
+                raise ArchiveDamaged(archive.url) from error
 
 
 def _name(dataset_id: str) -> str:
     """What the names of a data set's files begin with. Ids are UUIDs, so none begins like another."""
     return f"{_NO_NAME.sub('_', dataset_id)[:64]}-"
-
-
-def _place(url: str, bucket: ArchivePlace | None) -> ArchivePlace:
-    if url.startswith("file:///"):
-        return ArchiveFolder(url)
-    if url.startswith("gs://") and bucket is not None:
-        return bucket
-    raise ValueError(
-        f"{url!r} is no place for archives here: use file:///folder or, with `gcp`, gs://bucket/prefix."
-    )
 
 
 @contextmanager
@@ -142,12 +128,12 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _notes_url(url: str) -> str:
+def _sidecar_url(url: str) -> str:
     return url.removesuffix(".parquet") + ".json"
 
 
-def _notes(archive: Archive, manifest: Manifest, columns: Mapping[str, str]) -> str:
-    notes = {
+def _sidecar(archive: Archive, manifest: Manifest, columns: Mapping[str, str]) -> str:
+    content = {
         "dataId": manifest.dataset_id,
         "entries": archive.entries,
         "batches": dict(manifest.batches),
@@ -155,4 +141,4 @@ def _notes(archive: Archive, manifest: Manifest, columns: Mapping[str, str]) -> 
         "columns": columns,
         "createdAt": datetime.now(UTC).isoformat(),
     }
-    return json.dumps(notes, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -1,4 +1,7 @@
-"""Where archive files lie: in a folder here. (In a bucket: archive_bucket.py.)"""
+"""Where archive files are kept: the interface, and a folder of this machine.
+
+What else a backend offers (a bucket, say) is in its own `archive.py`.
+"""
 
 import os
 import shutil
@@ -11,19 +14,23 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-_UNFINISHED = ".unfinished-"
+_STAGING_PREFIX = ".unfinished-"
 
 
-class ArchivePlace(ABC):
+class ArchiveUrlNotSupported(ValueError):
+    """The backend does not write archives to this URL. The text names the URLs that it takes."""
+
+
+class ArchiveLocation(ABC):
     """Keeps files by their URL, each whole or not at all."""
 
     @abstractmethod
-    def workshop(self, name: str) -> AbstractContextManager[Path]:
-        """An empty folder to make files in that will begin with `name`; it is removed at the end."""
+    def staging_dir(self, name: str) -> AbstractContextManager[Path]:
+        """An empty folder in which to write files whose names will begin with `name`; removed at the end."""
 
     @abstractmethod
     def put(self, file: Path, url: str) -> None:
-        """Put a file of the workshop in its place, durably. May move it."""
+        """Store a file of the staging folder under its URL, durably. May move it."""
 
     @abstractmethod
     def open(self, url: str) -> AbstractContextManager[BinaryIO]:
@@ -35,27 +42,27 @@ class ArchivePlace(ABC):
 
     @abstractmethod
     def remove_all(self, url: str) -> None:
-        """Remove all files whose URL begins like this, and workshops for them that were left behind."""
+        """Remove all files whose URL begins like this, and staging folders for them that were left behind."""
 
 
-class ArchiveFolder(ArchivePlace):
+class ArchiveFolder(ArchiveLocation):
     """A folder of this machine, made when it is first needed. URLs: `file:///…`."""
 
     def __init__(self, url: str) -> None:
         self._folder = _path(url)
 
     @contextmanager
-    def workshop(self, name: str) -> Iterator[Path]:
-        # Beside the archives, because only within one file system a file is moved at a stroke.
+    def staging_dir(self, name: str) -> Iterator[Path]:
+        # Beside the archives: only within one file system is a file moved atomically.
         self._folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{_UNFINISHED}{name}", dir=self._folder) as workshop:
-            yield Path(workshop)
+        with TemporaryDirectory(prefix=f"{_STAGING_PREFIX}{name}", dir=self._folder) as folder:
+            yield Path(folder)
 
     def put(self, file: Path, url: str) -> None:
-        place = _path(url)
+        target = _path(url)
         _sync(file)
-        file.replace(place)
-        _sync(place.parent)
+        file.replace(target)
+        _sync(target.parent)
 
     @contextmanager
     def open(self, url: str) -> Iterator[BinaryIO]:
@@ -69,8 +76,8 @@ class ArchiveFolder(ArchivePlace):
         name = _path(url).name
         for file in self._folder.glob(f"{name}*"):
             file.unlink(missing_ok=True)
-        for workshop in self._folder.glob(f"{_UNFINISHED}{name}*"):
-            shutil.rmtree(workshop, ignore_errors=True)  # whoever works in there may be leaving it just now
+        for folder in self._folder.glob(f"{_STAGING_PREFIX}{name}*"):
+            shutil.rmtree(folder, ignore_errors=True)  # its user may be removing it at this moment
 
 
 def _path(url: str) -> Path:

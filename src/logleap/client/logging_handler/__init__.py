@@ -1,5 +1,5 @@
-"""For Python's `logging`: a handler that sends what a program logs to a data set."""
+"""A handler for Python's `logging` that sends log records to a data set."""
 
-from logleap.client.logging_handler.handler import LogLeapHandler
+from logleap.client.logging_handler._handler import LogLeapHandler
 
 __all__ = ["LogLeapHandler"]

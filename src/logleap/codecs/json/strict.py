@@ -1,6 +1,6 @@
 """From JSON text to entries: many at once where that is sure to be exact, else one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ _FIELDS = ("timestamp", "message", "context")
 _SHOWN_NAMES = 5  # of unknown fields, in an error
 
 
-class Unfit(Exception):
+class InvalidEntry(Exception):
     """One entry that cannot be taken: a stable code, what is wrong and what to do, and the field."""
 
     def __init__(self, code: str, detail: str, field: str | None = None) -> None:
@@ -59,20 +59,42 @@ def decode_lines(data: bytes) -> Entries | None:
 
 
 def decode_entry(data: bytes) -> Entry:
-    """The entry of one JSON text. Raises Unfit."""
+    """The entry of one JSON text. Raises InvalidEntry."""
     entries = _single(data)
     return entries[0] if entries is not None else decode_entry_exactly(data)
 
 
-class Form(NamedTuple):
-    """How entries are written. The first two give None where `entry` has to look at each of them."""
+class EntryFormat(NamedTuple):
+    """How entries are written. The first two give None where `entry` has to look at each of them.
+
+    Where each JSON text holds several entries, `several` gives them, of at most so many bytes each: an
+    InvalidEntry stands in place of a bad one.
+    """
 
     array: Callable[[bytes, int], Entries | None]
     lines: Callable[[bytes], Entries | None]
     entry: Callable[[bytes], Entry]
+    several: Callable[[bytes, int], Iterator[Entry | InvalidEntry]] | None = None
+
+    def each(self, data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
+        """The entries of one JSON text. Those of `several` have at most `largest` bytes."""
+        if self.several is not None:
+            yield from self.several(data, largest)
+            return
+        try:
+            yield self.entry(data)
+        except InvalidEntry as invalid:
+            yield invalid
+
+    def takes(self, data: bytes) -> bool:
+        """Whether the one line `data` is surely in this format."""
+        if self.several is None:
+            return self.lines(data) is not None
+        found = list(self.several(data, len(data)))
+        return bool(found) and not any(isinstance(entry, InvalidEntry) for entry in found)
 
 
-STRICT = Form(decode_array, decode_lines, decode_entry)
+STRICT = EntryFormat(decode_array, decode_lines, decode_entry)
 
 
 def _single(data: bytes) -> Entries | None:
@@ -92,10 +114,10 @@ def decode_entry_exactly(data: bytes) -> Entry:
     try:
         timestamp = parse_timestamp(_string(data, fields, "timestamp"))
     except BadTimestamp as bad:
-        raise Unfit(bad.code, str(bad), "timestamp") from None
+        raise InvalidEntry(bad.code, str(bad), "timestamp") from None
     message = _string(data, fields, "message")
     if not message:
-        raise Unfit("MESSAGE_EMPTY", "message is empty. Give it a text, or leave the entry out.", "message")
+        raise InvalidEntry("MESSAGE_EMPTY", "message is empty. Give it a text, or omit the entry.", "message")
     if "context" not in fields:
         return Entry(timestamp, message)
     _check_depth(fields["context"])
@@ -105,7 +127,7 @@ def decode_entry_exactly(data: bytes) -> Entry:
 def members(data: bytes) -> list[tuple[bytes, Span]]:
     """The names (JSON strings, as sent) and values of an entry, repeated ones too.
 
-    Raises Unfit unless it is an object.
+    Raises InvalidEntry unless it is an object.
     """
     found: list[tuple[bytes, Span]] = []
     try:
@@ -119,19 +141,19 @@ def members(data: bytes) -> list[tuple[bytes, Span]]:
         walk.finish()
     except UnicodeDecodeError as error:
         detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
-        raise Unfit("NOT_UTF8", detail) from None
+        raise InvalidEntry("NOT_UTF8", detail) from None
     except Malformed as error:
-        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send an entry a line."
-        raise Unfit("JSON_MALFORMED", detail) from None
+        detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send one entry per line."
+        raise InvalidEntry("JSON_MALFORMED", detail) from None
     if not is_object:
         example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'
         detail = f"An entry is a JSON object such as {example}, but this is {shown(data.decode().strip())}."
-        raise Unfit("ENTRY_NOT_AN_OBJECT", detail)
+        raise InvalidEntry("ENTRY_NOT_AN_OBJECT", detail)
     return found
 
 
 def _fields(data: bytes) -> dict[str, Span]:
-    """Where the values of an entry stand in its JSON text. Raises Unfit unless it is an object of ours."""
+    """Where the values of an entry stand in its JSON text. Raises InvalidEntry unless it has our fields."""
     fields: dict[str, Span] = {}
     unknown: list[str] = []
     repeated = None
@@ -145,14 +167,14 @@ def _fields(data: bytes) -> dict[str, Span]:
             unknown.append(name)
     if unknown:
         names = ", ".join(map(shown, unknown[:_SHOWN_NAMES])) + (", …" if len(unknown) > _SHOWN_NAMES else "")
-        raise Unfit(
+        raise InvalidEntry(
             "FIELD_UNKNOWN",
-            f"An entry has no field {names}. It has timestamp, message and context: "
-            "what else there is to tell belongs into context.",
+            f"An entry has no field {names}. Its fields are timestamp, message and context. "
+            "Put anything else in context.",
             unknown[0][:100],
         )
     if repeated:
-        raise Unfit("FIELD_REPEATED", f"{repeated} is given more than once. Give it once.", repeated)
+        raise InvalidEntry("FIELD_REPEATED", f"{repeated} occurs more than once. Send it once.", repeated)
     return fields
 
 
@@ -163,10 +185,10 @@ def _name(raw: bytes) -> str:
 def _string(data: bytes, fields: dict[str, Span], field: str) -> str:
     example = f" A right one: {EXAMPLE!r}." if field == "timestamp" else ""
     if field not in fields:
-        raise Unfit(f"{field.upper()}_MISSING", f"The entry has no {field}. Add it.{example}", field)
+        raise InvalidEntry(f"{field.upper()}_MISSING", f"The entry has no {field}. Add it.{example}", field)
     raw = well_formed(data, fields[field], field)
     if raw[:1] != b'"':
-        raise Unfit(
+        raise InvalidEntry(
             f"{field.upper()}_NOT_A_STRING",
             f"{field} is {shown(raw.decode())}, but must be a JSON string.{example}",
             field,
@@ -175,12 +197,12 @@ def _string(data: bytes, fields: dict[str, Span], field: str) -> str:
 
 
 def well_formed(data: bytes, span: Span, field: str) -> bytes:
-    """The JSON text of the value at `span`. Raises Unfit if it holds half of a character."""
+    """The JSON text of the value at `span`. Raises InvalidEntry if it holds half of a character."""
     raw = data[span.start : span.end]
     if has_lone_surrogate(raw):
-        raise Unfit(
+        raise InvalidEntry(
             "SURROGATE_UNPAIRED",
-            rf"{field} holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
+            rf"{field} has half of a character: a \ud800–\udfff escape without its other half. Was it cut?",
             field,
         )
     return raw
@@ -188,10 +210,10 @@ def well_formed(data: bytes, span: Span, field: str) -> bytes:
 
 def _check_depth(context: Span) -> None:
     if context.depth > MAX_CONTEXT_DEPTH:
-        raise Unfit(
+        raise InvalidEntry(
             "CONTEXT_TOO_DEEP",
-            f"context nests {context.depth} arrays and objects in one another; at most {MAX_CONTEXT_DEPTH} "
-            "are taken. Send it as a string that holds the JSON.",
+            f"context nests arrays and objects {context.depth} levels deep; the limit is "
+            f"{MAX_CONTEXT_DEPTH}. Send it as a string that contains the JSON.",
             "context",
         )
 

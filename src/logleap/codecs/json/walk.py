@@ -17,9 +17,9 @@ _NEXT = re.compile(_BLANKS + rb"([,\]}])")
 _CLOSER = {b"[": b"]", b"{": b"}"}
 
 # Text in which each \u escape of half a surrogate pair is followed, or preceded, by the other half.
-_PAIRED = re.compile(
-    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)*+", re.DOTALL
-)
+_WHOLE = rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)*+"
+_PAIRED = re.compile(_WHOLE, re.DOTALL)
+_LONE = re.compile(rb"(" + _WHOLE + rb")\\u[dD][89a-fA-F][0-9a-fA-F]{2}", re.DOTALL)
 
 
 class Malformed(ValueError):
@@ -127,6 +127,15 @@ class JsonWalk:
 def has_lone_surrogate(value: bytes) -> bool:
     r"""Whether a JSON value escapes half of a surrogate pair without the other, as "\ud83d" does."""
     return b"\\u" in value and _PAIRED.fullmatch(value) is None
+
+
+def lone_surrogates_replaced(text: bytes, escape: bytes) -> bytes:
+    r"""JSON text with `escape`, such as `\ufffd`, in place of each escaped half of a surrogate pair alone."""
+    pieces, at = [], 0
+    while found := _LONE.match(text, at):  # not `sub`, which would try again at each byte of the rest
+        pieces += [found[1], escape]
+        at = found.end()
+    return b"".join([*pieces, text[at:]])
 
 
 def _skip_blanks(data: bytes, position: int) -> int:

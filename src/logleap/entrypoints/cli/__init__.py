@@ -13,10 +13,10 @@ from logleap.entrypoints.cli.service import serve, sweep, worker
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="logleap", message="%(prog)s %(version)s")
 def main() -> None:
-    """The training-data intake for models that find anomalies in logs.
+    """Collect logs as training data for models that find anomalies in them.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no answer from the server,
-    4 still waiting when the time was up. Each setting is also LOGLEAP_… in the environment; flags win.
+    4 timed out. Every setting can be set as LOGLEAP_… in the environment; flags win.
     """
 
 

@@ -1,4 +1,4 @@
-"""`logleap push`, `train` and `status`: the commands that call a server."""
+"""`logleap push`, `train`, `archive` and `status`: the commands that call a server."""
 
 import contextlib
 import sys
@@ -16,20 +16,20 @@ from logleap.entrypoints.cli import output
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from logleap.client.api import Client
+    from logleap.client import Client
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What every command that calls a server can be told."""
+    """The options of every command that calls a server."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
             "--patience",
             default=60.0,
             show_default=True,
-            help="Seconds to try again when there is no answer.",
+            help="Seconds to keep retrying without an answer.",
         ),
         click.option(
             "--api-key", envvar="LOGLEAP_API_KEY", help="<keyId>.<secret>; better in LOGLEAP_API_KEY."
@@ -47,7 +47,9 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _wait_options(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option("--timeout", type=float, help="Seconds to wait at most (exit code 4).")(command)
+    command = click.option(
+        "--timeout", type=float, help="With --wait: give up after so many seconds (exit code 4)."
+    )(command)
     return click.option("--wait", is_flag=True, help="Wait until the training has ended.")(command)
 
 
@@ -69,9 +71,11 @@ def _wait_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--timezone", default="UTC", show_default=True, help="For times without an offset, e.g. Europe/Berlin."
 )
-@click.option("--timestamp-format", metavar="STRPTIME", help="For times in none of the known forms.")
+@click.option("--timestamp-format", metavar="STRPTIME", help="For times in an unknown form.")
 @click.option("--batch-size", type=click.IntRange(1, 50_000), default=1000, show_default=True)
-@click.option("--key", metavar="PREFIX", help="Makes a repeated push of the same file add nothing.")
+@click.option(
+    "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
+)
 @server_options
 def push(
     file: str,
@@ -92,7 +96,7 @@ def push(
     as_json: bool,
 ) -> None:
     """Push a log file ("-": standard input): plain text with leading times, NDJSON, JSON or CSV, also .gz."""
-    from logleap.client.api import Client, Pushed
+    from logleap.client import Client, Pushed
     from logleap.client.logfiles import LogFileError, read_log
 
     zone = _zone(timezone)
@@ -115,7 +119,7 @@ def push(
         except LogFileError as error:
             output.finish(str(error), output.FAILED)
         if first is None:
-            output.finish(f"{label} holds no entries.", output.FAILED)
+            output.finish(f"{label} contains no entries.", output.FAILED)
         data_id = dataset or client.announce(name or label)["dataId"]
         prefix = key or str(uuid.uuid4())
         posts = (entry.to_json() for entry in chain([first], entries))
@@ -143,7 +147,9 @@ def push(
 @click.command()
 @click.argument("dataset")
 @click.option("--task", help="The training task (default: the server's).")
-@click.option("--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries are in.")
+@click.option(
+    "--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries were acknowledged."
+)
 @_wait_options
 @server_options
 def train(
@@ -158,7 +164,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Start the training of a data set."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     asked = {"task": task, "expected_entries": expect}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
@@ -169,15 +175,15 @@ def train(
 @click.argument("dataset")
 @server_options
 def archive(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
-    """Archive a data set's entries to disk or bucket, verify them, and drop its table."""
-    from logleap.client.api import Client
+    """Archive a data set's entries as a Parquet file, verify it, and remove them from the store."""
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
         archived = client.archive(dataset)
     if as_json:
         output.print_json(archived)
     else:
-        click.echo(f"{archived['archive']['entries']} entries are archived in {archived['archive']['url']}")
+        click.echo(f"Archived {archived['archive']['entries']} entries in {archived['archive']['url']}")
 
 
 @click.command()
@@ -185,7 +191,7 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
 @server_options
 def status(dataset: str | None, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Show one data set with its log and latest run, or list all."""
-    from logleap.client.api import Client
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         if dataset is None:
@@ -217,7 +223,7 @@ def _train(
     as_json: bool,
     report: dict[str, Any],
 ) -> None:
-    from logleap.client.api import ApiError
+    from logleap.client import ApiError
 
     try:
         run_id = client.train(data_id, **asked)["runId"]
@@ -237,7 +243,7 @@ def _train(
 def _tell_what_is_in(file: str, data_id: str, prefix: str, batch_size: int, entries: int) -> None:
     again = f"--dataset {data_id} --key {prefix} --batch-size {batch_size}"
     click.echo(
-        f"logleap: {entries} entries are in data set {data_id}. Nothing is doubled if you push again with:\n"
+        f"logleap: {entries} entries were added to data set {data_id}. To continue, without duplicates:\n"
         f"  logleap push {file} {again}",
         err=True,
     )
@@ -251,7 +257,7 @@ def _zone(name: str) -> "tzinfo":
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        raise click.BadParameter(f"{name!r} is no time zone; use a name such as Europe/Berlin.") from None
+        raise click.BadParameter(f"{name!r} is not a time zone; use a name such as Europe/Berlin.") from None
 
 
 @contextlib.contextmanager

@@ -11,48 +11,52 @@ from typing import Any
 import click
 
 from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.options import BACKEND_METAVAR
 
 _BATCH = 500
 _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 
 
 @click.command()
-@click.option("--backend", default="memory", show_default=True, metavar="memory|local|gcp")
-def demo(backend: str) -> None:
-    """Announce, upload, train and count the sample log over real HTTP; then stop and clean up."""
-    from logleap.client.api import Client
+@click.option("--backend", default="memory", show_default=True, metavar=BACKEND_METAVAR)
+@click.pass_context
+def demo(context: click.Context, backend: str) -> None:
+    """Upload the sample log to a server of its own, over HTTP, and train on it; then clean up."""
+    with output.endings():
+        from logleap.backends import capabilities_of
+
+        capabilities = capabilities_of(backend)
+    from logleap.client import Client
     from logleap.client.sample import sample_log
 
     say = _Steps()
     with ExitStack() as running:
         running.enter_context(output.call_endings())
-        if backend == "gcp":
-            _run("gcp", "setup")
-            say("logleap gcp setup made the BigQuery dataset, the topics and the subscriptions.")
+        if _has_setup(context, backend):
+            _run(backend, "setup")
+            say(f"logleap {backend} setup made what the backend needs.")
         url = running.enter_context(_server(backend))
         say(f"A LogLeap server runs at {url}, backend {backend}.")
-        if backend == "gcp":
+        if not capabilities.worker_inside:
             running.enter_context(_process("worker", "--backend", backend))
-            say("A worker runs as a process of its own.")
+            say("A worker runs in its own process.")
         client = running.enter_context(Client(url))
         log = sample_log()
         batches = list(_batches(log))
         entries = sum(map(len, batches))
         say(f"The sample log {log.name} has {entries} entries; the first: {batches[0][0]['message']!r}")
         data_id = client.announce("demo: sample log")["dataId"]
-        say(f"POST /data announced a data set: {data_id}")
+        say(f"POST /data created a data set: {data_id}")
         for number, batch in enumerate(batches):
             client.append(data_id, batch, key=f"demo-{number}")
         say(f"POST /data/{data_id} uploaded {len(batches)} batches; each was acknowledged.")
         repeated = client.append(data_id, batches[0], key="demo-0")
-        say(
-            f"The first batch was sent once more, as after a lost answer: replayed is {repeated['replayed']}."
-        )
+        say(f"The first batch was sent again, as after a lost answer: replayed is {repeated['replayed']}.")
         started = client.train(data_id, expected_entries=entries)
         say(f"POST /train/{data_id} started run {started['runId']}; its message is on the queue.")
         run = client.wait(data_id, timeout=120)
         say(f"The worker took the message and ran {run['task']}: the run has {run['state']}.")
-        if backend != "memory":
+        if capabilities.durable:
             archive = client.archive(data_id)["archive"]
             say(f"POST /data/{data_id}/archive moved {archive['entries']} entries to {archive['url']}")
         click.echo("    The data set's log:")
@@ -62,6 +66,13 @@ def demo(backend: str) -> None:
     if counted != entries:
         output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
     click.echo(f"Counted lines: {counted}")
+
+
+def _has_setup(context: click.Context, backend: str) -> bool:
+    """Whether the command line prepares the backend's services: `logleap gcp setup`."""
+    commands = context.find_root().command
+    group = commands.get_command(context, backend) if isinstance(commands, click.Group) else None
+    return isinstance(group, click.Group) and group.get_command(context, "setup") is not None
 
 
 class _Steps:
@@ -90,7 +101,9 @@ def _server(backend: str) -> Iterator[str]:
             if " listens on " in line:
                 yield line.split(" listens on ")[1].split()[0]
                 return
-        output.finish("the server did not start", process.wait() or output.FAILED)
+        if (code := process.wait()) == output.USAGE:
+            sys.exit(code)  # it has said why
+        output.finish("the server did not start", code or output.FAILED)
 
 
 @contextmanager

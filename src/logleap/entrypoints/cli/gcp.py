@@ -9,18 +9,18 @@ from logleap.entrypoints.cli import output
 
 @click.group()
 def gcp() -> None:
-    """Prepare a Google Cloud project, and look whether it is ready."""
+    """Prepare a Google Cloud project, and check it."""
 
 
 @gcp.command()
 def setup() -> None:
-    """Make what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Safe to repeat."""
+    """Create what is missing: BigQuery dataset and tables, Pub/Sub topics and subscriptions. Repeatable."""
     with output.endings():
-        from logleap.backends import gcp_setup
+        from logleap.backends import gcp as backend
         from logleap.settings import load_settings
 
         failed = False
-        for step in gcp_setup(load_settings({"backend": "gcp"})):
+        for step in backend.setup(load_settings({"backend": "gcp"})):
             _tell(step.outcome, step.name, step.detail, step.remedy)
             failed = failed or step.outcome == "failed"
     if failed:
@@ -29,13 +29,13 @@ def setup() -> None:
 
 @gcp.command()
 def check() -> None:
-    """Go through project, permissions and resources: ok, or missing with the command that mends it."""
+    """Check project, permissions and resources: ok, or missing, with the command that fixes it."""
     with output.endings():
-        from logleap.backends import gcp_check
+        from logleap.backends import gcp as backend
         from logleap.settings import load_settings
 
         missing = False
-        for found in gcp_check(load_settings({"backend": "gcp"})):
+        for found in backend.check(load_settings({"backend": "gcp"})):
             _tell("ok" if found.ok else "missing", found.name, found.detail, found.remedy)
             missing = missing or not found.ok
     if missing:

@@ -16,37 +16,38 @@ if TYPE_CHECKING:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 _FIRST = (
-    "This is the first key: servers on {folder} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
+    "This is the first key: servers {kept_in} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
     "announced without a key belongs to 'anonymous': logleap keys create --owner anonymous opens it."
 )
 
 
 @click.group()
 def keys() -> None:
-    """Make, show and revoke the keys that callers of the API need. Running servers know them at once."""
+    """Create, list and revoke API keys. They take effect on running servers."""
 
 
 @keys.command()
-@click.option("--owner", required=True, help="Whose data sets it opens; several keys may open the same.")
-@click.option("--note", help="What it is for, to tell it from others.")
+@click.option("--owner", required=True, help="The owner of the data sets; an owner may have several keys.")
+@click.option("--note", help="What the key is for.")
 @BACKEND
 @DATA_DIR
 @_JSON
 def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
-    """Make a key and print it, this once: only a digest is kept."""
+    """Create a key and print it, once: only its digest is stored."""
     with _opened(flags) as container:
-        settings, first = container.settings(), not container.backend().keys.exist()
+        backend, first = container.backend(), not container.backend().keys.exist()
         made, text = container.create_key()(owner, note)
     if as_json:
         output.print_json({"key": text, **_shown(made)})
         return
     click.echo(text)
     click.echo(
-        f"It opens the data sets of {owner!r}, as X-API-Key: <key>. Keep it now: it is not shown again.",
+        f"This key opens the data sets of {owner!r}; send it as X-API-Key. It is not shown again.",
         err=True,
     )
-    if first and settings.backend == "local":
-        click.echo(_FIRST.format(folder=settings.data_dir), err=True)
+    if first and not container.capabilities().requires_keys:
+        kept_in = f"on {backend.location}" if backend.location else "with the same backend"
+        click.echo(_FIRST.format(kept_in=kept_in), err=True)
 
 
 @keys.command(name="list")
@@ -54,7 +55,7 @@ def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
 @DATA_DIR
 @_JSON
 def list_keys(as_json: bool, **flags: Any) -> None:
-    """Show all keys that were made, oldest first. (Those of LOGLEAP_API_KEYS are the server's alone.)"""
+    """List all stored keys, oldest first (not those of LOGLEAP_API_KEYS)."""
     with _opened(flags) as container:
         found = container.backend().keys.list()
     if as_json:
@@ -73,35 +74,41 @@ def list_keys(as_json: bool, **flags: Any) -> None:
 @DATA_DIR
 @_JSON
 def revoke(key_id: str, as_json: bool, **flags: Any) -> None:
-    """Take a key out of use. KEYID is what stands before the dot. The owner's data sets stay."""
+    """Revoke a key. KEYID is the part before the dot. The owner's data sets stay."""
     with _opened(flags) as container:
         revoked = container.revoke_key()(key_id)
     if as_json:
         output.print_json(_shown(revoked))
         return
-    click.echo(f"{key_id} of {revoked.owner!r} is revoked since {_shown(revoked)['revokedAt']}.")
+    click.echo(f"Key {key_id} of {revoked.owner!r} was revoked at {_shown(revoked)['revokedAt']}.")
 
 
 @contextlib.contextmanager
 def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
     with output.endings():
         from logleap.container import Container
-        from logleap.domain.errors import Refusal
+        from logleap.domain.errors import InvalidKeyText, KeyNotFound
         from logleap.ports.errors import Unavailable
         from logleap.settings import SettingsError, load_settings
 
         settings = load_settings(flags)
-        if settings.backend == "memory":
+        container = Container(settings=settings)
+        if not container.capabilities().keeps_keys:
             raise SettingsError(
-                "LOGLEAP_BACKEND is 'memory', which keeps no keys: give them to the server in "
+                f"LOGLEAP_BACKEND is {settings.backend!r}, which stores no keys: give them to the server in "
                 "LOGLEAP_API_KEYS, as keyId:owner:sha256,…"
             )
-        container = Container(settings=settings)
         backend = container.backend()
         try:
             yield container
-        except Refusal as refusal:
-            output.finish(str(refusal), output.FAILED)
+        except KeyNotFound as refusal:
+            said = f"There is no stored key {refusal.key_id!r}. logleap keys list shows those that are."
+            output.finish(said, output.FAILED)
+        except InvalidKeyText as refusal:
+            output.finish(
+                f"The {refusal.field} is {refusal.value[:300]!r}, but must be {refusal.allowed}.",
+                output.FAILED,
+            )
         except Unavailable as error:
             output.finish(str(error), output.NO_ANSWER)
         finally:

@@ -2,5 +2,6 @@
 
 import click
 
-BACKEND = click.option("--backend", metavar="memory|local|gcp", help="Where everything is kept.")
-DATA_DIR = click.option("--data-dir", metavar="FOLDER", help="Where the local backend keeps its file.")
+BACKEND_METAVAR = "memory|local|gcp|package.module:function"
+BACKEND = click.option("--backend", metavar=BACKEND_METAVAR, help="Where everything is kept (default local).")
+DATA_DIR = click.option("--data-dir", metavar="FOLDER", help="The folder of the local backend.")

@@ -1,4 +1,4 @@
-"""What commands print, and how they end."""
+"""Output and exit codes of the commands."""
 
 import contextlib
 import json
@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from logleap.entrypoints.log_lines import note
+from logleap.extras import ExtraMissing, needing
 
 FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
 
@@ -20,7 +21,7 @@ def finish(message: str, code: int) -> NoReturn:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """`finish` for a command of the server, which must end although nobody reads its stderr."""
+    """`finish` for a command of the server, which must end even if nobody reads its stderr."""
     note(f"logleap: {message}", "stderr")
     sys.exit(code)
 
@@ -32,23 +33,27 @@ def print_json(value: object) -> None:
 
 @contextlib.contextmanager
 def endings() -> Iterator[None]:
-    """Turn what a command may meet into a line on stderr and an exit code."""
-    from logleap.settings import SettingsError
-
+    """Turn a wrong setting or a missing extra into a line on stderr and an exit code."""
     try:
-        yield
-    except SettingsError as error:
+        with needing("server", "This command"):
+            from logleap.settings import SettingsError
+
+            try:
+                yield
+            except SettingsError as error:
+                fail(str(error), USAGE)
+    except ExtraMissing as error:
         fail(str(error), USAGE)
 
 
 @contextlib.contextmanager
 def call_endings() -> Iterator[None]:
-    """The same for the commands that call a server."""
+    """Turn the errors of a call to a server into a line on stderr and an exit code."""
     import stamina
 
-    from logleap.client.api import ApiError, BadAddress, Unreachable
+    from logleap.client import ApiError, BadAddress, Unreachable
 
-    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would stand among the command's output
+    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would mix with the command's output
     try:
         yield
     except ApiError as error:
@@ -72,12 +77,12 @@ def _refusal(detail: str, problem: Mapping[str, Any]) -> str:
 
 
 def in_a_line(text: str) -> str:
-    """The text without line breaks, or anything else that a terminal would obey."""
+    """The text in one line: line breaks and terminal control characters are escaped."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def describe_run(run: Mapping[str, Any]) -> str:
-    """A run in a line."""
+    """One line about a run."""
     line = f"run {run['runId']} of {run['task']} on {run['entries']} entries: {run['state']}"
     if "result" in run:
         return f"{line}, result {json.dumps(run['result'], ensure_ascii=False)}"
@@ -87,7 +92,7 @@ def describe_run(run: Mapping[str, Any]) -> str:
 
 
 def describe_dataset(dataset: Mapping[str, Any]) -> str:
-    """A data set in a line."""
+    """One line about a data set."""
     name = f"  {in_a_line(dataset['name'])}" if dataset["name"] else ""
     return (
         f"{dataset['dataId']}  {dataset['state']:<9}  {dataset['entries']:>9} entries"

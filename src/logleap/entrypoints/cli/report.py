@@ -1,4 +1,4 @@
-"""`logleap report`: what a data set's entries are like, for people."""
+"""`logleap report`: the summary of a data set's entries, for people."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -9,63 +9,66 @@ import click
 from logleap.entrypoints.cli import output
 from logleap.entrypoints.cli.calls import server_options
 
-_TEXT, _LARGE = 100, 50  # characters of a message that are shown, beside a number and beside a place
-_BAR = 40  # characters of the longest bar
-_BARS = 48  # that are shown at most, the latest ones
+# Characters shown of a message: of a frequent one, and of a large one (whose position takes room).
+_FREQUENT_TEXT, _LARGE_TEXT = 100, 50
+_BAR = 40  # characters: the longest bar
+_BARS = 48  # the latest ones; --json has all
 
 
 @click.command()
 @click.argument("dataset")
 @server_options
 def report(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
-    """Tell what a data set's entries are like, before a training is paid for."""
-    from logleap.client.api import Client
+    """Summarise a data set's entries: gaps, duplicates, frequent messages, …"""
+    from logleap.client import Client
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience, timeout=600) as client:
-        told = client.report(dataset)
+        summary = client.report(dataset)
     if as_json:
-        output.print_json(told)
+        output.print_json(summary)
     else:
-        click.echo("\n".join(describe(told)))
+        click.echo("\n".join(describe(summary)))
 
 
-def describe(told: Mapping[str, Any]) -> Iterator[str]:
+def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     """The report's lines."""
-    yield f"{told['dataId']}  {told['state']}"
-    yield f"  {_count(told['entries'], 'entry')} in {_count(told['batches'], 'batch')}"
-    if not told["entries"]:
+    yield f"{summary['dataId']}  {summary['state']}"
+    yield f"  {_count(summary['entries'], 'entry')} in {_count(summary['batches'], 'batch')}"
+    if not summary["entries"]:
         return
-    yield f"  from {_time(told['first'])} to {_time(told['last'])}"
-    yield f"  {told['outOfOrder']:,} earlier than the one before them ({told['outOfOrderShare']:.2%})"
-    least = "" if told["duplicatesComplete"] else "at least "
-    yield f"  {least}{_count(told['duplicates'], 'exact duplicate')}"
-    yield from _gaps(told)
-    more = f", each of up to {told['frequentMissed']:,} more" if told["frequentMissed"] else ""
+    yield f"  from {_time(summary['first'])} to {_time(summary['last'])}"
+    share = f"{summary['outOfOrderShare']:.2%}"
+    yield f"  {summary['outOfOrder']:,} out of order: earlier than the entry before ({share})"
+    least = "" if summary["duplicatesComplete"] else "at least "
+    yield f"  {least}{_count(summary['duplicates'], 'exact duplicate')}"
+    yield from _gaps(summary)
+    missed = summary["frequentMissed"]
+    more = f" (each may have up to {missed:,} more entries)" if missed else ""
     yield f"The most frequent messages{more}:"
-    for message in told["frequent"]:
-        yield f"  {message['entries']:>11,}  {_shown(message['text'], _TEXT)}"
+    for message in summary["frequent"]:
+        yield f"  {message['entries']:>11,}  {_shown(message['text'], _FREQUENT_TEXT)}"
     yield "The largest entries, in bytes:"
-    for entry in told["largest"]:
+    for entry in summary["largest"]:
         place = f"batch {entry['batchId']}, entry {entry['sequence']}"
-        yield f"  {entry['bytes']:>11,}  {place}: {_shown(entry['text'], _LARGE)}"
-    yield from _histogram(told)
+        yield f"  {entry['bytes']:>11,}  {place}: {_shown(entry['text'], _LARGE_TEXT)}"
+    yield from _histogram(summary)
 
 
-def _gaps(told: Mapping[str, Any]) -> Iterator[str]:
-    least = _duration(told["gapsFromSeconds"])
-    if not told["gaps"]:
-        yield f"No gap is longer than {least}."
+def _gaps(summary: Mapping[str, Any]) -> Iterator[str]:
+    least = _duration(summary["gapsFromSeconds"])
+    if not summary["gaps"]:
+        yield f"No gap longer than {least}."
         return
-    yield f"The longest gaps, of those longer than {least}:"
-    for gap in told["gaps"]:
+    yield f"The longest gaps (over {least}):"
+    for gap in summary["gaps"]:
         yield f"  {_duration(gap['seconds']):>17}  from {_time(gap['start'])} to {_time(gap['end'])}"
 
 
-def _histogram(told: Mapping[str, Any]) -> Iterator[str]:
-    spans = told["histogram"]
-    span = "an hour" if told["spanSeconds"] == 3600 else f"in each {_duration(told['spanSeconds'])}"
+def _histogram(summary: Mapping[str, Any]) -> Iterator[str]:
+    spans = summary["histogram"]
+    span = "hour" if summary["spanSeconds"] == 3600 else _duration(summary["spanSeconds"])
     cut = f", the latest {_BARS} of {len(spans):,} (all: --json)" if len(spans) > _BARS else ""
-    yield f"Entries {span}{cut}:"
+    yield f"Entries per {span}{cut}:"
     most = max(span["entries"] for span in spans)
     for span in spans[-_BARS:]:
         bar = "█" * max(1, round(_BAR * span["entries"] / most))

@@ -1,12 +1,14 @@
 """`logleap serve` and `logleap worker`."""
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,16 +24,19 @@ if TYPE_CHECKING:
 _TASK = click.option("--training-task", metavar="TASK", help="count-entries, or package.module:callable.")
 
 
+_METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"
+
+
 @click.command()
 @BACKEND
 @click.option("--host", help="The address to listen on (default 127.0.0.1).")
 @click.option("--port", type=int, help="The port (default 8080; 0: any free one).")
 @DATA_DIR
 @_TASK
-@click.option("--processes", type=int, help="How many processes answer (default 1; not with memory).")
+@click.option("--processes", type=int, help="Number of processes (default 1; not with memory).")
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 def serve(**flags: Any) -> None:
-    """Answer the HTTP API until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API until Ctrl-C or SIGTERM."""
     with endings():
         _serve(flags)
 
@@ -40,18 +45,22 @@ def serve(**flags: Any) -> None:
 @BACKEND
 @DATA_DIR
 @_TASK
-@click.option("--push", is_flag=True, help="Let Pub/Sub push the messages over HTTP (for Cloud Run).")
+@click.option("--push", is_flag=True, help="Receive messages by Pub/Sub push over HTTP (for Cloud Run).")
 def worker(push: bool, **flags: Any) -> None:
     """Run trainings until Ctrl-C or SIGTERM."""
     with endings():
+        from logleap.backends import capabilities_of
+        from logleap.container import build_container
         from logleap.settings import SettingsError
 
-        settings, container = _start(flags)
-        if settings.backend == "memory":
+        settings = _configure(flags)
+        if not capabilities_of(settings.backend).shared:
             raise SettingsError(
-                "LOGLEAP_BACKEND is 'memory': a worker of its own cannot see another process's memory. "
-                "logleap serve has one inside."
+                f"LOGLEAP_BACKEND is {settings.backend!r}, which processes cannot share: a worker of its own "
+                "would not see what the server stores. logleap serve has one inside."
             )
+        container = build_container(settings)
+        count_dropped_lines(container.metrics().log_lines_dropped)
         stop = _stop_on_signals()
         if settings.metrics_port is not None:
             _show_metrics(settings.host, settings.metrics_port, container)
@@ -61,7 +70,7 @@ def worker(push: bool, **flags: Any) -> None:
             from logleap.entrypoints.worker.worker import make_worker
 
             worker = make_worker(container)
-            note(f"LogLeap's worker waits for trainings, backend {settings.backend}. Ctrl-C stops it.")
+            note(f"LogLeap worker waiting for trainings (backend {settings.backend}). Press Ctrl-C to stop.")
             worker.run(stop)
         _close(container)
 
@@ -70,11 +79,12 @@ def worker(push: bool, **flags: Any) -> None:
 @BACKEND
 @DATA_DIR
 def sweep(**flags: Any) -> None:
-    """Sweep once, as workers do: publish what was left behind, end what broke off."""
+    """Sweep once, as workers do: publish unpublished messages, finish interrupted work."""
     with endings():
+        from logleap.container import build_container
         from logleap.entrypoints.worker.worker import make_worker
 
-        _, container = _start(flags)
+        container = build_container(_configure(flags))
         swept = make_worker(container).sweep_once()
         _close(container)
     click.echo(f"published {swept.published}, failed {swept.failed}, finished {swept.finished}")
@@ -91,7 +101,7 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
         body_limit=BODY_LIMIT,
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
     )
-    address = f"LogLeap's worker is pushed to on {url_of(listener)}."
+    address = f"LogLeap worker receives pushes on {url_of(listener)}."
     serve(app, listener, options, stop=stop, listening=lambda: note(address))
 
 
@@ -105,16 +115,7 @@ def _show_metrics(host: str, port: int, container: "Container") -> None:
     except OSError as error:
         said = f"LOGLEAP_METRICS_PORT is {port}, LOGLEAP_HOST is {host!r}"
         raise SettingsError(f"{said}: cannot listen there: {error}.") from error
-    note(f"The worker's metrics are on http://{host}:{server.server_port}/metrics.")
-
-
-def _start(flags: dict[str, Any]) -> tuple["Settings", "Container"]:
-    from logleap.container import build_container
-
-    settings = _configure(flags)
-    container = build_container(settings)
-    count_dropped_lines(container.metrics().log_lines_dropped)
-    return settings, container
+    note(f"Worker metrics: http://{host}:{server.server_port}/metrics.")
 
 
 def _configure(flags: dict[str, Any]) -> "Settings":
@@ -128,45 +129,74 @@ def _configure(flags: dict[str, Any]) -> "Settings":
 
 
 def _serve(flags: dict[str, Any]) -> None:
+    from logleap.backends import capabilities_of
     from logleap.codecs.json.fast import COMPILED
     from logleap.entrypoints.http.server.processes import can_fork, run_processes
     from logleap.entrypoints.http.server.server import listen, url_of
     from logleap.settings import SettingsError
 
     settings = _configure(flags)
-    if settings.processes > 1 and settings.backend == "memory":
+    capabilities = capabilities_of(settings.backend)
+    if settings.processes > 1 and not capabilities.shared:
         raise SettingsError(
-            f"LOGLEAP_PROCESSES is {settings.processes}, LOGLEAP_BACKEND is 'memory': processes do not see "
-            "each other's memory. Choose local or gcp, or one process."
+            f"LOGLEAP_PROCESSES is {settings.processes}, LOGLEAP_BACKEND is {settings.backend!r}, which "
+            f"processes cannot share. Choose {_sharing()}, or one process."
         )
     if settings.processes > 1 and not can_fork():
         raise SettingsError(
-            f"LOGLEAP_PROCESSES is {settings.processes}: this system has only 1 to offer, for it cannot fork."
+            f"LOGLEAP_PROCESSES is {settings.processes}: this system cannot fork, so it supports only 1."
         )
     listener = listen(settings.host, settings.port)
     stop = _stop_on_signals()
 
     def ready() -> None:
         notes = [f"backend {settings.backend}"]
-        if settings.backend == "memory":
+        if not capabilities.durable:
             notes[0] += ": everything is lost on exit"
         if settings.processes > 1:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
-            notes.append("reading entries slowly: installed without a C compiler")
+            notes.append("slow parser: installed without a C compiler")
         note(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
-            _answer(settings, listener, stop, ready, with_worker=number == 0)
+            worker_inside = number == 0 and settings.worker and capabilities.worker_inside
+            _answer(settings, listener, stop, ready, with_worker=worker_inside)
 
     if settings.processes == 1:
         work(0, ready)
         return
-    with tempfile.TemporaryDirectory(prefix="logleap-metrics-") as folder:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # read when the metrics' module is imported
+    with _metric_files(settings):
         if code := run_processes(settings.processes, work, stop=stop, ready=ready):
             sys.exit(code)
+
+
+@contextlib.contextmanager
+def _metric_files(settings: "Settings") -> Iterator[None]:
+    """PROMETHEUS_MULTIPROC_DIR, unless it is set. It is read when the metrics' module is imported."""
+    from logleap.settings import SettingsError
+    from logleap.telemetry.metric_files import NoRoomForMetrics, shared_folder
+
+    if _METRIC_FILES in os.environ:
+        yield
+        return
+    candidates = [Path(tempfile.gettempdir()), Path("/dev/shm"), settings.data_dir]  # noqa: S108
+    try:
+        with shared_folder(settings.processes, candidates) as folder:
+            os.environ[_METRIC_FILES] = str(folder)
+            yield
+    except NoRoomForMetrics as error:
+        raise SettingsError(
+            f"LOGLEAP_PROCESSES is {settings.processes}: no disk has room for their metrics: {error}."
+        ) from error
+
+
+def _sharing() -> str:
+    """LogLeap's own backends that processes can share, in words."""
+    from logleap.backends import BUILT_IN
+
+    return " or ".join(name for name, factory in BUILT_IN.items() if factory.capabilities.shared)
 
 
 def _answer(
@@ -183,10 +213,11 @@ def _answer(
     from logleap.entrypoints.http.server.server import ServerOptions, serve
     from logleap.entrypoints.worker.worker import make_worker
 
+    if _METRIC_FILES in os.environ:
+        _allocate_metric_files(Path(os.environ[_METRIC_FILES]))
     container = build_container(settings)
     count_dropped_lines(container.metrics().log_lines_dropped)
     app = create_app(container)
-    with_worker = with_worker and settings.worker and settings.backend != "gcp"
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
     def listening() -> None:
@@ -203,6 +234,16 @@ def _answer(
     for thread in threads:
         thread.join()
     _close(container)
+
+
+def _allocate_metric_files(folder: Path) -> None:
+    from logleap.settings import SettingsError
+    from logleap.telemetry.metric_files import NoRoomForMetrics, allocate
+
+    try:
+        allocate(folder)
+    except NoRoomForMetrics as error:
+        raise SettingsError(f"{_METRIC_FILES}: no room for the metrics of this process: {error}.") from error
 
 
 def _close(container: "Container") -> None:

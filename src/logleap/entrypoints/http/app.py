@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from flask_openapi import OpenAPI
 
 from logleap.container import Container
 from logleap.entrypoints.http import routes
@@ -14,7 +13,7 @@ from logleap.entrypoints.http.contract.docs import docs
 from logleap.entrypoints.http.middleware import observability
 
 
-class _App(OpenAPI):
+class _App(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func  # none is async; Flask would look into each of them at each request
 
@@ -22,14 +21,14 @@ class _App(OpenAPI):
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app(container)
-    openapi.add(app, [*routes.apis(container), health(container)])
+    openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
     app.register_blueprint(docs())
     return app
 
 
-def bare_app(container: Container) -> OpenAPI:
+def bare_app(container: Container) -> Flask:
     """An app with everything but routes: request ids, the log, metrics, traces, problems."""
-    app = _App("logleap", doc_ui=False, static_folder=None)
+    app = _App("logleap", static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path of ours has none to merge: 404, not a redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]

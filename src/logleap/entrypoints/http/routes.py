@@ -4,20 +4,23 @@ from collections.abc import Sequence
 
 from flask import Response, g, request
 
+from logleap.codecs.limits import Limits
 from logleap.container import Container
 from logleap.entrypoints.http.calls import datasets, entries, otlp, report, training
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
+from logleap.entrypoints.http.ingest.entry_stream import load_formats
 from logleap.entrypoints.http.middleware.auth import Authenticator
 from logleap.entrypoints.http.middleware.quotas import Quotas
+from logleap.settings import Settings
 
 
 def apis(container: Container) -> Sequence[Api]:
     """All of them; modules of their own add them, a noun each. Raises SettingsError."""
     settings = container.settings()
-    authenticator = Authenticator(settings, container.authenticate())
+    authenticator = Authenticator(settings, container.capabilities(), container.authenticate())
     quotas = Quotas(settings)
-    keys = settings.keys_required
+    keys = authenticator.required
     calls = Api("api", owned=True, keys=keys)
     exports = Api("otlp", owned=True, keys=keys, refusals=otlp_messages.refusals)
 
@@ -36,9 +39,34 @@ def apis(container: Container) -> Sequence[Api]:
         api.before_request(authenticate)
         if quotas.limited:
             api.after_request(tell_quotas)
-    datasets.add(calls, container, quotas.datasets)
-    entries.add(calls, container, quotas.entries)
-    report.add(calls, container)
-    training.add(calls, container)
-    otlp.add(exports, container, quotas.entries)
+    append, limits = container.append_entries(), _limits(settings)
+    datasets.add(
+        calls,
+        announce=container.announce_dataset(),
+        datasets=container.show_datasets(),
+        archive=container.archive_dataset(),
+        delete=container.delete_dataset(),
+        quota=quotas.datasets,
+    )
+    entries.add(
+        calls,
+        append=append,
+        check=container.check_entries(),
+        limits=limits,
+        formats=load_formats(settings.mappings),
+        watched=container.instruments().trace_source,
+        quota=quotas.entries,
+    )
+    report.add(calls, container.report_on_dataset())
+    training.add(calls, start=container.start_training(), show_training=container.show_training())
+    otlp.add(exports, append=append, limits=limits, quota=quotas.entries)
     return calls, exports
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        json_bytes=settings.json_body_limit,
+        ndjson_bytes=settings.ndjson_body_limit,
+        entry_bytes=settings.entry_limit,
+        json_entries=settings.json_entries_limit,
+    )

@@ -52,7 +52,7 @@ def train(event: CloudEvent) -> None:
     try:
         envelope = open_envelope(event.data)
     except NotAnEnvelope as error:
-        _bury(container, _as_bytes(event.data), f"event {event['id']}: {error}")
+        _dead_letter(container, _as_bytes(event.data), f"event {event['id']}: {error}")
         return
     with (
         structlog.contextvars.bound_contextvars(messageId=envelope.message_id, **_trace()),
@@ -62,7 +62,7 @@ def train(event: CloudEvent) -> None:
         if settlement.disposition is Disposition.RETRY:
             _try_again(settlement.reason, settlement.delay)
         if settlement.disposition is Disposition.REJECT:
-            _bury(container, envelope.body, settlement.reason)
+            _dead_letter(container, envelope.body, settlement.reason)
         else:
             log.info("message done: %s", settlement.reason)
 
@@ -113,12 +113,12 @@ def _trace() -> dict[str, str | bool]:
     return trace_of(headers.get("traceparent"), headers.get("X-Cloud-Trace-Context"))
 
 
-def _bury(container: Container, body: bytes, reason: str) -> None:
+def _dead_letter(container: Container, body: bytes, reason: str) -> None:
     try:
-        container.backend().bury(body, reason)
+        container.backend().dead_letter(body, reason)
     except Unavailable as error:
         _try_again(f"unavailable: {error}")
-    log.error("message to the dead letters: %s", reason)
+    log.error("message dead-lettered: %s", reason)
 
 
 def _as_bytes(data: Any) -> bytes:
@@ -129,5 +129,5 @@ def _as_bytes(data: Any) -> bytes:
 
 def _try_again(reason: str, delay: float = 1.0) -> NoReturn:
     # Anything but a 2xx is delivered again; a 503 is no crash, so it comes without a stack trace.
-    log.warning("to be tried again: %s", reason)
+    log.warning("retry later: %s", reason)
     raise ServiceUnavailable(reason, retry_after=max(1, round(delay)))

@@ -11,9 +11,9 @@ from logleap.container import Container
 from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.calls.health import health
-from logleap.entrypoints.http.contract.problems import RETRY_AFTER, RequestRefused
+from logleap.entrypoints.http.contract.refusals import RETRY_AFTER, HttpError
 from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_envelope
-from logleap.entrypoints.pubsub.tokens import TokenRefused, TokenVerifier
+from logleap.entrypoints.pubsub.tokens import TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.run_training import Disposition
@@ -30,8 +30,8 @@ def verifier_of(settings: Settings) -> TokenVerifier:
     audience, account = settings.push_audience, settings.push_service_account
     if not audience or not account:
         raise SettingsError(
-            f"LOGLEAP_PUSH_AUDIENCE is {audience!r}, LOGLEAP_PUSH_SERVICE_ACCOUNT is {account!r}: a worker "
-            "that is pushed to must know whose tokens to take. Set both as in the push subscription."
+            f"LOGLEAP_PUSH_AUDIENCE is {audience!r}, LOGLEAP_PUSH_SERVICE_ACCOUNT is {account!r}: a push "
+            "worker must know which tokens to accept. Set both as in the push subscription."
         )
     return TokenVerifier(audience, account)
 
@@ -45,23 +45,20 @@ def create_push_app(
     RunTraining.
     """
     app = bare_app(container)
-    app.register_api(health(container))
+    app.register_blueprint(health(container.backend().check, container.metrics()))
     app.register_blueprint(_pushed(container, verifier, stopping))
     return app
 
 
 def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[], bool]) -> Blueprint:
     blueprint = Blueprint("push", __name__)
-    run_training, bury = container.run_training(), container.backend().bury
+    run_training, dead_letter = container.run_training(), container.backend().dead_letter
     tracer = container.tracer()
     worker = make_worker(container)
 
     @blueprint.before_request
     def authenticate() -> None:
-        try:
-            verifier.check(request.headers.get("Authorization", ""))
-        except TokenRefused as refused:
-            raise RequestRefused(refused.status, refused.code, str(refused), refused.headers) from refused
+        verifier.check(request.headers.get("Authorization", ""))
 
     @blueprint.post("/pubsub/push")
     def push() -> Response:
@@ -80,18 +77,14 @@ def _pushed(container: Container, verifier: TokenVerifier, stopping: Callable[[]
         if settlement.disposition is Disposition.REJECT:
             return rejected(envelope.body, settlement.reason)
         if settlement.disposition is Disposition.RETRY:
-            raise RequestRefused(
-                503,
-                "NOT_YET",
-                settlement.reason,
-                {"Retry-After": str(max(RETRY_AFTER, math.ceil(settlement.delay)))},
-            )
+            wait = max(RETRY_AFTER, math.ceil(settlement.delay))
+            raise HttpError("NOT_YET", settlement.reason, {"Retry-After": str(wait)})
         log.info("message done: %s", settlement.reason)
         return Response(status=204)
 
     def rejected(body: bytes, reason: str) -> Response:
-        bury(body, reason)
-        log.error("message to the dead letters: %s", reason)
+        dead_letter(body, reason)
+        log.error("message dead-lettered: %s", reason)
         return Response(status=204)
 
     @blueprint.post("/sweep")

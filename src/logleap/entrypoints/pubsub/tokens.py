@@ -14,20 +14,12 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 
+from logleap.entrypoints.http.contract.refusals import HttpError
+
 _CLOCK_SKEW = 10  # seconds by which Google's clock and ours may differ
 _FETCH = 5.0  # seconds for the certificates
 _KEPT = 300.0  # seconds that certificates are kept if the answer does not say
 _LENGTH = 16384  # characters of a token; Google's have about a thousand
-
-
-class TokenRefused(Exception):
-    """The request is not taken. `status` is 401, 403, or 503 if that could not be found out."""
-
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.headers = headers or {}
 
 
 class TokenVerifier:
@@ -46,16 +38,17 @@ class TokenVerifier:
         self._fetch = _Kept(fetch or Request())
 
     def check(self, authorization: str) -> None:
-        """Return if the value of the Authorization header is in order. Raises TokenRefused."""
+        """Return if the value of the Authorization header is in order.
+
+        Raises HttpError: 401, 403, or 503 if that could not be found out.
+        """
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise _unauthorized("TOKEN_MISSING", "Send an OIDC token of Google's as Authorization: Bearer.")
         claims = self._claims(token)
         if claims.get("email_verified") is not True or claims.get("email") != self._service_account:
-            raise TokenRefused(
-                403, "TOKEN_OF_ANOTHER", "The token is not of the service account that may call this."
-            )
+            raise HttpError("TOKEN_OF_ANOTHER", "The token is not of the service account that may call this.")
 
     def _claims(self, token: str) -> Mapping[str, Any]:
         if len(token) > _LENGTH:
@@ -65,8 +58,7 @@ class TokenVerifier:
                 token, self._fetch, audience=self._audience, clock_skew_in_seconds=_CLOCK_SKEW
             )
         except TransportError as error:
-            raise TokenRefused(
-                503,
+            raise HttpError(
                 "CERTIFICATES_UNAVAILABLE",
                 "Google's certificates cannot be had now, so the token cannot be checked.",
                 {"Retry-After": "5"},
@@ -78,8 +70,8 @@ class TokenVerifier:
             ) from error
 
 
-def _unauthorized(code: str, detail: str) -> TokenRefused:
-    return TokenRefused(401, code, detail, {"WWW-Authenticate": "Bearer"})
+def _unauthorized(code: str, detail: str) -> HttpError:
+    return HttpError(code, detail, {"WWW-Authenticate": "Bearer"})
 
 
 class _Kept(transport.Request):

@@ -1,4 +1,4 @@
-"""The worker: takes messages from the queue, runs the training, sweeps now and then."""
+"""The worker: takes messages from the queue, runs the trainings, sweeps at intervals."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from opentelemetry.trace import Tracer
 
 from logleap.container import Container
 from logleap.entrypoints.correlation import message_scope
-from logleap.entrypoints.worker.heartbeat import Heartbeat
+from logleap.entrypoints.worker.liveness import LivenessFile
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
 from logleap.usecases.run_training import Disposition, RunTraining, Settlement
@@ -17,53 +17,56 @@ from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
 
 log = logging.getLogger(__name__)
 
-_WAIT = 1.0  # seconds for a message, before the next look at whether to stop
-_PAUSE = 2.0  # seconds after the backend was unavailable
+RECEIVE_SECONDS = 1.0
+"""For a message, before the next check of whether to stop."""
+
+PAUSE_SECONDS = 2.0
+"""After the backend was unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Runs trainings one after the other until told to stop; sweeps every `sweep_interval` seconds.
 
-    `hold` is how long (seconds) a message is kept with each renewal of the run's lease. `beat` is called
-    every few seconds as long as the worker gets on, with a training or without.
+    Each renewal of a run's lease extends the message's `ack_deadline` (seconds). `liveness` is called every
+    few seconds as long as the worker makes progress, with a training or without.
     """
 
     queue: TrainingQueue
     run_training: RunTraining
     sweep: Sweep
     fail_dead_letter: FailDeadLetter
-    hold: float
+    ack_deadline: float
     sweep_interval: float
     tracer: Tracer
-    beat: Callable[[], None] = lambda: None
+    liveness: Callable[[], None] = lambda: None
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. A task at work then is finished or handed back within its grace time."""
+        """Work until `stop` is set. A task that runs then ends or is handed back within its grace time."""
         sweeper = threading.Thread(target=self._sweep_until, args=(stop,), name="sweeper", daemon=True)
         sweeper.start()
         while not stop.is_set():
-            self.beat()
+            self.liveness()
             try:
-                delivery = self.queue.receive(_WAIT)
+                delivery = self.queue.receive(RECEIVE_SECONDS)
                 if delivery is not None:
                     self._handle(delivery, stop)
             except Unavailable as error:
-                log.warning("unavailable, trying again in %s s: %s", _PAUSE, error)
-                stop.wait(_PAUSE)
+                log.warning("unavailable, retrying in %s s: %s", PAUSE_SECONDS, error)
+                stop.wait(PAUSE_SECONDS)
             except Exception:  # a bug must not end the worker: the message comes again, a few times
-                log.exception("failed at a message, going on in %s s", _PAUSE)
-                stop.wait(_PAUSE)
+                log.exception("failed to handle a message, continuing in %s s", PAUSE_SECONDS)
+                stop.wait(PAUSE_SECONDS)
         sweeper.join(timeout=5)
 
     def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
         def stopping() -> bool:
-            self.beat()
+            self.liveness()
             return stop.is_set()
 
         with message_scope(delivery.body, self.tracer):
             settlement = self.run_training(
-                delivery.body, on_renewed=lambda: delivery.extend(self.hold), stopping=stopping
+                delivery.body, on_renewed=lambda: delivery.extend(self.ack_deadline), stopping=stopping
             )
             settle(delivery, settlement)
 
@@ -72,16 +75,16 @@ class Worker:
             try:
                 self.sweep_once()
             except Unavailable as error:
-                log.warning("sweep put off: %s", error)
+                log.warning("sweep postponed: %s", error)
             except Exception:
-                log.exception("the sweep failed, the next one is in %s s", self.sweep_interval)
+                log.exception("sweep failed, next one in %s s", self.sweep_interval)
             stop.wait(self.sweep_interval)
 
     def sweep_once(self) -> Swept:
-        """Publish what was left behind, and settle the dead letters that wait. Raises Unavailable."""
+        """Publish what a crash left unpublished, and settle the dead letters. Raises Unavailable."""
         swept = self.sweep()
         if swept != Swept(0, 0, 0):
-            log.info("swept: %s", swept)
+            log.info("sweep: %s", swept)
         while (letter := self.queue.receive_dead(0.0)) is not None:
             with message_scope(letter.body, self.tracer, "dead letter"):
                 try:
@@ -102,21 +105,21 @@ def make_worker(container: Container) -> Worker:
         run_training=container.run_training(),
         sweep=container.sweep(),
         fail_dead_letter=container.fail_dead_letter(),
-        hold=2 * settings.run_lease,
+        ack_deadline=2 * settings.run_lease,
         sweep_interval=settings.sweep_interval,
         tracer=container.tracer(),
-        beat=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
+        liveness=LivenessFile(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
     )
 
 
 def settle(delivery: Delivery, settlement: Settlement) -> None:
-    """Do with a message what the settlement says."""
+    """Acknowledge, retry or dead-letter a message."""
     if settlement.disposition is Disposition.DONE:
         log.info("message done: %s", settlement.reason)
         delivery.ack()
     elif settlement.disposition is Disposition.RETRY:
-        log.warning("message comes again: %s", settlement.reason)
+        log.warning("message will be redelivered: %s", settlement.reason)
         delivery.nack(settlement.delay)
     else:
-        log.error("message to the dead letters: %s", settlement.reason)
+        log.error("message dead-lettered: %s", settlement.reason)
         delivery.reject(settlement.reason)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from logleap.domain.errors import ActionRefused
+from logleap.domain.errors import InvalidTransition
 from logleap.domain.runs import Run, RunState
 from logleap.ports.errors import Conflict
 from logleap.ports.runs import RunRepository
@@ -29,7 +29,7 @@ class Lease:
             following = change(self.run)
             try:
                 write(following)
-            except (Conflict, ActionRefused):
+            except (Conflict, InvalidTransition):
                 stored = self.runs.get(self.run.dataset_id, self.run.run_id)
                 if stored != following:
                     if (

@@ -87,7 +87,7 @@ class RunTraining:
         except DatasetNotFound:
             return Settlement(Disposition.DONE, "the data set is gone")
         except Conflict:
-            return Settlement(Disposition.RETRY, "another worker was quicker", delay=1.0)
+            return Settlement(Disposition.RETRY, "another worker claimed it first", delay=1.0)
         except Unavailable as error:
             return Settlement(Disposition.RETRY, f"unavailable: {error}", delay=1.0)
 
@@ -103,11 +103,11 @@ class RunTraining:
             return Settlement(Disposition.DONE, f"the run has {run.state} already")
         if run.leased(now):
             return Settlement(
-                Disposition.RETRY, "another worker has it", delay=(run.due_at - now).total_seconds()
+                Disposition.RETRY, "another worker holds its lease", delay=(run.due_at - now).total_seconds()
             )
         if run.attempts >= self.max_attempts:
             fail_run(self.datasets, self.runs, run, attempts_exhausted(run), now)
-            return Settlement(Disposition.DONE, "its attempts are used up")
+            return Settlement(Disposition.DONE, "no attempts are left")
         claimed = run.claimed(now, self.lease)
         event = Event(now, EventKind.TRAINING_CLAIMED, f"Attempt {claimed.attempts} of run {run.run_id}.")
         self.runs.save(claimed, event)
@@ -123,10 +123,10 @@ class RunTraining:
         try:
             removed = self.store.remove_orphans(self.ledger.manifest(dataset_id))
         except Unavailable as error:
-            log.info("data set %s: orphans are left for now: %s", dataset_id, error)
+            log.info("data set %s: orphans not removed yet: %s", dataset_id, error)
             return
         if removed:
-            log.info("data set %s: %d rows of unacknowledged uploads removed", dataset_id, removed)
+            log.info("data set %s: %d orphan rows removed", dataset_id, removed)
 
     def _training_set(self, dataset: Dataset, acknowledged: int) -> TrainingSet:
         if dataset.archive is not None:
@@ -235,12 +235,12 @@ class RunTraining:
 
     def _hand_back(self, lease: Lease) -> Settlement:
         now = self.now()
-        detail = f"The worker of run {lease.run.run_id} was told to stop."
+        detail = f"The worker of run {lease.run.run_id} is stopping; the run is queued again."
         event = Event(now, EventKind.TRAINING_HANDED_BACK, detail)
         self._persist(
             lease, lambda run: run.handed_back(now, self.patience), lambda run: self.runs.save(run, event)
         )
-        return Settlement(Disposition.RETRY, "the worker was told to stop")
+        return Settlement(Disposition.RETRY, "the worker is stopping")
 
     def _try_again(self, lease: Lease, reason: str) -> Settlement:
         if lease.run.attempts >= self.max_attempts:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.layouts import Layout, SharedTable, TablePerDataset
+from logleap.adapters.gcp.bigquery.tables import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter

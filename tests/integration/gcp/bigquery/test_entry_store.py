@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.layouts import SharedTable
+from logleap.adapters.gcp.bigquery.tables import SharedTable
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.entries import BigQueryEntryStore
 from logleap.domain.entries import Batch, Entry, Manifest, Row

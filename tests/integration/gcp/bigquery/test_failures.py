@@ -293,7 +293,7 @@ def test_a_query_that_never_ends_is_cancelled(recorded: Recorded) -> None:
     running = job(status={"state": "RUNNING"})
     recorded.answers = [running, running, (200, {"job": running[1]})]
     with closing(bigquery_client("logleap-dev")) as client:
-        queries = Queries(lambda: client, "US", patience=0)
+        queries = Queries(lambda: client, "US", timeout=0)
         with pytest.raises(TimeoutError, match="more than 0 seconds"):
             queries.changed_rows("DELETE FROM entries WHERE TRUE", {})
     assert recorded.requests[-1][:2] == ("POST", "/projects/logleap-dev/jobs/a-job/cancel")

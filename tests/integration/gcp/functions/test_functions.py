@@ -93,7 +93,7 @@ def test_while_the_backend_is_down_the_event_is_to_be_delivered_again(
         answer = cut_off.deliver(message.to_bytes())
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
-        [line] = [line for line in cut_off.log() if line["message"].startswith("to be tried again")]
+        [line] = [line for line in cut_off.log() if line["message"].startswith("retry later")]
         assert line["severity"] == "WARNING"
         assert "Firestore" in line["message"]
     assert run_of(api, message)["state"] == "queued"

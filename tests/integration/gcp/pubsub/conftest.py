@@ -73,7 +73,7 @@ def make_queue(
         fields = {"ack_deadline_seconds": 10, "dead_letter_policy": letters} | fields
         main = {"name": names.subscription_path, "topic": names.topic_path}
         subscribing.create_subscription(request=main | fields)
-        queues.append(PubSubTrainingQueue(names, anonymous, hold=hold))
+        queues.append(PubSubTrainingQueue(names, anonymous, ack_deadline=hold))
         return queues[-1]
 
     yield make

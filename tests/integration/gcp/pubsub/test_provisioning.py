@@ -29,8 +29,7 @@ from google.pubsub_v1 import (
     Subscription,
 )
 
-from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
-from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS
+from logleap.adapters.gcp.bigquery.tables import COLUMNS, ENTRY_COLUMNS, SharedTable, TablePerDataset
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.adapters.gcp.google.credentials import Access, Service
 from logleap.adapters.gcp.provisioning import Check, Resources, Step, check, identity, setup
@@ -117,7 +116,7 @@ def test_two_setups_at_once_do_not_fail(
 def test_the_subscription_is_set_up_as_operators_are_told(
     access: Access, resources: Resources, subscribing: SubscriberClient
 ) -> None:
-    list(setup(access, replace(resources, hold=90, max_deliveries=7)))
+    list(setup(access, replace(resources, ack_deadline=90, max_deliveries=7)))
     made = subscribing.get_subscription(subscription=resources.queue.subscription_path)
     assert made.ack_deadline_seconds == 90
     assert made.retry_policy.minimum_backoff.total_seconds() == 10
@@ -134,7 +133,7 @@ def test_the_subscription_is_set_up_as_operators_are_told(
 def test_a_hold_that_a_subscription_cannot_have_becomes_the_nearest(
     hold: int, deadline: int, access: Access, resources: Resources, subscribing: SubscriberClient
 ) -> None:
-    list(setup(access, replace(resources, hold=hold)))
+    list(setup(access, replace(resources, ack_deadline=hold)))
     made = subscribing.get_subscription(subscription=resources.queue.subscription_path)
     assert made.ack_deadline_seconds == deadline
 

@@ -160,7 +160,7 @@ def test_with_exactly_once_delivery_a_late_ack_does_nothing(
     current = queue.receive(ARRIVAL)
     assert current is not None
     queue.acknowledge(names.subscription_path, stale.ack_id)
-    queue.hold_for(names.subscription_path, stale.ack_id, 0)
+    queue.set_ack_deadline(names.subscription_path, stale.ack_id, 0)
     assert queue.receive(SILENCE) is None
     current.nack()
     assert queue.receive(ARRIVAL) is not None
@@ -172,7 +172,7 @@ def test_with_exactly_once_delivery_a_late_ack_does_nothing(
 def test_a_missing_topic_is_named_together_with_the_remedy(
     queue: PubSubTrainingQueue, names: QueueNames, anonymous: Credentials
 ) -> None:
-    with pytest.raises(Unavailable, match=f"{names.topic}-x: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=f"{names.topic}-x: create it with `logleap gcp setup`"):
         PubSubTrainingQueue(replace(names, topic=f"{names.topic}-x"), anonymous).publish(b"x")
 
 
@@ -181,9 +181,9 @@ def test_a_missing_subscription_is_named_together_with_the_remedy(
 ) -> None:
     missing = replace(names, subscription=f"{names.subscription}-x")
     queue = PubSubTrainingQueue(missing, anonymous)
-    with pytest.raises(Unavailable, match=r"-x: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=r"-x: create it with `logleap gcp setup`"):
         queue.receive(SILENCE)
-    with pytest.raises(Unavailable, match=r"-x-dead: make it with `logleap gcp setup`"):
+    with pytest.raises(Unavailable, match=r"-x-dead: create it with `logleap gcp setup`"):
         queue.receive_dead(SILENCE)
 
 
@@ -315,7 +315,7 @@ import sys, time
 from google.auth.credentials import AnonymousCredentials
 from logleap.adapters.gcp.queue import PubSubTrainingQueue, QueueNames
 
-queue = PubSubTrainingQueue(QueueNames(*sys.argv[1:4]), AnonymousCredentials(), hold=2)
+queue = PubSubTrainingQueue(QueueNames(*sys.argv[1:4]), AnonymousCredentials(), ack_deadline=2)
 print(queue.receive(10).body.decode(), flush=True)
 time.sleep(60)
 """

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.adapters.gcp.bigquery import rows
-from logleap.adapters.gcp.bigquery.layouts import SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.rows import (
     ARROW_SCHEMA,
     INSERT_ROWS,
@@ -21,7 +20,13 @@ from logleap.adapters.gcp.bigquery.rows import (
     arrow_pieces,
     json_pieces,
 )
-from logleap.adapters.gcp.bigquery.schema import CLUSTERING, COLUMNS, entries_table
+from logleap.adapters.gcp.bigquery.tables import (
+    CLUSTERING,
+    COLUMNS,
+    SharedTable,
+    TablePerDataset,
+    entries_table,
+)
 from logleap.domain.entries import Batch, Entry
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)

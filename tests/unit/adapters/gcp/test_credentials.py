@@ -280,7 +280,9 @@ def test_a_missing_key_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_broken_key_file_is_named(content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text(content)
     monkeypatch.setenv(PATH, str(tmp_path / "broken.json"))
-    with pytest.raises(CredentialsError, match=r"broken\.json', which is no credentials file") as refused:
+    with pytest.raises(
+        CredentialsError, match=r"broken\.json', which is not a usable credentials file"
+    ) as refused:
         find_access()
     assert "\n" not in str(refused.value)
 

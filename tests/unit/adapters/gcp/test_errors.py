@@ -94,7 +94,7 @@ def test_it_serves_as_a_decorator_again_and_again() -> None:
 def test_a_deadline_leaves_no_request_running_past_its_end() -> None:
     deadline = Deadline(0.2)
     options = deadline.retryable(attempt=60.0)
-    assert options["timeout"] <= 0.2 + calls.ATTEMPT
+    assert options["timeout"] <= 0.2 + calls.ATTEMPT_SECONDS
     assert options["retry"] is not None
     assert options["retry"].timeout is not None
     assert options["retry"].timeout <= 0.2
@@ -167,4 +167,4 @@ def test_endless_contention_ends_as_unavailable_within_the_time() -> None:
     began = time.monotonic()
     with pytest.raises(Unavailable), translated("Firestore"):
         retry_until_known(attempt)
-    assert time.monotonic() - began <= calls.TOTAL + 1
+    assert time.monotonic() - began <= calls.TOTAL_SECONDS + 1

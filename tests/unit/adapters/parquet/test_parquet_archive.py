@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud.storage import Client
 
-from logleap.adapters.gcp.archive import ArchiveBucket
+from logleap.adapters.gcp.archive import GcpArchiveStore
 from logleap.adapters.gcp.google.clients import storage_client
+from logleap.adapters.local.archive import LocalArchiveStore
 from logleap.adapters.parquet import files
 from logleap.adapters.parquet.archive import ParquetArchiveStore
+from logleap.adapters.parquet.locations import ArchiveUrlNotSupported
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entry, Manifest, Row
 from logleap.ports.archive import ArchiveDamaged
@@ -49,13 +51,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def archives(folder: Path) -> ParquetArchiveStore:
-    return ParquetArchiveStore(folder.as_uri())
+    return LocalArchiveStore(folder.as_uri())
 
 
 # ---- the files ---------------------------------------------------------------------------------------------
 
 
-def test_an_archive_is_a_parquet_file_with_notes_beside_it(
+def test_an_archive_is_a_parquet_file_with_a_json_file_beside_it(
     archives: ParquetArchiveStore, folder: Path
 ) -> None:
     archive = archives.write(MANIFEST, some_rows())
@@ -121,12 +123,12 @@ def test_what_a_killed_writer_left_behind_goes_with_all_archives(
     """SIGKILL in the middle of writing leaves a folder with rows in it."""
     program = (
         "import os, signal\n"
-        "from logleap.adapters.parquet.archive import ParquetArchiveStore\n"
+        "from logleap.adapters.local.archive import LocalArchiveStore\n"
         "from logleap.domain.entries import Manifest\n"
         "def rows():\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "    yield\n"
-        f"ParquetArchiveStore({folder.as_uri()!r}).write(Manifest('data', {{}}), rows())\n"
+        f"LocalArchiveStore({folder.as_uri()!r}).write(Manifest('data', {{}}), rows())\n"
     )
     archives.write(Manifest("another", MANIFEST.batches), some_rows())
     before = set(folder.iterdir())
@@ -138,7 +140,7 @@ def test_what_a_killed_writer_left_behind_goes_with_all_archives(
 
 def test_archives_of_another_folder_stay_readable(archives: ParquetArchiveStore, tmp_path: Path) -> None:
     archive = archives.write(MANIFEST, some_rows())
-    elsewhere = ParquetArchiveStore((tmp_path / "elsewhere").as_uri())
+    elsewhere = LocalArchiveStore((tmp_path / "elsewhere").as_uri())
     assert list(elsewhere.read(archive)) == list(some_rows())
 
 
@@ -155,17 +157,27 @@ def test_an_archive_that_is_removed_while_it_is_read_is_read_to_the_end(
 
 def test_a_folder_needs_no_library_of_google(folder: Path) -> None:
     program = (
-        "import sys; from logleap.adapters.parquet.archive import ParquetArchiveStore; "
-        f"ParquetArchiveStore({folder.as_uri()!r}); "
+        "import sys; from logleap.adapters.local.archive import LocalArchiveStore; "
+        f"LocalArchiveStore({folder.as_uri()!r}); "
         "sys.exit(not {'google.api_core', 'google.auth', 'grpc', 'requests'}.isdisjoint(sys.modules))"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("url", ["gs://bucket", "file://host/folder", "s3://bucket", "/folder", ""])
-def test_a_url_that_is_no_place_is_refused_with_the_remedy(url: str) -> None:
-    with pytest.raises(ValueError, match="use file:///folder"):
-        ParquetArchiveStore(url)
+def test_a_url_that_a_backend_does_not_archive_to_is_refused_with_those_it_takes(url: str) -> None:
+    with pytest.raises(ArchiveUrlNotSupported, match="'local' archives to file:///folder"):
+        LocalArchiveStore(url)
+    if not url.startswith("gs:"):
+        with pytest.raises(ArchiveUrlNotSupported, match="'gcp' archives to gs://bucket/prefix or file:///"):
+            GcpArchiveStore(url, lambda: storage_client("project"))
+
+
+def test_the_distributed_backend_archives_to_a_folder_too(folder: Path) -> None:
+    archives = GcpArchiveStore(folder.as_uri(), lambda: pytest.fail("no bucket is needed"))
+    archive = archives.write(MANIFEST, some_rows())
+    assert path_of(archive).parent == folder
+    assert list(archives.read(archive)) == list(some_rows())
 
 
 # ---- damage ------------------------------------------------------------------------------------------------
@@ -198,7 +210,7 @@ def test_damage_is_noticed_before_the_first_row(archives: ParquetArchiveStore, d
 
 def test_a_folder_that_cannot_be_written_to_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    archives = ParquetArchiveStore((tmp_path / "file" / "archive").as_uri())
+    archives = LocalArchiveStore((tmp_path / "file" / "archive").as_uri())
     with pytest.raises(Unavailable, match="Not a directory"):
         archives.write(MANIFEST, some_rows())
 
@@ -225,7 +237,7 @@ def names(bucket: Client) -> set[str]:
 
 
 def test_an_archive_in_a_bucket_is_written_read_and_removed(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs/year/2026", ArchiveBucket(lambda: storage_client("project")))
+    archives = GcpArchiveStore("gs://logs/year/2026", lambda: storage_client("project"))
     archive = archives.write(MANIFEST, some_rows())
     key = archive.url.removeprefix("gs://logs/")
     assert key.startswith("year/2026/a-data-set-")
@@ -242,21 +254,21 @@ def test_an_archive_in_a_bucket_is_written_read_and_removed(bucket: Client) -> N
 def test_an_archive_larger_than_one_request_is_sent_and_fetched_in_parts(bucket: Client) -> None:
     noise = [os.urandom(500_000).hex() for _ in range(20)]
     rows = [Row("batch", number, Entry(NOON, text)) for number, text in enumerate(noise)]
-    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
+    archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
     archive = archives.write(Manifest("data", {"batch": 20}), iter(rows))
     assert bucket.bucket("logs").get_blob(archive.url.removeprefix("gs://logs/")).size > 9_000_000
     assert list(archives.read(archive)) == rows
 
 
 def test_a_bucket_holds_no_archive_with_another_number_of_rows(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
+    archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
     with pytest.raises(CountMismatch):
         archives.write(Manifest("data", {"batch": 4}), some_rows())
     assert names(bucket) == set()
 
 
 def test_all_archives_of_a_data_set_go_from_the_bucket_at_once(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs/year", ArchiveBucket(lambda: storage_client("project")))
+    archives = GcpArchiveStore("gs://logs/year", lambda: storage_client("project"))
     for _ in range(2):
         archives.write(MANIFEST, some_rows())
     other = archives.write(Manifest("another", MANIFEST.batches), some_rows())
@@ -266,7 +278,7 @@ def test_all_archives_of_a_data_set_go_from_the_bucket_at_once(bucket: Client) -
 
 
 def test_a_damaged_object_is_noticed(bucket: Client) -> None:
-    archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: storage_client("project")))
+    archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
     archive = archives.write(MANIFEST, some_rows())
     bucket.bucket("logs").blob(archive.url.removeprefix("gs://logs/")).upload_from_string(b"something else")
     with pytest.raises(ArchiveDamaged, match="is damaged"):
@@ -277,7 +289,7 @@ def test_a_bucket_out_of_reach_is_reported_within_ten_seconds(monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with closing(storage_client("project")) as client:
-            archives = ParquetArchiveStore("gs://logs", ArchiveBucket(lambda: client))
+            archives = GcpArchiveStore("gs://logs", lambda: client)
             threads, start = threading.active_count(), time.monotonic()
             with pytest.raises(Unavailable, match="Cloud Storage"):
                 archives.count(Archive("gs://logs/data.parquet", 3, "0" * 64))

@@ -12,37 +12,38 @@ from logleap.adapters.gcp.google.clients import REQUEST
 
 Values = Mapping[str, str | Sequence[str]]
 
-_PAGE = 10_000  # rows; BigQuery ends a page at 20 MB: https://cloud.google.com/bigquery/docs/paging-results
+PAGE_ROWS = 10_000
+"""BigQuery ends a page at 20 MB: https://cloud.google.com/bigquery/docs/paging-results"""
 
 
 class Queries:
-    """Runs SQL as jobs: a service that is down is reported soon, a query that runs may take its time."""
+    """Runs SQL as jobs: a service that is down is reported soon, a query that is running may take long."""
 
     def __init__(
-        self, client: Callable[[], bigquery.Client], location: str | None, patience: float = 600.0
+        self, client: Callable[[], bigquery.Client], location: str | None, timeout: float = 600.0
     ) -> None:
-        """`patience`: seconds for one query."""
+        """`timeout`: seconds for one query."""
         self._client = client
         self._location = location
-        self._patience = patience
+        self._timeout = timeout
 
     def rows(self, sql: str, values: Values) -> Iterator[Sequence[Any]]:
         """The rows that a SELECT finds, page by page."""
-        return iter(self._done(sql, values).result(_PAGE, job_retry=None, **REQUEST))
+        return iter(self._done(sql, values).result(PAGE_ROWS, job_retry=None, **REQUEST))
 
     def changed_rows(self, sql: str, values: Values) -> int:
         """The number of rows that a DELETE removed."""
         return self._done(sql, values).num_dml_affected_rows or 0
 
     def _done(self, sql: str, values: Values) -> bigquery.QueryJob:
-        """The job when it is done. Raises what it failed with, and TimeoutError after `patience`."""
-        deadline = time.monotonic() + self._patience
+        """The job when it is done. Raises what it failed with, and TimeoutError after `timeout`."""
+        deadline = time.monotonic() + self._timeout
         job = self._begun(sql, values)
         pause = 0.05
         while not job.done(**REQUEST):
             if time.monotonic() > deadline:
                 job.cancel(**REQUEST)
-                raise TimeoutError(f"a query took more than {self._patience:.0f} seconds")
+                raise TimeoutError(f"a query took more than {self._timeout:.0f} seconds")
             time.sleep(pause)
             pause = min(2.0, pause * 1.5)
         if (error := job.exception()) is not None:
@@ -54,7 +55,7 @@ class Queries:
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in values.items()],
             use_query_cache=False,  # what counts is what is stored
-            job_timeout_ms=int(self._patience * 1000),
+            job_timeout_ms=int(self._timeout * 1000),
         )
         job_id = f"logleap-{uuid4()}"
         try:

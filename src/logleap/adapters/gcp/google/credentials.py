@@ -137,7 +137,7 @@ def _default_credentials() -> _Found | str:
     except Exception as error:  # noqa: BLE001 -- a file's content makes google-auth raise about anything
         if path:
             kind = type(error).__name__
-            return f"{_PATH} is {shown}, which is no credentials file that can be used ({kind})."
+            return f"{_PATH} is {shown}, which is not a usable credentials file ({kind})."
         return (
             "No Google Cloud credentials: run where a service account is attached, or set "
             f"{_PATH} to a key file's path, or run `gcloud auth application-default login`."

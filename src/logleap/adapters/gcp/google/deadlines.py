@@ -1,8 +1,8 @@
-"""How long a call to Google may take, and when it is tried again: never the clients' own defaults.
+"""How long a call to Google may take, and when it is retried: never by the clients' own defaults.
 
-Those keep trying for one to ten minutes (Firestore: 60 to 300 s, BigQuery and Pub/Sub: 600 s), while a
-client of ours waits. Here one attempt takes `ATTEMPT` seconds at most and none begins after `TOTAL` seconds:
-a service that is down is reported within nine seconds, a rollback included.
+Those retry for one to ten minutes (Firestore: 60 to 300 s, BigQuery and Pub/Sub: 600 s), while a client of
+ours waits. Here one attempt takes `ATTEMPT_SECONDS` at most and none begins after `TOTAL_SECONDS`: a service
+that is down is reported within nine seconds, a rollback included.
 """
 
 import time
@@ -13,8 +13,8 @@ from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import TransportError
 
-ATTEMPT = 3.0
-TOTAL = 5.0
+ATTEMPT_SECONDS = 3.0
+TOTAL_SECONDS = 5.0
 
 TRANSIENT: tuple[type[Exception], ...] = (
     exceptions.BadGateway,
@@ -27,11 +27,11 @@ TRANSIENT: tuple[type[Exception], ...] = (
     requests.exceptions.ChunkedEncodingError,
     TransportError,
 )
-"""Errors that may pass by themselves. After one, a write may or may not have taken effect."""
+"""Transient errors. After one, a write may or may not have taken effect."""
 
 
-def retrying(total: float = TOTAL) -> Retry:
-    """Tries again after a TRANSIENT error: soon, then each second, until `total` seconds are over.
+def retrying(total: float = TOTAL_SECONDS) -> Retry:
+    """Retries after a TRANSIENT error: soon, then each second, for `total` seconds.
 
     Only for calls that may be repeated: reads, and writes that change nothing the second time.
     """
@@ -51,7 +51,7 @@ class CallOptions(TypedDict):
 class Deadline:
     """The end of the time for one call of a port, which several requests share."""
 
-    def __init__(self, seconds: float = TOTAL) -> None:
+    def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
         self._end = time.monotonic() + seconds
 
     @property
@@ -59,15 +59,15 @@ class Deadline:
         """Seconds until no further attempt may begin; not positive when the time is up."""
         return self._end - time.monotonic()
 
-    def retryable(self, attempt: float = ATTEMPT) -> CallOptions:
+    def retryable(self, attempt: float = ATTEMPT_SECONDS) -> CallOptions:
         """For a request that may be repeated. Raises TimeoutError when the time is up."""
         left = self._checked()
-        return CallOptions(retry=retrying(left), timeout=min(attempt, left + ATTEMPT))
+        return CallOptions(retry=retrying(left), timeout=min(attempt, left + ATTEMPT_SECONDS))
 
-    def single_attempt(self, attempt: float = ATTEMPT) -> CallOptions:
-        """For a request that is sent once at most. Raises TimeoutError when the time is up."""
+    def single_attempt(self, attempt: float = ATTEMPT_SECONDS) -> CallOptions:
+        """For a request that is sent at most once. Raises TimeoutError when the time is up."""
         left = self._checked()
-        return CallOptions(retry=None, timeout=min(attempt, left + ATTEMPT))
+        return CallOptions(retry=None, timeout=min(attempt, left + ATTEMPT_SECONDS))
 
     def _checked(self) -> float:
         left = self.left

@@ -38,7 +38,7 @@ def translated(service: str) -> Iterator[None]:
     try:
         yield
     except _TRANSIENT as error:
-        raise Unavailable(f"{service} cannot answer now ({_kind(error)})") from error
+        raise Unavailable(f"{service} is unavailable ({_kind(error)})") from error
     except _DENIED as error:
         raise Unavailable(
             f"{service} refuses the call ({_kind(error)}): check the credentials, their roles and the quotas"

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.schema import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
+from logleap.adapters.gcp.bigquery.tables import COLUMNS, ENTRY_COLUMNS, PLACE_COLUMNS, entries_table
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, tried
+from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, run_check, run_step
 
 _EDITOR = "roles/bigquery.dataEditor"
 _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
@@ -32,17 +32,17 @@ class BigQueryProvisioning:
 
     def setup(self) -> Iterator[Step]:
         """Make the dataset, and the shared table or the columns that it lacks."""
-        yield tried(self._access, self._dataset_label, _EDITOR, self._make_dataset)
+        yield run_step(self._access, self._dataset_label, _EDITOR, self._make_dataset)
         if self._table is not None:
             table = self._table
-            yield tried(self._access, _label(table), _EDITOR, lambda: self._make_table(table))
+            yield run_step(self._access, _label(table), _EDITOR, lambda: self._make_table(table))
 
     def check(self) -> Iterator[Check]:
         """Look at the dataset and the shared table."""
-        yield looked(self._access, self._dataset_label, _EDITOR, self._check_dataset)
+        yield run_check(self._access, self._dataset_label, _EDITOR, self._check_dataset)
         if self._table is not None:
             table = self._table
-            yield looked(self._access, _label(table), _EDITOR, lambda: self._check_table(table))
+            yield run_check(self._access, _label(table), _EDITOR, lambda: self._check_table(table))
 
     @property
     def _dataset_label(self) -> str:
@@ -70,7 +70,7 @@ class BigQueryProvisioning:
                 f"It deletes its tables {expires / 86_400_000:g} days after they were made.",
                 f"bq update --default_table_expiration 0 {self._dataset.project}:{self._dataset.dataset_id}",
             )
-        return Check(self._dataset_label, True, f"It is there, in {found.location or 'an emulator'}.")
+        return Check(self._dataset_label, True, f"It exists, in {found.location or 'an emulator'}.")
 
     def _make_table(self, reference: bigquery.TableReference) -> Step:
         try:
@@ -86,11 +86,11 @@ class BigQueryProvisioning:
         if wrong:
             return Step(_label(reference), "todo", wrong)
         if not missing:
-            return Step(_label(reference), "exists", "It was there, with all columns.")
+            return Step(_label(reference), "exists", "It existed, with all columns.")
         table.schema = [*table.schema, *missing]
         self._client.update_table(table, ["schema"], **CALL)  # refused if it was changed since it was read
         names = ", ".join(column.name for column in missing)
-        return Step(_label(reference), "changed", f"It was there and has the columns {names} now.")
+        return Step(_label(reference), "changed", f"It existed and has the columns {names} now.")
 
     def _check_table(self, reference: bigquery.TableReference) -> Check:
         try:
@@ -103,7 +103,7 @@ class BigQueryProvisioning:
         if missing:
             names = ", ".join(column.name for column in missing)
             return Check(_label(reference), False, f"It lacks the columns {names}.", SETUP)
-        return Check(_label(reference), True, "It is there, with all columns.")
+        return Check(_label(reference), True, "It exists, with all columns.")
 
 
 def compare_columns(

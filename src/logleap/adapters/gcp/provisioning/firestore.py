@@ -10,7 +10,7 @@ from google.api_core import exceptions
 from google.cloud import firestore
 
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, Step, looked
+from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, Step, run_check
 
 _USER = "roles/datastore.user"
 _MULTI_REGIONS = {"US": "nam5", "EU": "eur3"}
@@ -38,11 +38,11 @@ class FirestoreProvisioning:
 
     def check(self) -> Iterator[Check]:
         """Look at the database; if it is there, at each index. (An emulator needs none.)"""
-        database = looked(self._access, "Firestore database", _USER, self._check_database)
+        database = run_check(self._access, "Firestore database", _USER, self._check_database)
         yield database
         if database.ok and "firestore" not in self._access.emulated:
             for index in self._indexes:
-                yield looked(self._access, label(index), _USER, partial(self._check_index, index))
+                yield run_check(self._access, label(index), _USER, partial(self._check_index, index))
 
     def _check_database(self) -> Check:
         name = "Firestore database"
@@ -69,7 +69,7 @@ class FirestoreProvisioning:
             if "currently building" in error.message:
                 return Check(label(index), False, "It is being built: try again in some minutes.")
             return Check(label(index), False, "It does not exist.", command(index, self._access.project))
-        return Check(label(index), True, "It is there.")
+        return Check(label(index), True, "It exists.")
 
 
 def indexes(prefix: str) -> list[Index]:

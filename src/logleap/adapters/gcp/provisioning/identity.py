@@ -12,8 +12,8 @@ from google.cloud import bigquery
 
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY
-from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, grant, looked, member
+from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS, RETRY
+from logleap.adapters.gcp.provisioning.steps import CALL, Check, Resources, grant, member, run_check
 
 _LIST = "gcloud projects list"
 _RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v3"
@@ -53,7 +53,7 @@ def check_credentials(access: Access) -> Iterator[Check]:
     if credentials is not None:
         who = access.identity or "Application Default Credentials"
         try:
-            credentials.refresh(partial(Request(), timeout=ATTEMPT))  # type: ignore[no-untyped-call]
+            credentials.refresh(partial(Request(), timeout=ATTEMPT_SECONDS))  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
             # Its second argument is the whole answer, its first one says what is wrong.
             reason = str(error.args[0] if error.args else error).splitlines()[0]
@@ -86,7 +86,7 @@ def check_project(access: Access, resources: Resources) -> Iterator[Check]:
             return Check("project", False, f"There is no {access.project} that you may use.", _LIST)
         return there
 
-    answered = looked(access, "project", "roles/browser", ask)
+    answered = run_check(access, "project", "roles/browser", ask)
     yield answered
     if answered.ok:
         for role, permissions in needed.items():
@@ -102,18 +102,18 @@ def _check_role(access: Access, resources: Resources, role: str, missing: Sequen
             role, False, f"Not permitted: {', '.join(missing)} (API and worker need it).", grant(access, role)
         )
 
-    def look() -> Check:
+    def request_permission() -> Check:
         if _granted_on_dataset(access, resources, missing):
             return Check(role, True, f"Permitted in the dataset {resources.dataset}.")
         return Check(
             role,
             False,
-            f"Not permitted in the project, nor seen to be in {resources.dataset}: {', '.join(missing)} "
+            f"Not permitted in the project, nor as far as known in {resources.dataset}: {', '.join(missing)} "
             "(API and worker need it: a worker ends archivings and deletions that broke off).",
             _grant_on_dataset(access, resources.dataset),
         )
 
-    return looked(access, role, role, look)
+    return run_check(access, role, role, request_permission)
 
 
 def _granted_in_project(project: str, credentials: Credentials, permissions: Sequence[str]) -> Sequence[str]:
@@ -122,10 +122,10 @@ def _granted_in_project(project: str, credentials: Credentials, permissions: Seq
     https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions
     """
     url = f"{_RESOURCE_MANAGER}/projects/{project}:testIamPermissions"
-    session = AuthorizedSession(credentials, refresh_timeout=ATTEMPT)  # type: ignore[no-untyped-call]
+    session = AuthorizedSession(credentials, refresh_timeout=ATTEMPT_SECONDS)  # type: ignore[no-untyped-call]
 
     def ask() -> Sequence[str]:
-        answer = session.post(url, json={"permissions": permissions}, timeout=ATTEMPT)
+        answer = session.post(url, json={"permissions": permissions}, timeout=ATTEMPT_SECONDS)
         if answer.status_code != 200:
             raise exceptions.from_http_response(answer)  # type: ignore[no-untyped-call]
         found: Sequence[str] = answer.json().get("permissions", [])

@@ -17,8 +17,17 @@ from google.pubsub_v1 import (
 )
 
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.provisioning.steps import CALL, SETUP, Check, Resources, Step, looked, member, tried
-from logleap.adapters.gcp.queue import MAX_HOLD, publisher, subscriber
+from logleap.adapters.gcp.provisioning.steps import (
+    CALL,
+    SETUP,
+    Check,
+    Resources,
+    Step,
+    member,
+    run_check,
+    run_step,
+)
+from logleap.adapters.gcp.queue import MAX_ACK_DEADLINE, publisher, subscriber
 
 _EDITOR = "roles/pubsub.editor"
 _VIEWER = "roles/pubsub.viewer"
@@ -36,7 +45,7 @@ class PubSubProvisioning:
     def __init__(self, access: Access, resources: Resources) -> None:
         names = resources.queue
         credentials = access.credentials["pubsub"]
-        deadline = min(max(resources.hold, 10), MAX_HOLD)
+        deadline = min(max(resources.ack_deadline, 10), MAX_ACK_DEADLINE)
         self._access = access
         self._publisher: PublisherClient = publisher(credentials)
         self._subscriber: SubscriberClient = subscriber(credentials)
@@ -73,9 +82,9 @@ class PubSubProvisioning:
     def setup(self) -> Iterator[Step]:
         """Make topics and subscriptions, and say who has to be let in."""
         for topic in self._topics:
-            yield tried(self._access, _label(topic), _EDITOR, partial(self._make_topic, topic))
+            yield run_step(self._access, _label(topic), _EDITOR, partial(self._make_topic, topic))
         for wanted in self._subscriptions:
-            yield tried(
+            yield run_step(
                 self._access,
                 _label(wanted.name),
                 _EDITOR,
@@ -88,9 +97,9 @@ class PubSubProvisioning:
     def check(self) -> Iterator[Check]:
         """Look at topics, subscriptions, and who may use them."""
         for topic in self._topics:
-            yield looked(self._access, _label(topic), _VIEWER, partial(self._check_topic, topic))
+            yield run_check(self._access, _label(topic), _VIEWER, partial(self._check_topic, topic))
         for wanted in self._subscriptions:
-            yield looked(
+            yield run_check(
                 self._access,
                 _label(wanted.name),
                 _VIEWER,
@@ -110,7 +119,7 @@ class PubSubProvisioning:
         try:
             self._publisher.create_topic(name=topic, **CALL)
         except exceptions.AlreadyExists:
-            return Step(_label(topic), "exists", "It was there.")
+            return Step(_label(topic), "exists", "It existed.")
         return Step(_label(topic), "created", "It is new.")
 
     def _make_subscription(self, wanted: Subscription) -> Step:
@@ -125,7 +134,7 @@ class PubSubProvisioning:
             self._publisher.get_topic(topic=topic, **CALL)
         except exceptions.NotFound:
             return Check(_label(topic), False, "It does not exist.", SETUP)
-        return Check(_label(topic), True, "It is there.")
+        return Check(_label(topic), True, "It exists.")
 
     def _check_subscription(self, wanted: Subscription) -> Check:
         name = _label(wanted.name)
@@ -137,8 +146,8 @@ class PubSubProvisioning:
         if detail:
             return Check(name, False, detail, remedy)
         if found.push_config.push_endpoint:
-            return Check(name, True, "It is there, and pushes: a worker that pulls gets nothing from it.")
-        return Check(name, True, "It is there and set up as it should be.")
+            return Check(name, True, "It exists, and pushes: a worker that pulls gets nothing from it.")
+        return Check(name, True, "It exists and set up as it should be.")
 
     def _check_forwarding(self, resource: str, role: str) -> Check:
         name = f"Pub/Sub itself on {_label(resource)}"
@@ -151,7 +160,12 @@ class PubSubProvisioning:
         except exceptions.NotFound:
             return Check(name, False, "The resource does not exist.", SETUP)
         except exceptions.Forbidden:
-            return Check(name, False, f"You may not see whether it has {role}, to move dead letters.", remedy)
+            return Check(
+                name,
+                False,
+                f"You may not see whether it has {role}, which moves dead letters.",
+                remedy,
+            )
         if is_granted(policy, role):
             return Check(name, True, f"It has {role} and can move dead letters.")
         return Check(
@@ -164,7 +178,7 @@ class PubSubProvisioning:
     def _check_permission(self, resource: str, permission: str, role: str, who: str) -> Check:
         name = f"{permission} on {_label(resource)}"
 
-        def look() -> Check:
+        def request_permission() -> Check:
             client = self._publisher if "/topics/" in resource else self._subscriber
             request = {"resource": resource, "permissions": [permission]}
             try:
@@ -176,7 +190,7 @@ class PubSubProvisioning:
             command = _binding(resource, member(self._access), role)
             return Check(name, False, f"Not granted ({who} it).", command)
 
-        return looked(self._access, name, role, look)
+        return run_check(self._access, name, role, request_permission)
 
 
 def differences(found: Subscription, wanted: Subscription) -> tuple[str, str | None]:
@@ -191,7 +205,7 @@ def differences(found: Subscription, wanted: Subscription) -> tuple[str, str | N
     if found.topic != wanted.topic or found.filter:
         what = f"filters by {found.filter}" if found.topic == wanted.topic else f"reads from {found.topic}"
         return (
-            f"It {what}, which cannot be changed: make it anew (what waits in it is sent again later).",
+            f"It {what}, which cannot be changed: create it again (its messages are sent again).",
             f"gcloud pubsub subscriptions delete {target} && {SETUP}",
         )
     if found.ack_deadline_seconds != wanted.ack_deadline_seconds:

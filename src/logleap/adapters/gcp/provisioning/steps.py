@@ -7,9 +7,9 @@ from typing import Literal, TypedDict
 from google.api_core import exceptions
 from google.api_core.retry import Retry
 
-from logleap.adapters.gcp.bigquery.layouts import Layout
+from logleap.adapters.gcp.bigquery.tables import Layout
 from logleap.adapters.gcp.google.credentials import Access
-from logleap.adapters.gcp.google.deadlines import ATTEMPT, RETRY, TRANSIENT
+from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS, RETRY, TRANSIENT
 from logleap.adapters.gcp.queue import QueueNames
 
 SETUP = "logleap gcp setup"
@@ -20,7 +20,7 @@ class _Call(TypedDict):
     timeout: float
 
 
-CALL: _Call = {"retry": RETRY, "timeout": ATTEMPT}
+CALL: _Call = {"retry": RETRY, "timeout": ATTEMPT_SECONDS}
 """For each request: all of provisioning's may be repeated."""
 
 Outcome = Literal["created", "changed", "exists", "todo", "failed"]
@@ -30,7 +30,7 @@ Outcome = Literal["created", "changed", "exists", "todo", "failed"]
 class Resources:
     """What LogLeap uses in the project.
 
-    `hold` is the subscription's ack deadline in seconds; Pub/Sub takes 10 to 600, and the nearest counts.
+    `ack_deadline` is the subscription's, in seconds: Pub/Sub takes 10 to 600, other values are clamped.
     `max_deliveries` (5 to 100) is after how many deliveries a message is dead: more than a run's attempts,
     because a message that finds its run in other hands, or Firestore out of reach, counts as delivered too.
     `location` is where BigQuery's dataset is made, for instance `EU` or `europe-west3`.
@@ -41,7 +41,7 @@ class Resources:
     layout: Layout
     location: str = "US"
     firestore_prefix: str = "logleap"
-    hold: int = 60
+    ack_deadline: int = 60
     max_deliveries: int = 20
 
 
@@ -69,10 +69,10 @@ class Check:
         return Step(self.name, "exists" if self.ok else "todo", self.detail, self.remedy)
 
 
-def tried(access: Access, name: str, role: str, work: Callable[[], Step]) -> Step:
+def run_step(access: Access, name: str, role: str, work: Callable[[], Step]) -> Step:
     """What `work` reports, or how it was refused; `role` is what a caller without permission lacks.
 
-    Errors that may pass by themselves are raised: there is no use in asking that service for more.
+    Transient errors are raised: there is no use in sending that service more requests.
     """
     try:
         return work()
@@ -80,10 +80,10 @@ def tried(access: Access, name: str, role: str, work: Callable[[], Step]) -> Ste
         return Step(name, "failed", *_refusal(error, access, role))
 
 
-def looked(access: Access, name: str, role: str, look: Callable[[], Check]) -> Check:
-    """What `look` reports, or why it was refused; as above."""
+def run_check(access: Access, name: str, role: str, check: Callable[[], Check]) -> Check:
+    """What `check` reports, or why it was refused; as above."""
     try:
-        return look()
+        return check()
     except exceptions.ClientError as error:
         return Check(name, False, *_refusal(error, access, role))
 
@@ -108,7 +108,7 @@ def _refusal(error: exceptions.ClientError, access: Access, role: str) -> tuple[
     if error.reason == "SERVICE_DISABLED" and error.metadata:
         service = error.metadata["service"]
         return (
-            f"{service} is not switched on.",
+            f"{service} is not enabled.",
             f"gcloud services enable {service} --project={access.project}",
         )
     if isinstance(error, exceptions.Forbidden):

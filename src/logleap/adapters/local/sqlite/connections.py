@@ -1,4 +1,4 @@
-"""What one process has of the file: its connections, and what waits to be written."""
+"""What one process holds of the file: its connections, and what waits to be written."""
 
 import os
 import sqlite3
@@ -23,12 +23,12 @@ class Connections:
         self,
         connect: Callable[[], sqlite3.Connection],
         make_writer: Callable[[], Writer],
-        patience: float,
+        timeout: float,
     ) -> None:
-        """`patience` is how many seconds `close` and a fork wait for those who are at work."""
+        """`timeout` is how many seconds `close` and a fork wait for those who are at work."""
         self._connect = connect
         self._make_writer = make_writer
-        self._patience = patience
+        self._timeout = timeout
         self._renew()
         _all.add(self)
 
@@ -73,7 +73,7 @@ class Connections:
         """Close all. Waits for what is under way; what comes later is refused."""
         with self._gate:
             self._refusal = "it is closed"
-            if self._gate.wait_for(lambda: self._users == 0, self._patience):
+            if self._gate.wait_for(lambda: self._users == 0, self._timeout):
                 self._close_all()
 
     def _enter(self) -> None:
@@ -98,10 +98,10 @@ class Connections:
         self._writer.close()
 
     def before_fork(self) -> None:
-        """Let nobody begin, wait for those who are at work, close all."""
+        """Admit nobody, wait for those who are at work, close all."""
         with self._gate:
             self._forking = True
-            if self._gate.wait_for(lambda: self._users == 0, self._patience):
+            if self._gate.wait_for(lambda: self._users == 0, self._timeout):
                 self._close_all()
 
     def after_fork_in_parent(self) -> None:
@@ -111,7 +111,7 @@ class Connections:
             self._gate.notify_all()
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: the other threads, and what they held, did not come along."""
+        """Start over: the other threads, and what they held, do not exist in the child."""
         unsafe = self._users > 0
         if unsafe:
             _left_behind.append((self._idle, self._writer))  # to close them would disturb the parent's

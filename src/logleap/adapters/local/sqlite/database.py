@@ -13,7 +13,7 @@ from types import TracebackType
 from logleap.adapters.local.sqlite.connections import Connections
 from logleap.adapters.local.sqlite.folder import make_durable, network_file_system, prepare_folder
 from logleap.adapters.local.sqlite.group_commit import Writer
-from logleap.adapters.local.sqlite.process_lock import Turnstile
+from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.adapters.local.sqlite.space import LEAST_LOG, LOG_LIMIT, MIB, DiskSpace
 from logleap.adapters.local.sqlite.staging import Staging
@@ -25,19 +25,31 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "logleap.db"
 
-_WAIT = 3.0  # seconds for a turn in this process, and as many for other processes: an answer within 10
-_VACUUM = 1000  # pages given back at a time: uploads get in between
-_SCARCE_VACUUM = 100  # where that many do not fit into the write-ahead log
-_UPLOAD = MIB  # for which there must be room, if it is to be ready
-_ROOM = 64 * MIB  # free on the disk: what SQLite could not store then was not for want of room
-_OVERHEAD = 32 * 1024  # of a transaction in the log, beside its payload: a generous guess
+LOCK_SECONDS = 3.0
+"""For a turn in this process, and as many for other processes: an answer within 10."""
+
+VACUUM_PAGES = 1000
+"""Released at a time: uploads get in between."""
+
+SCARCE_VACUUM_PAGES = 100
+"""The same where a thousand may not fit into the write-ahead log."""
+
+READY_BYTES = MIB
+"""Of an upload that must find room, or the store is not ready."""
+
+AMPLE_BYTES = 64 * MIB
+"""Free on the disk: an SQLITE_FULL then is not for want of room."""
+
+TRANSACTION_OVERHEAD = 32 * 1024
+"""Bytes of a transaction in the log, beside its payload: a generous estimate."""
+
 
 _THE_STORE = f"the store {FILE_NAME}: "
-_BUSY = f"other processes have been writing for {_WAIT:.0f} s"
+_BUSY = f"other processes have been writing for {LOCK_SECONDS:.0f} s"
 _READ_ONLY = "it cannot be written: check its owner and permissions, and that its disk is mounted for writing"
-_FULL = "its disk is full: make room"
-_DAMAGED = "it is damaged: stop every process that uses it, and put a copy in its place"
-_NO_DATABASE = "it is no SQLite file: move it away, or choose another data folder"
+_FULL = "its disk is full: free some space"
+_DAMAGED = "it is damaged: stop every process that uses it, and restore a copy"
+_NO_DATABASE = "it is not an SQLite file: move it away, or choose another data folder"
 _MEANING = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
@@ -49,11 +61,11 @@ _MEANING = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that it is there, its owner and permissions",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _NO_DATABASE,
-    sqlite3.SQLITE_NOMEM: "the memory is used up",
+    sqlite3.SQLITE_NOMEM: "out of memory",
 }
 
 
-class StorageUnusable(ValueError):
+class StorageUnusable(Exception):
     """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
 
 
@@ -73,10 +85,10 @@ class Database:
         self.space = DiskSpace(self._folder, self._path.with_name(f"{FILE_NAME}-wal"), reserve)
         self._translated = _Translated(self._means_full)
         self.snapshots = SnapshotCache[Dataset]()
-        self._connections = Connections(self._connect, self._make_writer, 2 * _WAIT)
+        self._connections = Connections(self._connect, self._make_writer, 2 * LOCK_SECONDS)
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
         self._version = len(MIGRATIONS)
-        self._place: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None
         try:
             self._open()
         except OSError as error:
@@ -107,14 +119,14 @@ class Database:
         """
         with self._translated, self._connections.transaction() as connection:
             yield connection
-            self._logged += payload + _OVERHEAD
+            self._logged += payload + TRANSACTION_OVERHEAD
 
     @contextmanager
     def adding(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
         """The same for what makes the file larger. Raises StorageFull where that would use up the reserve."""
         try:
             with self.writing(payload) as connection:
-                self.space.take(payload + _OVERHEAD)
+                self.space.take(payload + TRANSACTION_OVERHEAD)
                 yield connection
         except StorageFull:
             if self.space.log_size > LEAST_LOG:  # empty the log: there may be room for the next try
@@ -127,14 +139,14 @@ class Database:
         """Store something, as an upload would. Raises Unavailable if that cannot be done."""
         self._write_heartbeat()
         self.space.hold()
-        if self.space.reserve and self.space.left() < 2 * _UPLOAD:
+        if self.space.reserve and self.space.left() < 2 * READY_BYTES:
             raise StorageFull(f"{_THE_STORE}{self.space.full()}")
 
     def release_space(self) -> None:
-        """Give what was deleted back to the file system, a few MiB at a time. Raises Unavailable."""
+        """Return freed space to the file system, a few MiB at a time. Raises Unavailable."""
         left, before = 1, 2
         while 0 < left < before:
-            pages = _SCARCE_VACUUM if self.space.scarce else _VACUUM
+            pages = SCARCE_VACUUM_PAGES if self.space.scarce else VACUUM_PAGES
             with self.writing(2 * pages * 4096) as connection:
                 before = _number(connection, "PRAGMA freelist_count")
                 for _ in range(min(before, pages)):
@@ -150,15 +162,15 @@ class Database:
         network = network_file_system(self._folder)
         if network is not None:
             raise StorageUnusable(
-                f"{self._folder} is on a network file system ({network}), where several machines could harm "
-                "the file: choose a data folder on a disk of this machine."
+                f"{self._folder} is on a network file system ({network}), where several machines could "
+                "damage the file: choose a data folder on a disk of this machine."
             )
         for path in (self._folder, self._path):
             if path.exists() and not _may_write(path):
                 raise StorageUnusable(f"{path}: {_READ_ONLY}.")
         self._twice(self._prepare_file)
         make_durable(self._folder)
-        self._place = _place(self._path)
+        self._identity = _identity(self._path)
         self._logged = self.space.log_size  # left by a process that was killed
         try:
             self._twice(self.check)
@@ -195,21 +207,21 @@ class Database:
 
         Of that page SQLite makes a number of pages, and that is above the largest that a file may have.
         """
-        if self.space.free < _ROOM:
+        if self.space.free < AMPLE_BYTES:
             self.space.release()
             return True
         try:
             with closing(self._connect()) as connection:
                 pages = _number(connection, "PRAGMA page_count")
-                return (_number(connection, "PRAGMA max_page_count") - pages) * 4096 < _ROOM
+                return (_number(connection, "PRAGMA max_page_count") - pages) * 4096 < AMPLE_BYTES
         except sqlite3.Error:
             return False
 
-    def _connect(self, *, mode: str = "rw", patience: float = _WAIT) -> sqlite3.Connection:
+    def _connect(self, *, mode: str = "rw", timeout: float = LOCK_SECONDS) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=_WAIT,  # also if patience is 0: another process may be opening or recovering the file
+            timeout=LOCK_SECONDS,  # even with timeout 0: another process may be opening or recovering it
             isolation_level=None,  # transactions are begun and ended by us
             check_same_thread=False,  # one thread at a time, but any
         )
@@ -219,7 +231,7 @@ class Database:
             connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
             connection.execute("PRAGMA temp_store = MEMORY")  # nothing depends on the temporary folder
             connection.execute("PRAGMA secure_delete = OFF")  # some builds have it on; see release_space
-            connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
+            connection.execute(f"PRAGMA busy_timeout = {1000 * timeout:.0f}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -235,13 +247,13 @@ class Database:
         new = empty and application == version == 0
         if not new and application != APPLICATION_ID:
             raise StorageUnusable(
-                f"{self._path} is the SQLite file of another program: move it away, or choose another data "
+                f"{self._path} is an SQLite file of another program: move it away, or choose another data "
                 "folder."
             )
         return new
 
     def _use_log(self, connection: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + _WAIT
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -276,13 +288,13 @@ class Database:
         connection.execute("COMMIT")
 
     def _make_writer(self) -> Writer:
-        turnstile = Turnstile(self._path.with_name(f"{FILE_NAME}-next"), _WAIT)
+        lock = ProcessLock(self._path.with_name(f"{FILE_NAME}-next"), LOCK_SECONDS)
         return Writer(
-            partial(self._connect, patience=0),
-            turnstile,
+            partial(self._connect, timeout=0),
+            lock,
             begun=self._begun,
-            committed=partial(self._empty_log, turnstile),
-            patience=_WAIT,
+            committed=partial(self._empty_log, lock),
+            timeout=LOCK_SECONDS,
         )
 
     def _begun(self, connection: sqlite3.Connection) -> None:
@@ -291,12 +303,12 @@ class Database:
 
     def _check_unchanged(self, connection: sqlite3.Connection) -> None:
         # A file that was deleted can be written on: what is stored there is lost.
-        if _place(self._path) != self._place:
+        if _identity(self._path) != self._identity:
             raise Unavailable("the file was moved, deleted or replaced: put it back, or restart LogLeap")
         if _number(connection, "PRAGMA user_version") != self._version:
-            raise Unavailable("a newer LogLeap has taken the file over: restart with that version")
+            raise Unavailable("a newer LogLeap has migrated the file: restart with that version")
 
-    def _empty_log(self, turnstile: Turnstile, connection: sqlite3.Connection) -> None:
+    def _empty_log(self, lock: ProcessLock, connection: sqlite3.Connection) -> None:
         """Bring the write-ahead log into the file (a checkpoint) if it is large.
 
         FULL takes the lock of the writer first. A checkpoint beside one, as SQLite does it by itself, can
@@ -308,15 +320,24 @@ class Database:
         mode = "TRUNCATE" if self.space.scarce else "FULL"
         self._logged = 0
         try:
-            with turnstile:
-                connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT:.0f}")
+            with lock:
+                connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS:.0f}")
                 try:
                     connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
                 finally:
                     connection.execute("PRAGMA busy_timeout = 0")
         except (sqlite3.Error, Unavailable) as error:
             # What was to be stored is on the disk, in the log, which grows until this works again.
-            log.warning("the log of %s could not be emptied: %s", self._path, error)
+            log.warning("could not checkpoint the write-ahead log of %s: %s", self._path, error)
+
+
+def lookup(text: str) -> str | bytes:
+    """A text, as anybody may have sent it, as the value to search for. Invalid Unicode matches nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")  # SQLite takes bytes for a BLOB, which equals no TEXT
+    return text
 
 
 def _says_full(error: BaseException | None) -> bool:
@@ -360,7 +381,7 @@ def _number(connection: sqlite3.Connection, question: str) -> int:
     return int(number)
 
 
-def _place(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()  # never open() it: closing it would take SQLite's locks away
     except OSError:

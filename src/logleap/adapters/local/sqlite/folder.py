@@ -48,7 +48,7 @@ def file_system_of(folder: Path, mounts: str) -> str | None:
     found, depth = None, -1
     for line in mounts.splitlines():
         fields, _, source = line.partition(" - ")
-        place = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4]))
-        if folder.is_relative_to(place) and len(place.parts) >= depth:  # later mounts lie on top
-            found, depth = source.split(" ")[0], len(place.parts)
+        mount_point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4]))
+        if folder.is_relative_to(mount_point) and len(mount_point.parts) >= depth:  # later mounts lie on top
+            found, depth = source.split(" ")[0], len(mount_point.parts)
     return found

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Event
 
-from logleap.adapters.local.sqlite.process_lock import Turnstile, pauses
+from logleap.adapters.local.sqlite.process_lock import ProcessLock, pauses
 from logleap.ports.errors import Unavailable
 
-_MOST = 64  # transactions in one commit, so that none waits long for it
+MAX_GROUP_SIZE = 64
+"""Transactions in one commit, so that none waits long for it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -22,36 +23,37 @@ class _Group:
     error: sqlite3.Error | None = None
 
     def end(self) -> None:
-        """Nothing more will come of it."""
+        """Wake those who wait for its commit."""
         if self.ended is not None:
             self.ended.set()
 
 
 class Writer:
-    """Runs transactions one after the other, and writes those to the disk at once that come at the same time.
+    """Group commit: transactions run one after the other, and concurrent ones share one write to the disk.
 
-    Whoever ends a transaction while another thread waits for its turn leaves the commit to that one, and
-    waits for it. A transaction sees the changes of those before it in the commit; if that fails, all fail.
+    A thread that ends its transaction while another one waits for its turn leaves the commit to that thread,
+    and waits for it. A transaction sees the changes of those before it in the commit; if that fails, all do.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
-        turnstile: Turnstile,
+        lock: ProcessLock,
         *,
         begun: Callable[[sqlite3.Connection], None],
         committed: Callable[[sqlite3.Connection], None],
-        patience: float,
+        timeout: float,
     ) -> None:
-        """`connect` opens a connection that does not wait for locks. `begun` and `committed` are called then.
+        """`connect` opens a connection that does not wait for locks. `begun` is called after each BEGIN,
+        `committed` after each COMMIT.
 
-        `patience` is how long to wait for other threads, then for other processes, in seconds.
+        `timeout` is how long to wait for other threads, then for other processes, in seconds.
         """
         self._connect = connect
-        self._turnstile = turnstile
+        self._lock = lock
         self._begun = begun
         self._committed = committed
-        self._patience = patience
+        self._timeout = timeout
         self._turn = Condition()
         self._taken = False
         self._waiting = 0
@@ -76,7 +78,7 @@ class Writer:
                 raise
             group.members += 1
         finally:
-            self._pass_on()
+            self._release_turn()
         if group.ended is not None:
             group.ended.wait()
         if not group.committed:
@@ -84,7 +86,7 @@ class Writer:
 
     def close(self) -> None:
         """Close the connection. Nobody may be using it."""
-        self._turnstile.close()
+        self._lock.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -92,16 +94,16 @@ class Writer:
     def _take_turn(self) -> None:
         with self._turn:
             self._waiting += 1
-            free = self._turn.wait_for(lambda: not self._taken, self._patience)
+            free = self._turn.wait_for(lambda: not self._taken, self._timeout)
             self._waiting -= 1
             if not free:
-                raise Unavailable(f"other threads have been writing for {self._patience:.0f} s")
+                raise Unavailable(f"other threads have been writing for {self._timeout:.0f} s")
             self._taken = True
 
-    def _pass_on(self) -> None:
+    def _release_turn(self) -> None:
         with self._turn:
             group = self._group
-            if group is None or (self._waiting and group.members < _MOST):
+            if group is None or (self._waiting and group.members < MAX_GROUP_SIZE):
                 if group is not None and group.ended is None:
                     group.ended = Event()
                 self._taken = False
@@ -115,8 +117,8 @@ class Writer:
                 self._turn.notify()
 
     def _begin(self, connection: sqlite3.Connection) -> _Group:
-        with self._turnstile:
-            for _ in pauses(self._patience):
+        with self._lock:
+            for _ in pauses(self._timeout):
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     break
@@ -124,7 +126,7 @@ class Writer:
                     if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                         raise
             else:
-                raise Unavailable(f"another process has been writing for {self._patience:.0f} s")
+                raise Unavailable(f"another process has been writing for {self._timeout:.0f} s")
         try:
             self._begun(connection)
         except BaseException:

@@ -1,4 +1,4 @@
-"""How the processes that write take turns."""
+"""The lock by which the processes that write take turns."""
 
 import os
 import sys
@@ -13,24 +13,23 @@ if sys.platform != "win32":
     import fcntl
 
 
-class Turnstile:
-    """One process at a time is the next to write, and waits for the one that writes now.
+class ProcessLock:
+    """Held by the one process that is next to write, while it waits for the one that writes now.
 
-    In `with turnstile:` no other process is the next. Entering raises Unavailable if that takes too long; one
-    thread at a time may be in it.
+    Use it by `with lock:`, from one thread at a time. Entering raises Unavailable after the timeout.
 
-    SQLite's own lock knows no order: beside a busy process another one waited for seconds, and was refused.
+    SQLite's own lock is not fair: beside a busy process another one waited for seconds, and was refused.
     """
 
-    def __init__(self, file: Path, patience: float) -> None:
-        """`file` is locked, never written; `patience` is how long to wait, in seconds."""
+    def __init__(self, file: Path, timeout: float) -> None:
+        """`file` is locked, never written; `timeout` is in seconds."""
         self._file = file
-        self._patience = patience
+        self._timeout = timeout
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
         if sys.platform == "win32":
-            return  # there, whoever asks at the right moment is next
+            return  # without fairness there
         try:
             if self._descriptor is None:
                 self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
@@ -45,23 +44,23 @@ class Turnstile:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _lock(self, descriptor: int) -> None:
-        for _ in pauses(self._patience):
+        for _ in pauses(self._timeout):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
             return
-        raise Unavailable(f"other processes have been waiting to write for {self._patience:.0f} s")
+        raise Unavailable(f"other processes have been waiting to write for {self._timeout:.0f} s")
 
     def close(self) -> None:
-        """Close the file. Before a fork: the child's lock would be the same as the parent's."""
+        """Close the file. Before a fork: the child would share the parent's lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def pauses(seconds: float) -> Iterator[None]:
-    """For each try until so many seconds are over, with a short sleep before each but the first."""
+    """One item per attempt, for `seconds` at most, with a short sleep before each but the first."""
     deadline = time.monotonic() + seconds
     pause = 0.0001
     while True:

@@ -96,9 +96,9 @@ class DiskSpace:
     def full(self) -> StorageFull:
         """What is wrong, and what to do about it."""
         return StorageFull(
-            f"its disk is full but for {self.free // MIB} MiB, and {self.reserve // MIB} MiB are kept for "
-            "deleting, archiving and training: delete data sets that nobody needs, archive others to another "
-            "disk, or make room"
+            f"its disk is full except for {self.free // MIB} MiB, and {self.reserve // MIB} MiB are reserved "
+            "for deleting, archiving and training: delete data sets that are no longer needed, archive "
+            "others to another disk, or free some space"
         )
 
     def hold(self) -> None:

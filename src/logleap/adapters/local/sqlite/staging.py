@@ -1,4 +1,4 @@
-"""Chunks that were appended, and wait in memory for their batch's receipt, to be written along with it."""
+"""Chunks that were appended and wait in memory for their batch's receipt, to be written along with it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ class _Held:
 
 
 class Staging:
-    """Holds chunks until they are in the file. Never forgets one that is not: what is too much is written.
+    """Holds chunks until they are in the file. Never drops an unwritten one: above a limit they are written.
 
     A batch of more than `per_batch` bytes is written as it comes, so that a large body holds up no other
-    and takes no memory. Batches that were given up without a word (a refused body, a lost client) are
-    never asked for again: once there is more than `in_all`, the oldest are written as orphans, down to half.
+    and takes no memory. Batches that were abandoned silently (a refused body, a lost client) are never
+    committed: above `in_all` bytes, the oldest are written to the file as orphans, down to half.
     """
 
     def __init__(self, *, per_batch: int = 4 * _MIB, in_all: int = 32 * _MIB) -> None:
@@ -38,7 +38,7 @@ class Staging:
         return self._size
 
     def put(self, chunk: Chunk) -> bool:
-        """Hold a chunk. True if there is now too much: then write the `excess`, and remove it."""
+        """Hold a chunk. True if a limit is exceeded: then write the `excess`, and remove it."""
         with self._lock:
             held = self._batches.setdefault((chunk.dataset_id, chunk.batch_id), _Held())
             held.chunks[id(chunk)] = chunk
@@ -64,20 +64,20 @@ class Staging:
             return excess
 
     def remove(self, chunks: Iterable[Chunk]) -> None:
-        """Let go of chunks; those that are not held are passed over."""
+        """Release chunks; those that are not held are ignored."""
         with self._lock:
             for chunk in chunks:
-                place = (chunk.dataset_id, chunk.batch_id)
-                held = self._batches.get(place)
+                key = (chunk.dataset_id, chunk.batch_id)
+                held = self._batches.get(key)
                 if held is not None and held.chunks.pop(id(chunk), None) is not None:
                     held.size -= len(chunk.data)
                     self._size -= len(chunk.data)
                     if not held.chunks:
-                        del self._batches[place]
+                        del self._batches[key]
 
     def remove_dataset(self, dataset_id: str) -> None:
-        """Let go of all chunks of a data set."""
+        """Release all chunks of a data set."""
         with self._lock:
-            gone = [held.chunks.values() for place, held in self._batches.items() if place[0] == dataset_id]
-            chunks = [chunk for held in gone for chunk in held]
+            dropped = [held.chunks.values() for key, held in self._batches.items() if key[0] == dataset_id]
+            chunks = [chunk for held in dropped for chunk in held]
         self.remove(chunks)

@@ -2,7 +2,8 @@
 
 from flask import Request, Response, g
 
-from logleap.container import Container
+from logleap.domain.entries import Totals
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.paging import Filters, page_position, page_token
@@ -11,19 +12,30 @@ from logleap.entrypoints.http.contract.requests import (
     EmptyBody,
     ListQuery,
     NoQuery,
-    parse_body,
     parse_query,
 )
+from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
+from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.errors import CountMismatch
+from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
+from logleap.usecases.delete import DeleteDataset
 
 TAG = "Data sets"
 
 
-def add(api: Api, container: Container, quota: Quota) -> None:
+def add(
+    api: Api,
+    *,
+    announce: AnnounceDataset,
+    datasets: ShowDatasets,
+    archive: ArchiveDataset,
+    delete: DeleteDataset,
+    quota: Quota,
+) -> None:
     """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
-    announce, datasets = container.announce_dataset(), container.show_datasets()
-    archive, delete = container.archive_dataset(), container.delete_dataset()
 
     @api.call(
         "POST",
@@ -35,20 +47,20 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         example=examples.ANNOUNCED,
         status=201,
         answer_headers=["Location"],
-        problems=["BODY_INVALID"],
     )
     def announce_dataset(request: Request) -> Response:
-        """Announce a data set.
+        """Create a data set.
 
-        Then post entries to it, under the `dataId` that is answered.
+        Then post entries to it, with the `dataId` of the answer.
         """
         parse_query(NoQuery, request)
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
         dataset = announce(g.owner, body.name, body.labels)
         observability.bind_ids(dataId=dataset.dataset_id)
-        view = datasets.one(g.owner, dataset.dataset_id)
-        return responses.Dataset.of(view).response(201, f"/data/{dataset.dataset_id}")
+        return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
+            201, f"/data/{dataset.dataset_id}"
+        )
 
     @api.call(
         "GET",
@@ -57,12 +69,11 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         query=ListQuery,
         answer=responses.DatasetPage,
         example=examples.PAGE,
-        problems=["PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID", "QUERY_PARAMETER_INVALID", "STATE_INVALID"],
     )
     def list_datasets(request: Request) -> Response:
         """List your data sets, newest first.
 
-        Walking from page to page meets each data set once, also while others are added.
+        The pages show each data set once, even if others are created meanwhile.
         """
         query = parse_query(ListQuery, request)
         filters = Filters(query.state, query.name)
@@ -79,10 +90,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=responses.Dataset,
         example=examples.TRAINED,
-        problems=["DATASET_NOT_FOUND"],
+        raises=[DatasetNotFound],
     )
     def show_dataset(request: Request, data_id: str) -> Response:
-        """Show a data set: its state, and what was acknowledged."""
+        """Get a data set: its state, and what was acknowledged."""
         parse_query(NoQuery, request)
         return responses.Dataset.of(datasets.one(g.owner, data_id)).response()
 
@@ -92,10 +103,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=responses.Events,
         example=examples.EVENTS,
-        problems=["DATASET_NOT_FOUND"],
+        raises=[DatasetNotFound],
     )
     def show_events(request: Request, data_id: str) -> Response:
-        """Show a data set's log, oldest first."""
+        """Get a data set's log, oldest first."""
         parse_query(NoQuery, request)
         return responses.Events.of(data_id, datasets.events(g.owner, data_id)).response()
 
@@ -107,12 +118,12 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         body_example={},
         answer=responses.Dataset,
         example=examples.ARCHIVED,
-        problems=["BODY_INVALID", "DATASET_NOT_FOUND", "STATE_CONFLICT", "COUNT_MISMATCH"],
+        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
     )
     def archive_dataset(request: Request, data_id: str) -> Response:
         """Archive a data set.
 
-        Its entries are written to a Parquet file, counted against the receipts, and then dropped from the
+        Its entries are written to a Parquet file, checked against the receipts, and then removed from the
         store. It can be trained on again. Repeating the call changes nothing.
         """
         parse_query(NoQuery, request)
@@ -125,10 +136,10 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         tag=TAG,
         answer=None,
         status=204,
-        problems=["DATASET_NOT_FOUND", "STATE_CONFLICT"],
+        raises=[DatasetNotFound, InvalidTransition],
     )
     def delete_dataset(request: Request, data_id: str) -> Response:
-        """Delete a data set with all that belongs to it: entries, receipts, runs, archive."""
+        """Delete a data set with its entries, receipts, runs and archive."""
         parse_query(NoQuery, request)
         delete(g.owner, data_id)
         return Response(status=204)

@@ -1,37 +1,37 @@
 """The call that takes entries in."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from flask import Request, Response, g
 from pydantic import BaseModel, ConfigDict, Field
 
-from logleap.codecs.json.mapped import mapped
-from logleap.codecs.json.strict import STRICT, Form, shown
-from logleap.codecs.mappings import MappingsInvalid, load_mappings
-from logleap.container import Container
+from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
+from logleap.codecs.json import stream
+from logleap.codecs.json.strict import EntryFormat
+from logleap.codecs.limits import Limits
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused
 from logleap.entrypoints.http.contract import examples, responses
-from logleap.entrypoints.http.contract.blueprint import Api, ref
+from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
-from logleap.entrypoints.http.contract.problems import RequestRefused
 from logleap.entrypoints.http.contract.requests import AppendQuery, idempotency_key, parse_query
-from logleap.entrypoints.http.ingest.entry_stream import Limits, entry_source
+from logleap.entrypoints.http.contract.schemas import ref
+from logleap.entrypoints.http.ingest.entry_stream import entry_stream, format_named
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
-from logleap.settings import SettingsError
+from logleap.usecases.append import AppendEntries, CheckEntries, EntrySource
 
 
 class Entry(BaseModel):
-    """One line of a log. There are no other fields: what else there is to tell belongs into `context`."""
+    """One log record. There are no other fields: put anything else in `context`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     timestamp: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    """RFC 3339 with an offset, of the years 1 to 9999; digits behind the microseconds are cut off."""
+    """RFC 3339 with an offset, in the years 1 to 9999; digits after the microseconds are cut off."""
     message: Annotated[str, Field(min_length=1)]
     context: Any = None
-    """A string, or any JSON, which is kept as its text."""
+    """A string, or any JSON, which is stored as its text."""
 
 
 class Entries(BaseModel):
@@ -55,8 +55,8 @@ BODY = {
         },
     },
     "application/x-ndjson": {
-        "schema": {**_MANY, "description": "One entry a line, without brackets and commas."},
-        "examples": {"lines": {"summary": "An entry a line", "value": _LINES}},
+        "schema": {**_MANY, "description": "One entry per line, without brackets and commas."},
+        "examples": {"lines": {"summary": "One entry per line", "value": _LINES}},
     },
 }
 
@@ -64,9 +64,9 @@ ANSWER = {
     "application/json": {
         "schema": {"anyOf": [ref(responses.Acknowledgement), ref(responses.Checked)]},
         "examples": {
-            "taken": {"summary": "All were taken", "value": examples.ACKNOWLEDGED},
+            "taken": {"summary": "All entries were stored", "value": examples.ACKNOWLEDGED},
             "partial": {
-                "summary": "With partial=true, and a bad entry",
+                "summary": "With partial=true, and an invalid entry",
                 "value": examples.PARTLY_ACKNOWLEDGED,
             },
             "dryRun": {"summary": "With dryRun=true", "value": examples.CHECKED},
@@ -75,12 +75,17 @@ ANSWER = {
 }
 
 
-def add(api: Api, container: Container, quota: Quota) -> None:
-    """Post entries. `quota` is of stored ones. Raises SettingsError."""
-    append, check = container.append_entries(), container.check_entries()
-    settings, instruments = container.settings(), container.instruments()
-    forms = _forms(settings.mappings)
-    limits = Limits.of(settings)
+def add(
+    api: Api,
+    *,
+    append: AppendEntries,
+    check: CheckEntries,
+    limits: Limits,
+    formats: Mapping[str, EntryFormat],
+    watched: Callable[[EntrySource], EntrySource],
+    quota: Quota,
+) -> None:
+    """Post entries. `formats` are the mappings', `watched` traces a source, `quota` is of stored entries."""
     api.models += [
         (Entry, "validation"),
         (Entries, "validation"),
@@ -96,60 +101,35 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         headers=RepeatableHeaders,
         body=BODY,
         answer=ANSWER,
-        problems=[
-            "BATCH_EMPTY",
-            "BODY_EMPTY",
-            "BODY_NOT_ENTRIES",
-            "BODY_NOT_UTF8",
-            "DATASET_NOT_FOUND",
-            "ENTRIES_INVALID",
-            "ENTRY_TOO_LARGE",
-            "IDEMPOTENCY_KEY_INVALID",
-            "IDEMPOTENCY_KEY_REUSED",
-            "MAPPING_UNKNOWN",
-            "QUERY_PARAMETER_INVALID",
-            "STATE_CONFLICT",
-            "TOO_MANY_ENTRIES",
-            "UNSUPPORTED_CHARSET",
+        raises=[
+            BatchEmpty,
+            DatasetNotFound,
+            InvalidTransition,
+            KeyReused,
+            MappingUnknown,
+            UnsupportedCharset,
+            *stream.RAISES,
         ],
     )
     def append_entries(request: Request, data_id: str) -> Response:
         """Post entries.
 
-        Once this answers 200 they are durable, and every training that is started later counts each of them
-        once. All are taken or none: if one is bad, each bad one is named, and nothing is stored.
+        Once this answers 200 they are durable, and every training started later counts each of them once. All
+        are stored, or none: if any is invalid, each invalid one is listed, and nothing is stored.
 
-        The body is JSON or NDJSON, plain or with `Content-Encoding: gzip` or `zstd`.
+        The body is JSON or NDJSON, uncompressed or with `Content-Encoding: gzip` or `zstd`.
         """
         owner = g.owner
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
-        form = STRICT if query.mapping is None else _form(forms, query.mapping)
-        source = entry_source(request, limits, form=form, partial=query.partial)
+        form = format_named(query.mapping, formats)
+        source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
         if query.dry_run:
             checked = check(owner, data_id, source)
             return responses.Checked.of(checked, source.refused).response()
         quota.require(owner)
-        acknowledged = append(owner, data_id, instruments.trace_source(source), key)
+        acknowledged = append(owner, data_id, watched(source), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
         observability.record_upload(acknowledged)
         return responses.Acknowledgement.of(acknowledged, source.refused).response()
-
-
-def _forms(path: Path | None) -> Mapping[str, Form]:
-    """The forms of entries by the name of their mapping. Raises SettingsError."""
-    try:
-        mappings = load_mappings(path)
-    except MappingsInvalid as error:
-        raise SettingsError(f"LOGLEAP_MAPPINGS is {str(path)!r}{error}") from error
-    return {name: mapped(mapping) for name, mapping in mappings.items()}
-
-
-def _form(forms: Mapping[str, Form], name: str) -> Form:
-    form = forms.get(name)
-    if form is None:
-        known = ", ".join(sorted(forms))
-        detail = f"There is no mapping {shown(name)}. There are: {known}. More: LOGLEAP_MAPPINGS."
-        raise RequestRefused(400, "MAPPING_UNKNOWN", detail)
-    return form

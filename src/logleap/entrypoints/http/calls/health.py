@@ -1,10 +1,13 @@
 """The calls for whoever runs the service; no key needed."""
 
+from collections.abc import Callable
+
 from flask import Request, Response
 
-from logleap.container import Container
 from logleap.entrypoints.http.contract import responses
 from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.ports.errors import Unavailable
+from logleap.telemetry.metrics import Metrics
 
 TAG = "Health"
 
@@ -16,16 +19,15 @@ _TEXT = {
 METRICS = {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}
 
 
-def health(container: Container) -> Api:
-    """Whether it is up, whether it can work, and what it did."""
+def health(check: Callable[[], None], metrics: Metrics) -> Api:
+    """Whether it is up, whether it can work (`check` raises Unavailable if not), and what it did."""
     api = Api("health")
-    check, metrics = container.backend().check, container.metrics()
 
     @api.call("GET", "/healthz", tag=TAG, answer=responses.Health, example={"status": "ok"})
     def healthz(_: Request) -> Response:
         """Is the process up?
 
-        For liveness probes: it looks no further.
+        For liveness probes: it checks nothing else.
         """
         return responses.Health(status="ok").response()
 
@@ -35,19 +37,19 @@ def health(container: Container) -> Api:
         tag=TAG,
         answer=responses.Health,
         example={"status": "ready"},
-        problems=["UNAVAILABLE"],
+        raises=[Unavailable],
     )
     def readyz(_: Request) -> Response:
         """Can the service do its work?
 
-        For readiness probes: the backend is asked.
+        For readiness probes: it checks the backend.
         """
         check()  # raises Unavailable: 503
         return responses.Health(status="ready").response()
 
     @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
     def show_metrics(request: Request) -> Response:
-        """What did this process do, in numbers?
+        """Get the metrics of this process.
 
         For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.
         """

@@ -6,13 +6,20 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp
 from flask import Request, Response, g
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
-from logleap.container import Container
-from logleap.domain.errors import BatchEmpty
+from logleap.codecs.errors import (
+    ExportTooLarge,
+    InvalidRecords,
+    JsonExportMalformed,
+    ProtobufMalformed,
+    TooManyRecords,
+)
+from logleap.codecs.limits import Limits
+from logleap.codecs.otlp.records import Export
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import NoQuery, idempotency_key, parse_query
-from logleap.entrypoints.http.ingest.body import Body
-from logleap.entrypoints.http.ingest.entry_stream import Limits
+from logleap.entrypoints.http.ingest.body import open_body
 from logleap.entrypoints.http.ingest.otlp_messages import (
     ANSWER,
     BODY,
@@ -21,15 +28,13 @@ from logleap.entrypoints.http.ingest.otlp_messages import (
     decoded,
     encoded,
 )
-from logleap.entrypoints.http.ingest.otlp_records import Export
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
+from logleap.usecases.append import AppendEntries
 
 
-def add(api: Api, container: Container, quota: Quota) -> None:
+def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> None:
     """Export logs. `api` is one of its own: with refusals as OTLP wants them. `quota` is of stored ones."""
-    append = container.append_entries()
-    limits = Limits.of(container.settings())
     api.after_request(as_status)
 
     @api.call(
@@ -39,22 +44,23 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         headers=RepeatableHeaders,
         body=BODY,
         answer=ANSWER,
-        problems=[
-            "DATASET_NOT_FOUND",
-            "IDEMPOTENCY_KEY_INVALID",
-            "IDEMPOTENCY_KEY_REUSED",
-            "PROTOBUF_MALFORMED",
-            "RECORDS_INVALID",
-            "STATE_CONFLICT",
-            "TOO_MANY_ENTRIES",
+        raises=[
+            DatasetNotFound,
+            ExportTooLarge,
+            InvalidRecords,
+            InvalidTransition,
+            JsonExportMalformed,
+            KeyReused,
+            ProtobufMalformed,
+            TooManyRecords,
         ],
     )
     def export_logs(request: Request, data_id: str) -> Response:
         """Post log records by OTLP.
 
-        As an OpenTelemetry SDK or Collector sends them: the endpoint to set there is `/data/{dataId}`.
-        Records that cannot be taken are counted in `partialSuccess`; the others are durable, and every
-        training that is started later counts each of them once.
+        As an OpenTelemetry SDK or Collector sends them: set `/data/{dataId}` as the endpoint there. Invalid
+        records are counted in `partialSuccess`; the others are durable, and every training started later
+        counts each of them once.
 
         An export that is sent again, the same byte by byte, counts once: exporters retry so. An
         Idempotency-Key, if there is one, decides that instead.
@@ -62,8 +68,8 @@ def add(api: Api, container: Container, quota: Quota) -> None:
         parse_query(NoQuery, request)
         key = idempotency_key(request)
         check_media_type(request)
-        body = Body(request, limits.json_bytes)
-        export = Export(decoded(request, body.read()), body.sha256, limits)
+        body = open_body(request, limits.json_bytes)
+        export = Export(decoded(request, body.read(), limits.json_entries), body.sha256, limits)
         quota.require(g.owner)
         answer = ExportLogsServiceResponse()
         try:
@@ -75,7 +81,7 @@ def add(api: Api, container: Container, quota: Quota) -> None:
             quota.spend(g.owner, acknowledged.receipt.entries)
         if export.rejected:
             answer.partial_success.rejected_log_records = export.rejected
-            answer.partial_success.error_message = f"Of the first log record that was rejected: {export.why}"
+            answer.partial_success.error_message = f"The first log record that was rejected is {export.why}"
         elif acknowledged.replayed:
             answer.partial_success.error_message = "This export had been taken before. It counts once."
         return encoded(request, answer)

@@ -6,14 +6,16 @@ from typing import Annotated
 from flask import Request, Response, g
 from pydantic import Field
 
-from logleap.container import Container
 from logleap.domain import report as domain
 from logleap.domain.datasets import State
+from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
 from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
-from logleap.usecases.report import DatasetReport
+from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.errors import CountMismatch
+from logleap.usecases.report import DatasetReport, ReportOnDataset
 
 TAG = "Data sets"
 
@@ -29,40 +31,40 @@ class Gap(Answer):
 
 
 class FrequentMessage(Answer):
-    """A message that many entries have."""
+    """A frequent message."""
 
     text: str
     """The message, or its first 200 characters and `…`."""
     entries: Count
-    """How many have it."""
+    """How many entries have it."""
 
 
 class LargeEntry(Answer):
-    """An entry where it stands."""
+    """A large entry and its position."""
 
     bytes: Count
-    """Of message and context, in UTF-8."""
+    """The size of message and context in UTF-8."""
     batch_id: Id
     sequence: Count
-    """The place in its batch, counted from 0."""
+    """The position in its batch, counted from 0."""
     text: str
     """The message, or its first 200 characters and `…`."""
 
 
 class Span(Answer):
-    """How many entries there are in a span of time."""
+    """The number of entries in a span of time."""
 
     start: Time
     entries: Count
 
 
 class Report(Answer):
-    """What the acknowledged entries of a data set are like."""
+    """A summary of the acknowledged entries of a data set."""
 
     data_id: Id
     state: State
     entries: Count
-    """All that were acknowledged when the report began."""
+    """Entries that were acknowledged when the report began."""
     batches: Count
     first: Time | None
     """The earliest entry's time."""
@@ -70,23 +72,23 @@ class Report(Answer):
     gaps: Annotated[list[Gap], Field(max_length=domain.LISTED)]
     """The longest times without entries, longest first, of those longer than `gapsFromSeconds`."""
     gaps_from_seconds: Seconds
-    """1, or more where entries lie in more than 20,000 different seconds."""
+    """1, or more if the entries lie in more than 20,000 different seconds."""
     out_of_order: Count
     """Entries that are earlier than the one before them in their batch."""
     out_of_order_share: Annotated[float, Field(ge=0, le=1)]
     """Of all entries."""
     duplicates: Count
-    """Entries that agree with an earlier one in timestamp, message and context. They are trained on."""
+    """Entries to remove so that timestamp, message and context are unique. They are trained on."""
     duplicates_complete: bool
-    """False: there may be more. Only where a data set has so many batches that they are read in parts."""
+    """False: there may be more. Only if a data set has so many batches that they are read in parts."""
     frequent: Annotated[list[FrequentMessage], Field(max_length=domain.LISTED)]
-    """The messages of the most entries, most first."""
+    """The most frequent messages, most frequent first."""
     frequent_missed: Count
-    """How many entries more than told may have a message, listed or not. 0: all counts are exact."""
+    """How many more entries than stated a message, listed or not, may have. 0: all counts are exact."""
     largest: Annotated[list[LargeEntry], Field(max_length=domain.LISTED)]
     """The largest entries, largest first."""
     span_seconds: Seconds
-    """How long the spans of `histogram` are: 3600, or more where there would be more than 1,000 of them."""
+    """The length of the spans of `histogram`: 3600, or more if there would be more than 1,000 of them."""
     histogram: Annotated[list[Span], Field(max_length=1_000)]
     """The spans that have entries, in ascending order."""
 
@@ -125,9 +127,8 @@ class Report(Answer):
         )
 
 
-def add(api: Api, container: Container) -> None:
+def add(api: Api, report_on: ReportOnDataset) -> None:
     """Report on a data set."""
-    report_on = container.report_on_dataset()
 
     @api.call(
         "GET",
@@ -135,7 +136,7 @@ def add(api: Api, container: Container) -> None:
         tag=TAG,
         answer=Report,
         example=examples.REPORT,
-        problems=["ARCHIVE_DAMAGED", "COUNT_MISMATCH", "DATASET_NOT_FOUND", "STATE_CONFLICT"],
+        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
     )
     def report_on_dataset(request: Request, data_id: str) -> Response:
         """Tell what a data set's entries are like, before a training is paid for.

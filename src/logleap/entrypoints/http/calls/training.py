@@ -2,7 +2,16 @@
 
 from flask import Request, Response, g
 
-from logleap.container import Container
+from logleap.domain.errors import (
+    DatasetEmpty,
+    DatasetNotFound,
+    EntryCountDiffers,
+    InvalidTransition,
+    KeyReused,
+    RunInProgress,
+    RunNotFound,
+    TaskUnknown,
+)
 from logleap.domain.runs import Origin
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
@@ -11,18 +20,17 @@ from logleap.entrypoints.http.contract.requests import (
     NoQuery,
     TrainBody,
     idempotency_key,
-    parse_body,
     parse_query,
 )
+from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
+from logleap.usecases.start_training import ShowTraining, StartTraining
 
 TAG = "Training"
 
 
-def add(api: Api, container: Container) -> None:
+def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
     """Start a training, look at it."""
-    start, show_training = container.start_training(), container.show_training()
-    offered = list(container.tasks())
 
     @api.call(
         "POST",
@@ -31,27 +39,26 @@ def add(api: Api, container: Container) -> None:
         headers=RepeatableHeaders,
         body=TrainBody,
         body_example=examples.START,
-        narrowed={"properties": {"task": {"enum": [*offered, None]}}},
+        narrowed={"properties": {"task": {"enum": [*start.tasks, None]}}},
         answer=responses.StartedRun,
         example=examples.STARTED,
         status=202,
         answer_headers=["Location"],
-        problems=[
-            "BODY_INVALID",
-            "DATASET_EMPTY",
-            "DATASET_NOT_FOUND",
-            "ENTRY_COUNT_DIFFERS",
-            "IDEMPOTENCY_KEY_INVALID",
-            "RUN_IN_PROGRESS",
-            "STATE_CONFLICT",
-            "TASK_UNKNOWN",
+        raises=[
+            DatasetEmpty,
+            DatasetNotFound,
+            EntryCountDiffers,
+            InvalidTransition,
+            KeyReused,
+            RunInProgress,
+            TaskUnknown,
         ],
     )
     def start_training(request: Request, data_id: str) -> Response:
         """Start the training on a data set's entries.
 
-        No entries are taken from then on. While the run is under way a repeated call answers the same run;
-        with an Idempotency-Key it does so for as long as the data set lives.
+        The data set accepts no entries from then on. While the run is under way, a repeated call answers the
+        same run; with an Idempotency-Key it does so for as long as the data set exists.
         """
         parse_query(NoQuery, request)
         key = idempotency_key(request)
@@ -74,10 +81,10 @@ def add(api: Api, container: Container) -> None:
         tag=TAG,
         answer=responses.Run,
         example=examples.SUCCEEDED,
-        problems=["DATASET_NOT_FOUND", "RUN_NOT_FOUND"],
+        raises=[DatasetNotFound, RunNotFound],
     )
     def show_run(request: Request, data_id: str) -> Response:
-        """Show the latest training run, with its result once it has ended."""
+        """Get the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
         run = show_training(g.owner, data_id)
         observability.bind_ids(runId=run.run_id)

@@ -1,28 +1,32 @@
-"""A blueprint whose calls say what they take and answer: the OpenAPI document is made of that."""
+"""A blueprint whose calls say what they take, answer and refuse: the OpenAPI document is made of that."""
 
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
-from flask import Response, request
-from flask_openapi import APIBlueprint
-from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Parameter
-from flask_openapi.utils import parse_rule
+from flask import Blueprint, Response, request
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic.json_schema import JsonSchemaMode
 
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.headers import ANSWER_HEADERS, ConditionalHeaders, RequestHeaders
+from logleap.entrypoints.http.contract.headers import (
+    ANSWER_HEADERS,
+    ConditionalHeaders,
+    RepeatableHeaders,
+    RequestHeaders,
+)
 from logleap.entrypoints.http.contract.negotiation import check_accept, tagged
 from logleap.entrypoints.http.contract.problems import Problem, example_of
-from logleap.entrypoints.http.contract.requests import DataPath, EmptyBody, NoQuery
+from logleap.entrypoints.http.contract.refusals import WORDINGS
+from logleap.entrypoints.http.contract.requests import DataPath, EmptyBody, NoQuery, codes_of
 from logleap.entrypoints.http.contract.responses import Answer
-from logleap.entrypoints.http.middleware.auth import SCHEMES
+from logleap.entrypoints.http.contract.schemas import Json, parameters, ref
+from logleap.entrypoints.http.contract.security import SCHEMES
 
-Json = Mapping[str, Any]
 Refusals = Callable[[int, Sequence[Code]], Json]
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -58,21 +62,23 @@ _TAGS = ["ETag", "Cache-Control"]
 _UNCHANGED = "Nothing has changed: the client has this answer already."
 
 
-class Schemas(GenerateJsonSchema):
-    """Without titles, which would only repeat the names, and defaults that say nothing."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as it is declared: its view, OpenAPI's operation for it, and what it may refuse with.
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never."""
-        return False
+    `raises` are the view's own refusals, `codes` those and all that its parts and the server bring along.
+    """
 
-    def default_schema(self, schema: Any) -> dict[str, Any]:
-        """What is None by default is left out: that is no value which could be sent."""
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
+    method: str
+    rule: str
+    view: Callable[..., Response]
+    operation: Json
+    media_types: Sequence[str]
+    raises: frozenset[type[Exception]]
+    codes: frozenset[Code]
 
 
-class Api(APIBlueprint):
+class Api(Blueprint):
     """A group of calls. `owned`: each belongs to an owner, who shows a key (None: if there are any keys).
 
     An owner's GETs carry an ETag. `models` are those of its calls. `refusals` makes the content of a status'
@@ -87,18 +93,19 @@ class Api(APIBlueprint):
         keys: bool | None = False,
         refusals: Refusals | None = None,
     ) -> None:
-        shown: list[dict[str, list[str]]] = [] if keys is False else [{scheme: []} for scheme in SCHEMES]
-        super().__init__(name, __name__, abp_security=[*shown, {}] if keys is None else shown)
+        super().__init__(name, __name__)
         self.models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+        self.calls: dict[str, Call] = {}
+        """By endpoint."""
+        shown: list[Json] = [] if keys is False else [{scheme: []} for scheme in SCHEMES]
+        self._security = [*shown, {}] if keys is None else shown
         self._refusals = refusals or _as_problem
-        self._common = (*ALWAYS, *WITH_OWNER) if owned else ALWAYS
         self._owned = owned
-        self._offered: dict[str, Sequence[str]] = {}  # media types, by endpoint
         self.before_request(self._check_accept)
 
     def call(
         self,
-        method: Literal["GET", "POST", "DELETE"],
+        method: Literal["GET", "POST", "PATCH", "DELETE"],
         rule: str,
         *,
         tag: str,
@@ -111,74 +118,73 @@ class Api(APIBlueprint):
         body: type[EmptyBody] | Json | None = None,
         body_example: Json | None = None,
         narrowed: Json | None = None,
-        problems: Sequence[Code] = (),
+        raises: Sequence[type[Exception]] = (),
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
 
         The view is called with the request, and the id where there is one in the path.
 
-        `answer` comes with `status`: a model, the content by media type, or None for no body. `problems` are
-        the codes of what this call answers else, besides those of many calls. `query`, `headers` and `body`
-        are what the view reads by hand; `body` is a model (then none is needed) or the content by media type.
-        A model needs an example. `narrowed` is a schema that the body must fit besides its model: for what is
-        known only once the app is made.
+        `answer` comes with `status`: a model, the content by media type, or None for no body. `raises` are
+        the refusals of what the view calls: use cases and codecs. What `query`, `headers` and `body` are
+        refused with, when the view reads them, follows from these; `body` is a model (then none is needed) or
+        the content by media type. A model needs an example. `narrowed` is a schema that the body must fit
+        besides its model: for what is known only once the app is made.
         """
-        codes = [*self._common, *(WITH_BODY if body is not None else ()), *problems]
-        content = self._content(answer, example, "serialization")
-        if content is not None:
-            codes.append("NOT_ACCEPTABLE")
         conditional = self._owned and method == "GET"
+        headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
+        content = self._content(answer, example, "serialization")
+        codes = {*ALWAYS, *codes_of(query), *(WORDINGS[refusal].code for refusal in raises)}
+        codes.update(WITH_OWNER if self._owned else ())
+        codes.update(WITH_BODY if body is not None else ())
+        codes.update(["BODY_INVALID"] if isinstance(body, type) else ())
+        codes.update(["IDEMPOTENCY_KEY_INVALID"] if issubclass(headers, RepeatableHeaders) else ())
+        codes.update(["NOT_ACCEPTABLE"] if content is not None else ())
         told = [*answer_headers, *(_TAGS if conditional else ())]
-        responses = {status: _response(content, status, told), **_problems(codes, self._refusals)}
+        responses = {str(status): _response(content, status, told), **_problems(codes, self._refusals)}
         if conditional:
-            responses[304] = _response(None, 304, _TAGS, _UNCHANGED)
-        options: dict[str, Any] = {}
+            responses["304"] = _response(None, 304, _TAGS, _UNCHANGED)
+        places: dict[str, type[BaseModel]] = {"query": query, "header": headers}
+        if "<" in rule:
+            places = {"path": DataPath, **places}
+        operation: dict[str, Any] = {
+            "tags": [tag],
+            "parameters": [found for place, model in places.items() for found in parameters(model, place)],
+            "responses": responses,
+        }
         if body is not None:
             taken = self._content(body, body_example, "validation", narrowed)
-            options["request_body"] = {"content": taken, "required": not isinstance(body, type)}
-        headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
-        parameters = [*self._parameters(query, "query"), *self._parameters(headers, "header")]
-        if "<" in rule:
-            parameters = [*self._parameters(DataPath, "path"), *parameters]
+            operation["requestBody"] = {"content": taken, "required": not isinstance(body, type)}
+        if self._security:
+            operation["security"] = self._security
 
         def registered(view: View) -> View:
             summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
-            register: Callable[[View], View] = getattr(self, method.lower())(
-                rule,
-                tags=[{"name": tag}],
-                summary=summary.rstrip("."),
-                description=description or " ",
-                operation_id=to_camel(view.__name__),
-                responses=responses,
-                **options,
+            operation.update(operationId=to_camel(view.__name__), summary=summary.rstrip("."))
+            if description:
+                operation["description"] = description
+            self.calls[f"{self.name}.{view.__name__}"] = Call(
+                method, rule, view, operation, tuple(content or ()), frozenset(raises), frozenset(codes)
             )
-            register(view)
-            # flask-openapi knows only those that it reads and checks itself.
-            operation = getattr(self.paths[parse_rule(rule)], method.lower())
-            operation.parameters = parameters
-            self._offered[f"{self.name}.{view.__name__}"] = list(content or ())
+            self.add_url_rule(rule, view.__name__, self._answering(view), methods=[method])
             return view
 
         return registered
 
-    def add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
-    ) -> None:
-        """As of a blueprint, without flask-openapi's wrapper around the view: its checks take too long."""
-        view = inspect.unwrap(view_func)
+    def _answering(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        owned = self._owned
 
         def answer(**path: str) -> Response:
             asked = request._get_current_object()  # type: ignore[attr-defined]
-            response: Response = view(asked, *path.values())
-            return tagged(asked, response) if self._owned else response
+            response = view(asked, *path.values())
+            return tagged(asked, response) if owned else response
 
-        super().add_url_rule(rule, endpoint or view.__name__, answer, *args, **options)
+        return answer
 
     def _check_accept(self) -> None:
         asked = request._get_current_object()  # type: ignore[attr-defined]
-        offered = self._offered.get(asked.endpoint or "")
-        if offered and asked.method != "OPTIONS":
-            check_accept(asked, offered)
+        call = self.calls.get(asked.endpoint or "")
+        if call is not None and call.media_types and asked.method != "OPTIONS":
+            check_accept(asked, call.media_types)
 
     def _content(
         self,
@@ -193,28 +199,6 @@ class Api(APIBlueprint):
         schema = {"allOf": [ref(body), narrowed]} if narrowed is not None else ref(body)
         return {"application/json": {"schema": schema, "example": example}}
 
-    def _parameters(self, model: type[BaseModel], place: str) -> list[Parameter]:
-        self.models.append((model, "validation"))
-        schema = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, schema_generator=Schemas)
-        return [
-            Parameter.model_validate(
-                {
-                    "name": name,
-                    "in": place,
-                    "required": place == "path",
-                    "description": field.pop("description", None),
-                    "example": field.pop("examples", [None])[0],
-                    "schema": field,
-                }
-            )
-            for name, field in schema.get("properties", {}).items()
-        ]
-
-
-def ref(model: type[BaseModel]) -> Json:
-    """Where the document keeps the schema of `model`."""
-    return {"$ref": OPENAPI3_REF_TEMPLATE.format(model=model.__name__)}
-
 
 def _response(content: Json | None, status: int, headers: Sequence[str], description: str = "") -> Json:
     told = {name: ANSWER_HEADERS[name] for name in ("X-Request-Id", *headers)}
@@ -222,12 +206,12 @@ def _response(content: Json | None, status: int, headers: Sequence[str], descrip
     return {**response, "content": content} if content is not None else response
 
 
-def _problems(codes: Sequence[Code], content: Refusals) -> dict[int, Json]:
+def _problems(codes: set[Code], content: Refusals) -> dict[str, Json]:
     by_status = defaultdict(list)
-    for code in sorted(set(codes)):
+    for code in sorted(codes):
         by_status[PROBLEMS[code].status].append(code)
     return {
-        status: _response(
+        str(status): _response(
             content(status, by_status[status]),
             status,
             _HEADERS_BY_STATUS.get(status, ()),

@@ -1,12 +1,13 @@
 """Every code that a problem can have, with its status, what it means and what to do about it."""
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
 Code: TypeAlias = str
-"""One of those below."""
+"""One of those below: UPPER_SNAKE, and stable, for clients may switch on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,38 +23,38 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
     {
         "API_KEY_INVALID": Meaning(
             401,
-            "The key is not known, or its secret is wrong.",
+            "The key is unknown, or its secret is wrong.",
             "Check the key, or ask the operator for one.",
         ),
         "API_KEY_MISSING": Meaning(
             401,
-            "Keys are on, and the request shows none.",
-            "Send `X-API-Key: <keyId>.<secret>`, or the same as `Authorization: Bearer`.",
+            "A key is required, and the request has none.",
+            "Send `X-API-Key: <keyId>.<secret>`, or the same key as `Authorization: Bearer`.",
         ),
         "ARCHIVE_DAMAGED": Meaning(
             500,
-            "The data set's archive is missing, or is not what was written.",
-            "Tell the operator, with the `requestId`.",
+            "The data set's archive is missing or damaged.",
+            "Contact the operator, and include the `requestId`.",
         ),
-        "BATCH_EMPTY": Meaning(422, "The body holds no entries.", "Send at least one entry."),
+        "BATCH_EMPTY": Meaning(422, "The body has no entries.", "Send at least one entry."),
         "BODY_BROKEN_OFF": Meaning(
             400,
-            "The connection broke off within the body, or a chunk of it is malformed.",
+            "The connection was lost in the middle of the body, or a chunk is malformed.",
             "Send the whole request again.",
         ),
         "BODY_EMPTY": Meaning(400, "The body is empty.", "Send at least one entry."),
         "BODY_INVALID": Meaning(
-            422, "A field of the JSON body is unknown or wrong.", "Correct the field that `detail` names."
+            422, "A field of the JSON body is unknown or invalid.", "Correct the field that `detail` names."
         ),
         "BODY_NOT_ENTRIES": Meaning(
             422,
-            "The JSON body is neither an entry nor several.",
+            "The JSON body is neither an entry nor a list of entries.",
             'Send one entry, an array of entries, or `{"entries": […]}` without any other field.',
         ),
         "BODY_NOT_UTF8": Meaning(400, "The body is not UTF-8.", "Send it in UTF-8."),
         "BODY_TOO_LARGE": Meaning(
             413,
-            "The body has more bytes, as sent or inflated, than its content type may have.",
+            "The body, as sent or decompressed, exceeds the limit for its content type.",
             "Split it into several requests.",
         ),
         "BODY_TOO_SHORT": Meaning(
@@ -64,34 +65,32 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "COUNT_MISMATCH": Meaning(
             500,
-            "What is stored is not what was acknowledged. Nothing was changed.",
-            "Tell the operator, with the `requestId`.",
+            "The stored entries do not match what was acknowledged. Nothing was changed.",
+            "Contact the operator, and include the `requestId`.",
         ),
         "DATASET_EMPTY": Meaning(
-            409, "The data set has no entries to train on.", "Post some to `/data/{dataId}` first."
+            409, "The data set has no entries to train on.", "Post entries to `/data/{dataId}` first."
         ),
         "DATASET_NOT_FOUND": Meaning(
             404,
-            "You have no data set of this id. Another owner's is answered in the same words.",
-            "Announce one with `POST /data`, and use the `dataId` that it answers.",
+            "You have no data set with this id. Another owner's is answered in the same way.",
+            "Create one with `POST /data`, and use its `dataId`.",
         ),
         "ENTRIES_INVALID": Meaning(
             422,
-            "Some entries cannot be taken, so nothing of the request was stored.",
-            "Correct what `errors` names, and send the whole request again.",
+            "Some entries are invalid, so nothing of the request was stored.",
+            "Correct the entries that `errors` lists, and send the whole request again.",
         ),
         "ENTRY_COUNT_DIFFERS": Meaning(
             412,
             "`expectedEntries` is not the number of acknowledged entries. Nothing was started.",
             "Upload what is missing, or correct `expectedEntries`.",
         ),
-        "ENTRY_TOO_LARGE": Meaning(
-            413, "An entry has more bytes than an entry may have.", "Shorten it, or split it."
-        ),
+        "ENTRY_TOO_LARGE": Meaning(413, "An entry exceeds the size limit.", "Shorten it, or split it."),
         "GZIP_MALFORMED": Meaning(
             400,
-            "The body was announced as gzip, but is not, ends early, or goes on behind its end.",
-            "Compress it whole, or send it without `Content-Encoding`.",
+            "The body is not valid gzip, is truncated, or has data after its end.",
+            "Compress the whole body, or send it without `Content-Encoding`.",
         ),
         "HEADERS_TOO_LARGE": Meaning(431, "The headers are too long.", "Send fewer or shorter ones."),
         "IDEMPOTENCY_KEY_INVALID": Meaning(
@@ -101,13 +100,13 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "IDEMPOTENCY_KEY_REUSED": Meaning(
             422,
-            "This `Idempotency-Key` came before with another body.",
+            "This `Idempotency-Key` was used before with a different body.",
             "Send the same body again, or choose a new key for a new batch.",
         ),
         "INTERNAL_ERROR": Meaning(
             500,
-            "LogLeap failed at this request.",
-            "Tell the operator, with the `requestId`.",
+            "LogLeap failed while handling this request.",
+            "Contact the operator, and include the `requestId`.",
         ),
         "JSON_MALFORMED": Meaning(
             400,
@@ -115,58 +114,58 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Correct what `detail` names; NDJSON has a content type of its own.",
         ),
         "LENGTH_REQUIRED": Meaning(
-            411, "Nobody knows where the body ends.", "Send `Content-Length`, or a chunked body."
+            411, "The length of the body is unknown.", "Send `Content-Length`, or a chunked body."
         ),
         "MAPPING_UNKNOWN": Meaning(
             400,
-            "There is no `mapping` of this name.",
-            "Use one that `detail` names, or have the operator add yours (`LOGLEAP_MAPPINGS`).",
+            "There is no `mapping` with this name.",
+            "Use one that `detail` lists, or ask the operator to add yours (`LOGLEAP_MAPPINGS`).",
         ),
         "METHOD_NOT_ALLOWED": Meaning(
-            405, "The path does not answer this method.", "Use one of those that the header `Allow` names."
+            405, "The path does not support this method.", "Use one that the `Allow` header lists."
         ),
         "NOT_ACCEPTABLE": Meaning(
             406,
-            "The request's `Accept` leaves out what the call answers.",
+            "The request's `Accept` excludes the media type of the answer.",
             "Accept `application/json`, or send no `Accept`.",
         ),
-        "NOT_FOUND": Meaning(404, "There is no such path.", "See `/docs` for those that there are."),
+        "NOT_FOUND": Meaning(404, "There is no such path.", "See `/docs` for all paths."),
         "PAGE_SIZE_INVALID": Meaning(
-            400, "`pageSize` is not a whole number of 0 or more.", "Leave it out, or send 1 to 1000."
+            400, "`pageSize` is not a non-negative integer.", "Omit it, or send 1 to 1000."
         ),
         "PAGE_TOKEN_INVALID": Meaning(
             400,
-            "`pageToken` is not one that this API gave out, or is from a list with another state or name.",
-            "Use `nextPageToken` as it came, or leave it out to begin with the first page.",
+            "`pageToken` is not from this API, or is from a list with another state or name.",
+            "Use `nextPageToken` unchanged, or omit `pageToken` to begin with the first page.",
         ),
         "PROTOBUF_MALFORMED": Meaning(
             400,
-            "The body was announced as protobuf, but is no export of logs.",
-            "Set the client to OTLP/HTTP, and this path for logs alone.",
+            "The body is not an OTLP export of logs in protobuf.",
+            "Configure the client for OTLP/HTTP, and use this path for logs only.",
         ),
         "QUERY_PARAMETER_INVALID": Meaning(
-            400, "A query parameter has a wrong value, or is given twice.", "Use one that `detail` names."
+            400, "A query parameter has an invalid value, or is repeated.", "Use one that `detail` lists."
         ),
         "QUERY_PARAMETER_UNKNOWN": Meaning(
             400,
-            "The call has no such query parameter; to ignore it would do what nobody asked for.",
-            "Leave it out, or correct its name.",
+            "The call has no such query parameter, and ignores none.",
+            "Remove it, or correct its name.",
         ),
         "QUOTA_EXCEEDED": Meaning(
             429,
-            "What your owner may send in a time is used up, so nothing was done.",
-            "Send the same again after `Retry-After` seconds; `RateLimit` tells what is left of each quota.",
+            "A quota of your owner is used up. The request had no effect.",
+            "Retry after `Retry-After` seconds; `RateLimit` shows what is left of each quota.",
         ),
         "RECORDS_INVALID": Meaning(
             400,
-            "None of the log records can be taken.",
+            "None of the log records is valid.",
             "Give each a body or an event name, and a time.",
         ),
         "REQUEST_MALFORMED": Meaning(400, "The request is not HTTP.", "Correct what `detail` names."),
         "RUN_IN_PROGRESS": Meaning(
             409,
             "Another training run, with another task or other parameters, is under way.",
-            "Wait until it has ended, or ask for the same.",
+            "Wait until it has ended, or send the same request.",
         ),
         "RUN_NOT_FOUND": Meaning(
             404, "The data set has no training run yet.", "Start one with `POST /train/{dataId}`."
@@ -174,20 +173,22 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "STATE_CONFLICT": Meaning(
             409,
             "The data set's state does not allow this now.",
-            "Do what `detail` says: wait for the training's end, or announce a new data set.",
+            "Do what `detail` says: wait until the training has ended, or create a new data set.",
         ),
-        "STATE_INVALID": Meaning(400, "`state` is no state of a data set.", "Use one that `detail` names."),
+        "STATE_INVALID": Meaning(
+            400, "`state` is not a state of a data set.", "Use one that `detail` lists."
+        ),
         "STORAGE_FULL": Meaning(
             503,
-            "A disk of the service is full but for a reserve. Nothing of the request was stored.",
-            "Delete data sets that nobody needs, or have the operator make room; then send it again.",
+            "A disk of the service is full except for a reserve. Nothing of the request was stored.",
+            "Delete data sets that are no longer needed, or ask the operator to free space; then retry.",
         ),
         "TASK_UNKNOWN": Meaning(
-            422, "The operator offers no such training task.", "Use one that `detail` names."
+            422, "The operator does not offer this training task.", "Use one that `detail` lists."
         ),
         "TOO_MANY_ENTRIES": Meaning(
             413,
-            "The JSON body has more entries than one may have.",
+            "The JSON body has too many entries.",
             "Split it into several requests, or send it as `application/x-ndjson`.",
         ),
         "TRANSFER_CODING_UNSUPPORTED": Meaning(
@@ -197,24 +198,53 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "UNAVAILABLE": Meaning(
             503,
-            "The backend cannot answer now; it is not known whether the request took effect.",
-            "Repeat it after `Retry-After` seconds, with the same `Idempotency-Key` if it has one.",
+            "The backend is unavailable; it is unknown whether the request took effect.",
+            "Retry after `Retry-After` seconds, with the same `Idempotency-Key` if it has one.",
         ),
         "UNSUPPORTED_CHARSET": Meaning(415, "The body's charset is not UTF-8.", "Send it in UTF-8."),
         "UNSUPPORTED_CONTENT_CODING": Meaning(
             415,
             "The body's `Content-Encoding` is not supported.",
-            "Use one that the answer's `Accept-Encoding` names, or send the body plain.",
+            "Use one that the answer's `Accept-Encoding` lists, or send the body uncompressed.",
         ),
         "UNSUPPORTED_MEDIA_TYPE": Meaning(
             415,
-            "The body's `Content-Type` is missing, or not one that this call takes.",
-            "Use one that the answer's `Accept` names.",
+            "The body's `Content-Type` is missing, or this call does not support it.",
+            "Use one that the answer's `Accept` lists.",
         ),
         "ZSTD_MALFORMED": Meaning(
             400,
-            "The body was announced as zstd, but is not, ends early, or goes on behind its end.",
-            "Compress it whole, or send it without `Content-Encoding`.",
+            "The body is not valid zstd, is truncated, or has data after its end.",
+            "Compress the whole body, or send it without `Content-Encoding`.",
         ),
     }
 )
+"""Those of the API."""
+
+PUSH_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
+    {
+        "CERTIFICATES_UNAVAILABLE": Meaning(
+            503, "Google's certificates cannot be fetched.", "Repeat it after `Retry-After` seconds."
+        ),
+        "NOT_YET": Meaning(
+            503, "The message cannot be settled now.", "Deliver it again after `Retry-After` seconds."
+        ),
+        "TOKEN_INVALID": Meaning(
+            401, "The token is not a valid one.", "Send one for the audience that is set."
+        ),
+        "TOKEN_MISSING": Meaning(
+            401, "The request shows no token.", "Send an OIDC token of Google's as `Authorization: Bearer`."
+        ),
+        "TOKEN_OF_ANOTHER": Meaning(
+            403, "The token is of another service account.", "Send one of the account that is set."
+        ),
+    }
+)
+"""Those that Pub/Sub and a scheduler may be answered besides."""
+
+_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS))
+
+
+def meaning_of(code: Code) -> Meaning:
+    """What `code` stands for."""
+    return _ALL[code]

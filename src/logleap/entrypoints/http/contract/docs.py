@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from flask import Blueprint, Response
 
-_ELEMENTS = str(files("flask_openapi_elements").joinpath("templates", "elements"))
+_ELEMENTS = str(files("stopments").joinpath("static"))
 
 _PAGE = """\
 <!doctype html>
@@ -13,10 +13,10 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>LogLeap API</title>
-<link rel="icon" href="docs/elements/images/elements.svg">
-<link rel="stylesheet" href="docs/elements/css/styles.min.css">
+<link rel="icon" href="docs/elements/favicon.ico">
+<link rel="stylesheet" href="docs/elements/styles.min.css">
 <style>[role="tablist"] { flex-wrap: wrap; } /* shows all statuses of a call at once */</style>
-<script src="docs/elements/js/web-components.min.js" defer></script>
+<script src="docs/elements/web-components.min.js" defer></script>
 </head>
 <body>
 <elements-api apiDescriptionUrl="openapi.json" router="hash" layout="responsive"></elements-api>

@@ -15,41 +15,66 @@ class EntryMeaning(NamedTuple):
 ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
     {
         "CONTEXT_TOO_DEEP": EntryMeaning(
-            "`context` nests more arrays and objects in one another than are taken.",
-            "Send it as a string that holds the JSON.",
+            "`context` is nested too deeply.",
+            "Send it as a string that contains the JSON.",
+        ),
+        "ENTRY_TOO_LARGE": EntryMeaning(
+            "With `mapping`: a log record of an export is larger than an entry may be, or a message becomes "
+            "longer than its record when its pattern is filled in.",
+            "Shorten it.",
         ),
         "ENTRY_NOT_AN_OBJECT": EntryMeaning(
-            "What stands in place of an entry is no JSON object.",
+            "The entry is not a JSON object.",
             "Send an object with `timestamp` and `message`.",
         ),
         "FIELD_AMBIGUOUS": EntryMeaning(
-            "With `mapping`: two fields may be the timestamp, or two the message.",
-            "Use a mapping that takes only one of them.",
+            "With `mapping`: two fields match the timestamp, or two match the message.",
+            "Use a mapping that names only one of them.",
         ),
-        "FIELD_REPEATED": EntryMeaning("A field is given more than once.", "Give it once."),
+        "FIELD_REPEATED": EntryMeaning("A field occurs more than once.", "Send it once."),
         "FIELD_UNKNOWN": EntryMeaning(
-            "An entry has no such field.", "Put it into `context`, or use a `mapping`."
+            "The entry has an unknown field.", "Put it in `context`, or use a `mapping`."
         ),
-        "JSON_MALFORMED": EntryMeaning("NDJSON: the line is not JSON.", "Send an entry a line."),
-        "MESSAGE_EMPTY": EntryMeaning("The message is empty.", "Give it a text, or leave the entry out."),
+        "JSON_MALFORMED": EntryMeaning("NDJSON: the line is not JSON.", "Send one entry per line."),
+        "MESSAGE_EMPTY": EntryMeaning("The message is empty.", "Give it a text, or omit the entry."),
         "MESSAGE_MISSING": EntryMeaning("The entry has no message.", "Add it."),
         "MESSAGE_NOT_A_STRING": EntryMeaning("The message is not a JSON string.", "Send it as one."),
-        "NOT_UTF8": EntryMeaning("NDJSON: the line is not UTF-8.", "Send it in UTF-8."),
+        "NOT_UTF8": EntryMeaning(
+            "NDJSON: the line is not UTF-8. With `mapping`: the bytes of the message are not.",
+            "Send it in UTF-8.",
+        ),
+        "RECORD_MALFORMED": EntryMeaning(
+            "With `mapping=otel-file`: a log record has a field of a wrong type.",
+            "See what `detail` names.",
+        ),
         "SURROGATE_UNPAIRED": EntryMeaning(
-            "A text holds half of a character, as an escape without its other half.",
-            "See whether it was cut; send the whole character.",
+            "A string contains half of a character: one half of a surrogate pair.",
+            "Check whether it was cut off; send the whole character.",
+        ),
+        "TIMESTAMP_AMBIGUOUS": EntryMeaning(
+            "With `mapping`: the timestamp may mean two times, or contradicts itself.",
+            "Have the logger write the offset.",
+        ),
+        "TIMESTAMP_IMPLAUSIBLE": EntryMeaning(
+            "With `mapping`: the number, as the mapping counts it, is a time before 1990 or after 2100.",
+            "Use a mapping with the unit that `detail` names (`epoch`).",
         ),
         "TIMESTAMP_INVALID": EntryMeaning(
-            "The timestamp is not a date and time as in RFC 3339, or does not exist.",
+            "The timestamp is not a valid RFC 3339 date and time.",
             "Send one like `2026-03-02T06:00:00.123456Z`.",
         ),
         "TIMESTAMP_MISSING": EntryMeaning("The entry has no timestamp.", "Add it."),
         "TIMESTAMP_NOT_A_STRING": EntryMeaning("The timestamp is not a JSON string.", "Send it as one."),
         "TIMESTAMP_NO_OFFSET": EntryMeaning(
-            "The timestamp names no offset.", "End it with `Z` for UTC, or with one like `+01:00`."
+            "The timestamp has no offset.",
+            "End it with `Z` for UTC, or with an offset like `+01:00`, or use a mapping with a `zone`.",
         ),
         "TIMESTAMP_OUT_OF_RANGE": EntryMeaning(
-            "The timestamp is, in UTC, not within the years 1 to 9999.", "See whether it is right."
+            "The timestamp, in UTC, is outside the years 1 to 9999.", "Check whether it is right."
+        ),
+        "TIMESTAMP_ZONE_UNKNOWN": EntryMeaning(
+            "With `mapping`: an abbreviation or name of a time zone that says nothing for sure.",
+            "Have the logger write the offset, or use a mapping with a `zone` that has this abbreviation.",
         ),
     }
 )

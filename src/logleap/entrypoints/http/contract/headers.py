@@ -16,8 +16,8 @@ class RequestHeaders(BaseModel):
     request_id: Annotated[
         str | SkipJsonSchema[None], Field(alias="X-Request-Id", examples=["deploy-4711"])
     ] = None
-    """Your name for this request, of 1 to 128 visible ASCII characters: it comes back in the answer, and in
-    the service's log. Anything else is replaced by a new one."""
+    """Your id for this request, 1 to 128 visible ASCII characters. The answer and the service's log have it
+    too. Anything else is replaced by a new id."""
 
 
 class RepeatableHeaders(RequestHeaders):
@@ -27,8 +27,8 @@ class RepeatableHeaders(RequestHeaders):
         Annotated[str, Field(pattern=r'^("[!#-~]{1,255}"|[!#-~]{1,255})$')] | SkipJsonSchema[None],
         Field(alias="Idempotency-Key", examples=["5a6f1a4e-0d0b-4e5e-9a35-6f6f3f0a1c55"]),
     ] = None
-    """1 to 255 visible ASCII characters, bare or in double quotes: a UUID, say. Repeat a request whose answer
-    got lost with the key it had, and it is carried out once."""
+    """1 to 255 visible ASCII characters, bare or in double quotes, such as a UUID. If an answer is lost,
+    repeat the request with the same key: it takes effect once."""
 
 
 class ConditionalHeaders(RequestHeaders):
@@ -38,7 +38,7 @@ class ConditionalHeaders(RequestHeaders):
         str | SkipJsonSchema[None],
         Field(alias="If-None-Match", examples=['"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"']),
     ] = None
-    """The `ETag` of an answer that you have: as long as that is right, 304 comes, without a body."""
+    """The `ETag` of an answer that you have. If it is still valid, the answer is 304, without a body."""
 
 
 def _header(description: str, example: str | int) -> Mapping[str, Any]:
@@ -48,24 +48,24 @@ def _header(description: str, example: str | int) -> Mapping[str, Any]:
 
 ANSWER_HEADERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "X-Request-Id": _header("The request's name: yours, or a new UUID.", "deploy-4711"),
-        "Location": _header("Where to look at what was made.", "/data/7d8b0631-2c9e-419a-b895-103261ea9665"),
+        "X-Request-Id": _header("The request's id: yours, or a new UUID.", "deploy-4711"),
+        "Location": _header("Where the created resource is.", "/data/7d8b0631-2c9e-419a-b895-103261ea9665"),
         "ETag": _header(
-            "Names this answer, for `If-None-Match`.", '"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"'
+            "The version of this answer, for `If-None-Match`.", '"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"'
         ),
-        "Cache-Control": _header("It may be kept, and must be asked about.", "private, no-cache"),
-        "Accept": _header("The media types that are taken; with UNSUPPORTED_MEDIA_TYPE.", "application/json"),
+        "Cache-Control": _header("It may be cached, but must be revalidated.", "private, no-cache"),
+        "Accept": _header("The supported media types; with UNSUPPORTED_MEDIA_TYPE.", "application/json"),
         "Accept-Encoding": _header(
-            "The codings that are taken; with UNSUPPORTED_CONTENT_CODING.", "gzip, zstd"
+            "The supported content codings; with UNSUPPORTED_CONTENT_CODING.", "gzip, zstd"
         ),
-        "Retry-After": _header("Seconds to wait before the same request is sent again.", 2),
+        "Retry-After": _header("Seconds to wait before a retry.", 2),
         "RateLimit": _header(
-            "Of each quota that is set: what is left (r), and the seconds (t) until it is whole again.",
+            "Per quota: the remaining amount (r), and the seconds until it resets (t).",
             '"requests";r=0;t=17',
         ),
         "RateLimit-Policy": _header(
-            "Each quota that is set: the amount (q) in so many seconds (w).", '"requests";q=600;w=60'
+            "Per quota: the amount (q) per window, and the window in seconds (w).", '"requests";q=600;w=60'
         ),
-        "WWW-Authenticate": _header("How to show a key.", 'Bearer realm="logleap"'),
+        "WWW-Authenticate": _header("How to send a key.", 'Bearer realm="logleap"'),
     }
 )

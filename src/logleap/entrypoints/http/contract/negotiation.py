@@ -7,11 +7,11 @@ from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import generate_etag, parse_accept_header
 
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
 
 
 def check_accept(request: Request, offered: Sequence[str]) -> None:
-    """Raises RequestRefused (406) if the client accepts none of the media types `offered`, before any effect.
+    """Raises HttpError (406) if the client accepts none of the media types `offered`, before any effect.
 
     Parameters, as a charset, are not looked at. Problems come as problem+json whatever is accepted.
     """
@@ -23,8 +23,8 @@ def check_accept(request: Request, offered: Sequence[str]) -> None:
     accepted = MIMEAccept([(kind.partition(";")[0], quality) for kind, quality in kinds])
     if accepted.best_match(offered) is None:
         shown = " or ".join(offered)
-        detail = f"Accept is {said[:80]!r}, but this call answers {shown}. Accept that, or send no Accept."
-        raise RequestRefused(406, "NOT_ACCEPTABLE", detail)
+        detail = f"Accept is {said[:80]!r}, but this call returns {shown}. Accept that, or send no Accept."
+        raise HttpError("NOT_ACCEPTABLE", detail)
 
 
 def tagged(request: Request, response: Response) -> Response:

@@ -1,22 +1,16 @@
 """The OpenAPI document of the calls, at /openapi.json."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import chain
-from typing import Any
 
-from flask import Response, json
-from flask_openapi import OpenAPI
-from flask_openapi.models import OPENAPI3_REF_TEMPLATE, Info, License
-from pydantic.json_schema import models_json_schema
+from flask import Flask, Response, json
 
-from logleap.entrypoints.http.contract.blueprint import Api, Schemas
-from logleap.entrypoints.http.contract.headers import RequestHeaders
-from logleap.entrypoints.http.contract.problems import Problem
-from logleap.entrypoints.http.contract.requests import DataPath, NoQuery
-from logleap.entrypoints.http.middleware.auth import SCHEMES
-
-Json = Mapping[str, Any]
+from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.schemas import Json, schemas
+from logleap.entrypoints.http.contract.security import SCHEMES
 
 _ABOUT = """\
 Announce a data set, post log entries to it, have a model trained on them.
@@ -31,33 +25,36 @@ or 504, after `Retry-After` seconds. HEAD is answered wherever GET is, and OPTIO
 """
 
 
-def add(app: OpenAPI, apis: Sequence[Api]) -> None:
+def add(app: Flask, apis: Sequence[Api]) -> None:
     """Register the calls of `apis`, and /openapi.json which describes them."""
     for api in apis:
-        app.register_api(api)
-    text = json.dumps(describe(app, apis))
+        app.register_blueprint(api)
+    text = json.dumps(describe(apis))
 
-    @app.get("/openapi.json", doc_ui=False)
+    @app.get("/openapi.json")
     def openapi() -> Response:
         return Response(text, content_type="application/json")
 
 
-def describe(app: OpenAPI, apis: Sequence[Api]) -> Json:
+def describe(apis: Sequence[Api]) -> Json:
     """The OpenAPI document."""
-    app.openapi_version = "3.1.0"
-    licence = License(name="Apache 2.0", identifier="Apache-2.0")
-    app.info = Info(title="LogLeap", version=version("logleap"), description=_ABOUT, license=licence)
-    app.validation_error_model, app.validation_error_status = Problem, "500"  # every call has it
-    schemas = _schemas(apis)
-    # flask-openapi's own copies of the schemas lose what it does not know, as propertyNames.
-    app.openapi_extensions = {"components": {"schemas": schemas, "securitySchemes": dict(SCHEMES)}}
-    return app.api_doc
-
-
-def _schemas(apis: Sequence[Api]) -> dict[str, Any]:
-    models = list(dict.fromkeys(chain.from_iterable(api.models for api in apis)))
-    _, schemas = models_json_schema(models, ref_template=OPENAPI3_REF_TEMPLATE, schema_generator=Schemas)
-    parameters = {
-        model.__name__ for model, _ in models if issubclass(model, NoQuery | RequestHeaders | DataPath)
+    paths: dict[str, dict[str, Json]] = defaultdict(dict)
+    tags: dict[str, None] = {}
+    for call in chain.from_iterable(api.calls.values() for api in apis):
+        paths[re.sub("<(.*?)>", r"{\1}", call.rule)][call.method.lower()] = call.operation
+        tags.update(dict.fromkeys(call.operation["tags"]))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "LogLeap",
+            "version": version("logleap"),
+            "description": _ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": tag} for tag in tags],
+        "paths": paths,
+        "components": {
+            "schemas": schemas(chain.from_iterable(api.models for api in apis)),
+            "securitySchemes": dict(SCHEMES),
+        },
     }
-    return {name: schema for name, schema in schemas["$defs"].items() if name not in parameters}

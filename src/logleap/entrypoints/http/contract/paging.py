@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from logleap.domain.datasets import State
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
 from logleap.ports.datasets import Position
 
 
@@ -35,7 +35,7 @@ def page_token(position: Position | None, filters: Filters) -> str | None:
 def page_position(token: str, filters: Filters) -> Position | None:
     """The place that `token` stands for, None if it is empty.
 
-    Raises RequestRefused for one that is no token, or was made for other filters.
+    Raises HttpError for one that is no token, or was made for other filters.
     """
     if not token:
         return None
@@ -44,9 +44,9 @@ def page_position(token: str, filters: Filters) -> Position | None:
         mark, created_at, dataset_id = plain.split(" ")
         position = Position(datetime.fromisoformat(created_at).astimezone(UTC), dataset_id)
     except (binascii.Error, ValueError, OverflowError):
-        detail = "pageToken is not one that this API gave out. Leave it out to begin with the first page."
-        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail) from None
+        detail = "pageToken is not from this API. Omit it to begin with the first page."
+        raise HttpError("PAGE_TOKEN_INVALID", detail) from None
     if mark != filters.mark:
-        detail = "pageToken is from a list with another state or name. Repeat those, or leave pageToken out."
-        raise RequestRefused(400, "PAGE_TOKEN_INVALID", detail)
+        detail = "pageToken is from a list with another state or name. Send the same ones, or omit pageToken."
+        raise HttpError("PAGE_TOKEN_INVALID", detail)
     return position

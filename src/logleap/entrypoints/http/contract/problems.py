@@ -10,22 +10,19 @@ from pydantic.json_schema import SkipJsonSchema
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from logleap.domain.errors import EntriesRefused, Refusal
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
+from logleap.domain.errors import InvalidEntries
+from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.contract.examples import BAD_ENTRY
+from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError, worded
 from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, EntryProblems, Positive
-from logleap.entrypoints.http.ingest.body import BodyRefused
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_FULL = 30  # seconds, with STORAGE_FULL: somebody has to make room first
-RETRY_AFTER = 2  # seconds, told with every 503
-
 
 class Problem(Answer):
-    """Why a request was refused or failed: problem details as of RFC 9457, and more."""
+    """Why a request was refused or failed: problem details (RFC 9457) with additional fields."""
 
     type: Literal["about:blank"]
     title: str
@@ -38,9 +35,9 @@ class Problem(Answer):
     request_id: str
     """As in `X-Request-Id`, and in the service's log."""
     errors: EntryProblems | SkipJsonSchema[None] = None
-    """The first bad entries; with `ENTRIES_INVALID`."""
+    """The first invalid entries; with `ENTRIES_INVALID`."""
     errors_total: Positive | SkipJsonSchema[None] = None
-    """How many there are; of NDJSON at most 100,000, or 16 MiB of them, where reading stops."""
+    """The number of invalid entries. For NDJSON, reading stops at 100,000 of them, or at 16 MiB."""
 
 
 def example_of(code: Code) -> Mapping[str, Any]:
@@ -54,30 +51,24 @@ def example_of(code: Code) -> Mapping[str, Any]:
         "detail": f"{told.meaning} {told.remedy}",
         "requestId": "deploy-4711",
     }
-    if code != EntriesRefused.code:
+    if code != WORDINGS[InvalidEntries].code:
         return example
     return {**example, "errors": [BAD_ENTRY], "errorsTotal": 1}
 
 
-class RequestRefused(Exception):
-    """Something about the request, other than its body, is wrong."""
-
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.headers = headers or {}
-
-
 def problem(
-    status: int,
-    code: str,
+    code: Code,
     detail: str,
     *,
+    status: int | None = None,
     headers: Mapping[str, str] | None = None,
     **members: Any,
 ) -> Response:
-    """A problem response; `members` are further fields of the body."""
+    """A problem response, with the status of its code unless one is given.
+
+    `members` are further fields of the body.
+    """
+    status = status or meaning_of(code).status
     g.problem_code = code
     body = {
         "type": "about:blank",
@@ -93,59 +84,31 @@ def problem(
     return response
 
 
-def _entry_problems(refused: EntriesRefused) -> dict[str, Any]:
-    errors = [EntryProblem.of(error).model_dump() for error in refused.errors]
-    return {"errors": errors, "errorsTotal": refused.total}
+def _http_error(error: HttpError, **members: Any) -> Response:
+    return problem(error.code, error.detail, headers=error.headers, **members)
 
 
-def _refusal(refusal: Refusal) -> Response:
-    status = PROBLEMS[refusal.code].status
-    if isinstance(refusal, EntriesRefused):
-        return problem(status, refusal.code, str(refusal), **_entry_problems(refusal))
-    return problem(status, refusal.code, str(refusal))
+def _refusal(refusal: Exception) -> Response:
+    return _http_error(worded(refusal))
 
 
-def _request_refused(refused: RequestRefused) -> Response:
-    return problem(refused.status, refused.code, str(refused), headers=refused.headers)
-
-
-def _body_refused(refused: BodyRefused) -> Response:
-    return problem(refused.status, refused.code, str(refused), headers=refused.headers)
+def _invalid_entries(refusal: InvalidEntries) -> Response:
+    errors = [EntryProblem.of(error).model_dump() for error in refusal.errors]
+    return _http_error(worded(refusal), errors=errors, errorsTotal=refusal.total)
 
 
 def _unavailable(error: Unavailable) -> Response:
     log.warning("unavailable: %s", error)
-    return problem(
-        503,
-        "UNAVAILABLE",
-        f"The backend cannot answer now ({error}). It is not known whether the request took effect: "
-        "repeat it, with the same Idempotency-Key if it has one.",
-        headers={"Retry-After": str(RETRY_AFTER)},
-    )
+    return _refusal(error)
 
 
-def _storage_full(error: StorageFull) -> Response:
-    log.warning("no room: %s", error)
-    return problem(
-        503,
-        "STORAGE_FULL",
-        f"Nothing of this request was stored ({error}). {PROBLEMS['STORAGE_FULL'].remedy}",
-        headers={"Retry-After": str(RETRY_AFTER_FULL)},
-    )
-
-
-def _count_mismatch(error: CountMismatch) -> Response:
+def _damage(error: CountMismatch | ArchiveDamaged) -> Response:
     log.error("request %s: %s", g.request_id, error)
-    return problem(500, "COUNT_MISMATCH", f"{error} Nothing was changed; the operator has to look into it.")
-
-
-def _archive_damaged(error: ArchiveDamaged) -> Response:
-    log.error("request %s: %s", g.request_id, error)
-    detail = f"The archive cannot be read: {error}. The operator has to look into it."
-    return problem(500, "ARCHIVE_DAMAGED", detail)
+    return _refusal(error)
 
 
 def _http_exception(error: HTTPException) -> Response:
+    """What Flask itself refuses."""
     response = error.get_response()
     status = response.status_code
     code = HTTP_STATUS_CODES[status].upper().replace(" ", "_")
@@ -153,27 +116,31 @@ def _http_exception(error: HTTPException) -> Response:
     headers = {}
     if "Allow" in response.headers:
         headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        detail = f"This path answers {headers['Allow']} only."
+        detail = f"This path supports only {headers['Allow']}."
     elif status == 404:
-        detail = "There is nothing here. The calls are POST /data, /data/{dataId} and /train/{dataId}."
-    return problem(status, code, detail, headers=headers)
+        detail = (
+            "There is no such path. The calls are POST /data, /data/{dataId}, /train/{dataId}; /docs has all."
+        )
+    return problem(code, detail, status=status, headers=headers)
 
 
 def _bug(error: Exception) -> Response:
     log.error("request %s failed", g.request_id, exc_info=error)
     return problem(
-        500, "INTERNAL_ERROR", "LogLeap failed at this request. Its log tells more under this requestId."
+        "INTERNAL_ERROR",
+        "LogLeap failed while handling this request. Its log has the details, under this requestId.",
     )
 
 
 def register(app: Flask) -> None:
     """Answer every exception as a problem."""
-    app.register_error_handler(Refusal, _refusal)
-    app.register_error_handler(RequestRefused, _request_refused)
-    app.register_error_handler(BodyRefused, _body_refused)
-    app.register_error_handler(StorageFull, _storage_full)
+    for refusal in WORDINGS:
+        app.register_error_handler(refusal, _refusal)
+    app.register_error_handler(InvalidEntries, _invalid_entries)
+    app.register_error_handler(StorageFull, _unavailable)
     app.register_error_handler(Unavailable, _unavailable)
-    app.register_error_handler(CountMismatch, _count_mismatch)
-    app.register_error_handler(ArchiveDamaged, _archive_damaged)
+    app.register_error_handler(CountMismatch, _damage)
+    app.register_error_handler(ArchiveDamaged, _damage)
+    app.register_error_handler(HttpError, _http_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)

@@ -1,22 +1,17 @@
 """What requests may say besides entries: path, query parameters, headers, small JSON bodies."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from logleap.codecs.json.walk import JsonWalk
 from logleap.domain.datasets import State
-from logleap.entrypoints.http.contract.codes import PROBLEMS
-from logleap.entrypoints.http.contract.problems import RequestRefused
-from logleap.entrypoints.http.ingest.body import read_body
-
-SMALL_BODY_LIMIT = 64 * 1024
-MAX_BODY_DEPTH = 100  # arrays and objects in one another: pydantic cannot answer with more than 255
+from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
+from logleap.entrypoints.http.contract.refusals import HttpError
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 50
@@ -79,35 +74,35 @@ class ListQuery(NoQuery):
     ] = None
     """Only data sets in this state."""
     name: str | SkipJsonSchema[None] = None
-    """Only data sets of exactly this name."""
+    """Only data sets with exactly this name."""
     page_size: Annotated[
         int,
         BeforeValidator(_page_size),
         WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
     ] = DEFAULT_PAGE_SIZE
-    """The most to answer at once. 0 stands for the default, more than 1000 for 1000 (AIP-158)."""
+    """The number of data sets per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
     page_token: str = ""
-    """`nextPageToken` of the page before, of a list with the same `state` and `name`. Without it: the first
-    page."""
+    """`nextPageToken` of the previous page, from a list with the same `state` and `name`. Without it: the
+    first page."""
 
 
 class AppendQuery(NoQuery):
     """`POST /data/{dataId}`."""
 
     partial: Flag = False
-    """Take the good entries and name the bad ones, instead of refusing all of them for one bad one. Where
-    none is good, or 100,000 or 16 MiB of them are bad, all are refused."""
+    """Store the valid entries and list the invalid ones, instead of refusing the request for one of them. If
+    no entry is valid, or 100,000 entries or 16 MiB are invalid, the request is refused."""
     dry_run: Flag = False
-    """Only tell what would be taken; store nothing."""
+    """Only say what would be stored; store nothing."""
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
-    """The name of a mapping: which fields of yours are the timestamp and the message. All others become the
-    context. Without it an entry has the fields of this API, and no others."""
+    """The name of a mapping, which says which of your fields are the timestamp and the message. All others
+    become the context. Without a mapping, an entry has only the fields of this API."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:
-    """The query parameters as `model`. Raises RequestRefused (400).
+    """The query parameters as `model`. Raises HttpError (400).
 
-    Unknown and repeated ones are refused: ignoring them would do what nobody asked for.
+    Unknown and repeated ones are refused: to ignore them could do something nobody asked for.
     """
     if not request.query_string:
         return model()
@@ -117,24 +112,30 @@ def parse_query(model: type[Query], request: Request) -> Query:
         raise _bad_query(model, error) from None
     for name, values in request.args.lists():
         if len(values) > 1:
-            detail = f"{name} is given {len(values)} times. Give it once."
-            raise RequestRefused(400, "QUERY_PARAMETER_INVALID", detail)
+            detail = f"{name} occurs {len(values)} times. Send it once."
+            raise HttpError("QUERY_PARAMETER_INVALID", detail)
     return query
 
 
-def _bad_query(model: type[NoQuery], error: ValidationError) -> RequestRefused:
+def codes_of(model: type[NoQuery]) -> Sequence[Code]:
+    """The codes of wrong values of the query parameters that `model` has."""
+    own = [f"{name.upper()}_INVALID" for name in model.model_fields]
+    return ["QUERY_PARAMETER_INVALID", *(code for code in own if code in PROBLEMS)] if own else []
+
+
+def _bad_query(model: type[NoQuery], error: ValidationError) -> HttpError:
     names = {field.alias: name for name, field in model.model_fields.items()}
     # An unknown one goes first: it may be a known one, misspelt.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     alias = str(first["loc"][0])
     if alias not in names:
-        known = f"It knows {', '.join(sorted(map(str, names)))}." if names else "It takes none."
+        known = f"Its parameters are {', '.join(sorted(map(str, names)))}." if names else "It has none."
         said = f"This call has no query parameter {alias[:64]!r}. {known}"
-        return RequestRefused(400, "QUERY_PARAMETER_UNKNOWN", said)
+        return HttpError("QUERY_PARAMETER_UNKNOWN", said)
     why = first["msg"].removeprefix("Value error, ")
     own = f"{names[alias].upper()}_INVALID"
     code = own if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
-    return RequestRefused(400, code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
+    return HttpError(code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
 
 
 # ---- headers -----------------------------------------------------------------------------------------------
@@ -147,10 +148,9 @@ def idempotency_key(request: Request) -> str | None:
         return None
     match = re.fullmatch(r'"([!#-~]{1,255})"|([!#-~]{1,255})', header.strip())
     if match is None:
-        raise RequestRefused(
-            400,
+        raise HttpError(
             "IDEMPOTENCY_KEY_INVALID",
-            "Idempotency-Key must be 1 to 255 visible ASCII characters (a UUID, say), bare or in quotes.",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters (such as a UUID), bare or in quotes.",
         )
     return match[1] or match[2]
 
@@ -159,16 +159,13 @@ def idempotency_key(request: Request) -> str | None:
 
 
 class EmptyBody(_Model):
-    """A call that is told nothing more: `{}`, or no body at all."""
+    """No parameters: `{}`, or no body."""
 
     model_config = ConfigDict(strict=True)
 
 
-Body = TypeVar("Body", bound=EmptyBody)
-
-
 class AnnounceBody(EmptyBody):
-    """What a data set can be given along. No body at all is fine."""
+    """Optional properties of the data set; the body may be omitted."""
 
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """For people; it need not be unique."""
@@ -185,39 +182,11 @@ def _whole(number: Any) -> Any:
 
 
 class TrainBody(EmptyBody):
-    """How to train. No body at all is fine."""
+    """How to train; the body may be omitted."""
 
     task: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """One that the operator offers; without it the operator's first."""
+    """One of the tasks that the operator offers; by default the operator's choice."""
     parameters: dict[str, Any] = {}
-    """For the task, as it wants them; at most 99 arrays and objects in one another."""
+    """Parameters of the task; arrays and objects may be nested up to 99 levels deep."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
-    """Refuse to start, with 412, unless exactly so many entries were acknowledged."""
-
-
-def parse_body(model: type[Body], request: Request) -> Body:
-    """The body as `model`; an empty body is an empty object. Raises RequestRefused, BodyRefused."""
-    body = read_body(request, SMALL_BODY_LIMIT)
-    if body and request.mimetype != "application/json":
-        detail = f"Content-Type is {request.mimetype[:80]!r}. Send this body as application/json."
-        raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", detail, headers={"Accept": "application/json"})
-    try:
-        fields = msgspec.json.decode(body.decode()) if body.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestRefused(400, "JSON_MALFORMED", f"The body is not JSON: {error}.") from error
-    if not isinstance(fields, dict):
-        raise RequestRefused(422, "BODY_INVALID", "The body must be a JSON object, or empty.")
-    if fields and (depth := JsonWalk(body).value().depth) > MAX_BODY_DEPTH:
-        detail = (
-            f"The body nests {depth} arrays and objects in one another; at most {MAX_BODY_DEPTH} are taken."
-        )
-        raise RequestRefused(422, "BODY_INVALID", detail)
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        allowed = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        said = "is no field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
-        detail = f"Field {place!r} {said}. The fields are: {allowed}."
-        raise RequestRefused(422, "BODY_INVALID", detail) from error
+    """Refuse to start, with 412, unless exactly this many entries were acknowledged."""

@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain import datasets as domain
 from logleap.domain import runs as training
-from logleap.domain.errors import EntriesRefused, EntryError
+from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
 from logleap.usecases import append as entries
 from logleap.usecases.datasets import DatasetView
@@ -52,25 +52,25 @@ class Answer(BaseModel):
 
 
 class Archive(Answer):
-    """Where the entries of an archived data set lie."""
+    """Where the entries of an archived data set are."""
 
     url: str
-    """`file:///…` or `gs://…`, as the operator's setting says."""
+    """`file:///…` or `gs://…`, depending on the operator's settings."""
     entries: Count
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """Of the archive file, in hex."""
 
 
 class Dataset(Answer):
-    """A data set, with what its acknowledged batches add up to."""
+    """A data set, with the totals of its acknowledged batches."""
 
     data_id: Id
     name: str | None
     labels: dict[str, str]
     state: domain.State
-    """Entries are taken in `created` and `uploading`."""
+    """Entries are accepted in `created` and `uploading`."""
     entries: Count
-    """All that were acknowledged."""
+    """Acknowledged entries."""
     batches: Count
     """Acknowledged requests."""
     run_id: Id | None
@@ -105,7 +105,7 @@ class DatasetPage(Answer):
 
     datasets: list[Dataset]
     next_page_token: str | None
-    """The next page's `pageToken`; null: this is the last page."""
+    """The `pageToken` of the next page; null on the last page."""
 
 
 class Event(Answer):
@@ -130,13 +130,16 @@ class Events(Answer):
         return cls(data_id=data_id, events=lines)
 
 
+_MAPPINGS = 3  # that are named of those that would take an entry
+
+
 class EntryProblem(Answer):
     """What is wrong with one entry."""
 
     index: Count
-    """Of the entry, counted from 0."""
+    """The entry's position, counted from 0."""
     line: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
-    """Of the body, counted from 1; NDJSON only."""
+    """The line of the body, counted from 1; NDJSON only."""
     field: Annotated[str | SkipJsonSchema[None], _OPTIONAL] = None
     code: Annotated[str, Field(json_schema_extra={"enum": list(ENTRY_PROBLEMS)})]
     """Stable, UPPER_SNAKE."""
@@ -146,9 +149,11 @@ class EntryProblem(Answer):
     @classmethod
     def of(cls, error: EntryError) -> "EntryProblem":
         """What the client is told of a bad entry."""
-        return cls(
-            index=error.index, line=error.line, field=error.field, code=error.code, detail=error.detail
-        )
+        detail = error.detail
+        if error.mappings:
+            mappings = " or ".join(f"?mapping={name}" for name in error.mappings[:_MAPPINGS])
+            detail += f" It is accepted with {mappings}."
+        return cls(index=error.index, line=error.line, field=error.field, code=error.code, detail=detail)
 
 
 EntryProblems = Annotated[list[EntryProblem], Field(max_length=100)]
@@ -159,14 +164,14 @@ class _Taken(Answer):
     accepted: Positive
     """Entries in this batch."""
     rejected: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
-    """Entries passed over; with `partial=true`, where there are any."""
+    """Invalid entries; with `partial=true`, if there are any."""
     errors: Annotated[EntryProblems | SkipJsonSchema[None], _OPTIONAL] = None
-    """The first of those passed over."""
+    """The first invalid entries."""
     errors_total: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
-    """How many there are."""
+    """The number of invalid entries."""
 
     @staticmethod
-    def _passed_over(refused: EntriesRefused | None) -> dict[str, Any]:
+    def _passed_over(refused: InvalidEntries | None) -> dict[str, Any]:
         if refused is None:
             return {}
         errors = [EntryProblem.of(error) for error in refused.errors]
@@ -174,15 +179,15 @@ class _Taken(Answer):
 
 
 class Acknowledgement(_Taken):
-    """These entries are durable, and every training started from now on counts them, once."""
+    """These entries are durable, and every training started from now on counts each of them once."""
 
     batch_id: Id
     replayed: bool
-    """Whether an earlier request with this Idempotency-Key had added the batch already."""
+    """Whether an earlier request with this Idempotency-Key already added the batch."""
     state: domain.State
 
     @classmethod
-    def of(cls, ack: entries.Acknowledgement, refused: EntriesRefused | None) -> "Acknowledgement":
+    def of(cls, ack: entries.Acknowledgement, refused: InvalidEntries | None) -> "Acknowledgement":
         """What the client is told of its batch, and of what was passed over."""
         return cls(
             data_id=ack.receipt.dataset_id,
@@ -195,13 +200,13 @@ class Acknowledgement(_Taken):
 
 
 class Checked(_Taken):
-    """What would be taken; nothing was stored."""
+    """What would be stored; nothing was stored."""
 
     dry_run: Literal[True] = True
     state: domain.State
 
     @classmethod
-    def of(cls, found: entries.Checked, refused: EntriesRefused | None) -> "Checked":
+    def of(cls, found: entries.Checked, refused: InvalidEntries | None) -> "Checked":
         """What the client is told of its dry run, and of what would be passed over."""
         return cls(
             data_id=found.dataset_id,
@@ -212,14 +217,14 @@ class Checked(_Taken):
 
 
 class StartedRun(Answer):
-    """The run that was started, or that a repeated start asked for before."""
+    """The run that was started, by this request or by the one that it repeats."""
 
     data_id: Id
     run_id: Id
     task: str
     state: Literal["training"] = "training"
     entries: Count
-    """What the run will read."""
+    """The number of entries that the run will read."""
 
     @classmethod
     def of(cls, run: training.Run) -> "StartedRun":
@@ -236,7 +241,7 @@ class RunError(Answer):
 
 
 class Run(Answer):
-    """A training run: with `result` once it succeeded, with `error` once it failed."""
+    """A training run: with `result` if it succeeded, with `error` if it failed."""
 
     data_id: Id
     run_id: Id
@@ -244,14 +249,14 @@ class Run(Answer):
     parameters: dict[str, Any]
     state: training.RunState
     entries: Count
-    """What the run reads."""
+    """The number of entries that the run reads."""
     attempts: Count
-    """How often a worker began it."""
+    """How many times a worker has started it."""
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
     result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
-    """What the task answered; `count-entries` answers the number of entries."""
+    """What the task returned; `count-entries` returns the number of entries."""
     error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
 
     @classmethod

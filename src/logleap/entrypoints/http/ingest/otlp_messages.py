@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
 from flask import Request, Response, request
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from logleap.codecs.otlp.messages import Received, from_json, from_protobuf
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.ingest.body import BodyRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -35,48 +34,19 @@ _RPC_CODES: Mapping[int, int] = MappingProxyType(
 
 
 def check_media_type(request: Request) -> None:
-    """Raises BodyRefused (415) unless the body is said to be protobuf or JSON."""
+    """Raises HttpError (415) unless the body is said to be protobuf or JSON."""
     if request.mimetype not in (PROTOBUF, JSON):
         said = f"Content-Type {request.mimetype[:80]!r}" if request.mimetype else "No Content-Type"
-        detail = f"{said} is not supported. OTLP is sent as {PROTOBUF}, or as {JSON}."
-        raise BodyRefused(415, "UNSUPPORTED_MEDIA_TYPE", detail, {"Accept": f"{PROTOBUF}, {JSON}"})
+        detail = f"{said} is not supported. Send OTLP as {PROTOBUF} or {JSON}."
+        raise HttpError("UNSUPPORTED_MEDIA_TYPE", detail, {"Accept": f"{PROTOBUF}, {JSON}"})
 
 
-def decoded(request: Request, body: bytes) -> ExportLogsServiceRequest:
-    """The export in `body`. Unknown fields are passed over, as OTLP wants it. Raises BodyRefused."""
-    sent = ExportLogsServiceRequest()
-    if request.mimetype == PROTOBUF:
-        try:
-            sent.ParseFromString(body)
-        except DecodeError as error:
-            detail = f"The body is no ExportLogsServiceRequest in protobuf: {error}."
-            raise BodyRefused(400, "PROTOBUF_MALFORMED", detail) from None
-        return sent
-    try:
-        fields = msgspec.json.decode(body)
-        _check_shape(fields, sent.DESCRIPTOR, "the body")
-        if fields and "resourceLogs" not in fields and "resource_logs" not in fields:
-            # Entries in LogLeap's own form, say: not to be taken for an export of nothing.
-            raise json_format.ParseError("it has no resourceLogs")
-        json_format.ParseDict(fields, sent, ignore_unknown_fields=True)
-    except (msgspec.DecodeError, json_format.ParseError, RecursionError, UnicodeError) as error:
-        detail = f"The body is no ExportLogsServiceRequest in JSON: {error}."
-        raise BodyRefused(400, "JSON_MALFORMED", detail) from None
-    return sent
+def decoded(request: Request, body: bytes, most: int) -> Received:
+    """The export in `body`, by the request's type, of at most so many records.
 
-
-def _check_shape(value: Any, descriptor: Any, where: str) -> None:
-    """Raises ParseError where an object, or an array of them, is missing: json_format passes over some."""
-    if not isinstance(value, dict):
-        raise json_format.ParseError(f"{where} is not an object")
-    for field in descriptor.fields:
-        inner = value.get(field.json_name, value.get(field.name))
-        if inner is None or field.message_type is None:
-            continue
-        if field.is_repeated and not isinstance(inner, list):
-            raise json_format.ParseError(f"{field.json_name} is not an array")
-        for item in inner if field.is_repeated else [inner]:
-            _check_shape(item, field.message_type, field.json_name)
+    Raises ProtobufMalformed, JsonExportMalformed or TooManyRecords.
+    """
+    return from_protobuf(body, most) if request.mimetype == PROTOBUF else from_json(body, most)
 
 
 def encoded(request: Request, message: Message, status: int = 200) -> Response:

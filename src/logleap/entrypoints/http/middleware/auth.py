@@ -1,14 +1,12 @@
 """Who calls: the owner behind the key."""
 
 import logging
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from flask import Request
 
-from logleap.domain.errors import KeyRefused
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.backends import Capabilities
+from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.contract.security import CHALLENGE
 from logleap.ports.errors import Unavailable
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.keys import Authenticate
@@ -18,58 +16,36 @@ log = logging.getLogger(__name__)
 ANONYMOUS = "anonymous"
 """The owner of what is announced without a key. A key for this owner opens it later."""
 
-SCHEMES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "apiKey": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-API-Key",
-            "description": "`<keyId>.<secret>`, as the operator gave it to you.",
-        },
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "The same key, as `Authorization: Bearer <keyId>.<secret>`.",
-        },
-    }
-)
-"""The ways to show a key, as OpenAPI names them."""
-
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="logleap"'}
-
 
 class Authenticator:
     """Tells the owner of a request by its key, or `anonymous` where none is needed.
 
-    A key is `<keyId>.<secret>`, in `X-API-Key` or as `Authorization: Bearer`.
+    A key is `<keyId>.<secret>`, in `X-API-Key` or as `Authorization: Bearer`. `required` is whether one must
+    be shown; None: as soon as there is one.
     """
 
-    def __init__(self, settings: Settings, authenticate: Authenticate) -> None:
+    def __init__(self, settings: Settings, capabilities: Capabilities, authenticate: Authenticate) -> None:
         """Raises SettingsError if keys are required and there are none."""
         self._authenticate = authenticate
-        self._required = settings.keys_required
-        if self._required and not _any_keys(authenticate):
-            raise SettingsError(_without_keys(settings))
+        self.required = settings.keys_required(by_backend=capabilities.requires_keys)
+        if self.required and not _any_keys(authenticate):
+            raise SettingsError(_without_keys(settings, capabilities))
 
     def owner_of(self, request: Request) -> str:
-        """The owner. Raises RequestRefused (401) in the same words for an unknown key and a wrong secret.
+        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it.
 
         Where keys are not required from the start, they are from the moment when the first one is made.
         """
-        if not self._required and (self._required is False or not self._authenticate.any_keys()):
+        if not self.required and (self.required is False or not self._authenticate.any_keys()):
             return ANONYMOUS
         shown = request.headers.get("X-API-Key") or _bearer(request)
         if shown is None:
-            raise RequestRefused(
-                401,
+            raise HttpError(
                 "API_KEY_MISSING",
                 "Send your key as X-API-Key: <keyId>.<secret> (or as Authorization: Bearer).",
-                headers=_CHALLENGE,
+                CHALLENGE,
             )
-        try:
-            return self._authenticate(shown.strip())
-        except KeyRefused as refused:
-            raise RequestRefused(401, refused.code, str(refused), headers=_CHALLENGE) from refused
+        return self._authenticate(shown.strip())
 
 
 def _bearer(request: Request) -> str | None:
@@ -82,17 +58,17 @@ def _any_keys(authenticate: Authenticate) -> bool:
         return authenticate.any_keys()
     except Unavailable as error:
         # Nobody gets in without a key, so a backend that is down now is no reason not to start.
-        log.warning("it is not known whether there are any keys: %s", error)
+        log.warning("cannot tell whether any keys exist: %s", error)
         return True
 
 
-def _without_keys(settings: Settings) -> str:
+def _without_keys(settings: Settings, capabilities: Capabilities) -> str:
     made = "set LOGLEAP_API_KEYS to keyId:owner:sha256,…"
-    if settings.backend != "memory":
-        made = f"make one with logleap keys create --owner NAME (same settings), or {made}"
+    if capabilities.keeps_keys:
+        made = f"create one with logleap keys create --owner NAME (same settings), or {made}"
     if settings.auth == "keys":
-        return f"LOGLEAP_AUTH is 'keys', but there are none: {made}."
+        return f"LOGLEAP_AUTH is 'keys', but no key exists: {made}."
     return (
-        f"Without keys, backend {settings.backend!r} on {settings.host!r} would let anyone in: {made}, or "
-        "LOGLEAP_AUTH=none if something else guards it."
+        f"Without keys, backend {settings.backend!r} on {settings.host!r} is open to anyone: {made}, or "
+        "LOGLEAP_AUTH=none if something else protects it."
     )

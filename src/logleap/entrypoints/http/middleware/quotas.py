@@ -19,14 +19,14 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from logleap.entrypoints.http.contract.problems import RequestRefused
+from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.extras import install_command
 from logleap.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 _Other = TypeVar("_Other")
 
-_ONE = {"second": "a second", "minute": "a minute", "hour": "an hour", "day": "a day"}
 _STORE_TIMEOUT = 0.5  # seconds that a request waits for a store that is away
 _AWAY = 5.0  # seconds for which it is not asked again, so that few requests wait
 
@@ -67,7 +67,7 @@ class Counts:
                 return question()
         except StorageError as error:
             self._away_until = time.monotonic() + _AWAY
-            log.warning("the store of quotas is away, so nothing is limited for %g s: %s", _AWAY, error)
+            log.warning("quota store unavailable; nothing is limited for %g s: %s", _AWAY, error)
             return otherwise
 
 
@@ -91,12 +91,12 @@ class Quota:
         return self._item is not None
 
     def take(self, owner: str) -> None:
-        """Use up one. Raises RequestRefused (429) if none was left."""
+        """Use up one. Raises HttpError (429) if none was left."""
         if self._item is not None and not self._counts.add(self._item, self._who(owner), 1):
             raise self._refusal(self._item, self._counts.left(self._item, self._who(owner)))
 
     def require(self, owner: str) -> None:
-        """Raises RequestRefused (429) if none is left; uses up nothing."""
+        """Raises HttpError (429) if none is left; uses up nothing."""
         if self._item is not None:
             left = self._counts.left(self._item, self._who(owner))
             if left is not None and left.amount == 0:
@@ -120,14 +120,13 @@ class Quota:
     def _who(self, owner: str) -> str:
         return f"logleap/{self._what}/{owner}"
 
-    def _refusal(self, item: RateLimitItem, left: _Left | None) -> RequestRefused:
+    def _refusal(self, item: RateLimitItem, left: _Left | None) -> HttpError:
         wait = max(1, left.seconds if left is not None else item.get_expiry())
-        return RequestRefused(
-            429,
+        return HttpError(
             "QUOTA_EXCEEDED",
-            f"Your {item.amount} {self._what} in {_ONE[item.GRANULARITY.name]} are used up, so nothing was "
-            f"done. Send the same again in {wait} s.",
-            headers={"Retry-After": str(wait)},
+            f"Your quota of {item.amount} {self._what} per {item.GRANULARITY.name} is used up. The request "
+            f"had no effect. Retry in {wait} s.",
+            {"Retry-After": str(wait)},
         )
 
 
@@ -138,9 +137,11 @@ class Quotas:
         try:
             counts = Counts(settings.quota_store)
         except ConfigurationError as error:
-            raise SettingsError("LOGLEAP_QUOTA_STORE needs pip install 'logleap[redis]'.") from error
+            raise SettingsError(
+                f"LOGLEAP_QUOTA_STORE needs redis, which is not installed: {install_command('redis')}"
+            ) from error
         except ValueError as error:  # the store's password may stand in it
-            raise SettingsError(f"LOGLEAP_QUOTA_STORE is no address of a Redis: {error}.") from None
+            raise SettingsError(f"LOGLEAP_QUOTA_STORE is not a valid Redis URL: {error}.") from None
         self.requests = Quota("requests", settings.requests_per_owner, counts)
         self.entries = Quota("entries", settings.entries_per_owner, counts)
         self.datasets = Quota("data sets", settings.datasets_per_owner, counts)

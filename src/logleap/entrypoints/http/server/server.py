@@ -22,7 +22,7 @@ from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.problems import RETRY_AFTER_FULL
+from logleap.entrypoints.http.contract.refusals import RETRY_AFTER_FULL
 from logleap.entrypoints.http.server.body_buffer import Parser
 from logleap.entrypoints.http.server.descriptors import connections_that_fit
 from logleap.entrypoints.http.server.epoll import Loop

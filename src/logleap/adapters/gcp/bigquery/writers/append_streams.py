@@ -11,11 +11,12 @@ import grpc
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRowsResponse
 
-from logleap.adapters.gcp.bigquery.writers.base import NotTaken
-from logleap.adapters.gcp.google.deadlines import ATTEMPT
+from logleap.adapters.gcp.bigquery.writers.base import AppendRejected
+from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS
 
-_STREAMS = 2
-_IDLE = 30.0  # seconds; BigQuery ends a stream after 600
+MAX_STREAMS = 2
+IDLE_SECONDS = 30.0
+"""After that a stream is ended; BigQuery ends it after 600."""
 
 
 Request: Any = AppendRowsRequest.pb()
@@ -48,13 +49,13 @@ class AppendStreams:
         self._streams: list[_Stream] = []
 
     def send(self, request: Any) -> Any:
-        """The answer to `request`. Raises NotTaken if the stream broke, for whatever reason, or hung."""
+        """The answer to `request`. Raises AppendRejected if the stream broke, for any reason, or hung."""
         stream, answer = self._submit(request)
         try:
-            return answer.result(ATTEMPT)
+            return answer.result(ATTEMPT_SECONDS)
         except TimeoutError as error:
             stream.cancel()
-            raise NotTaken("no answer on a shared stream") from error
+            raise AppendRejected("no answer on a shared stream") from error
 
     def close(self) -> None:
         """End the streams, and wait a moment for the answers that are due."""
@@ -69,7 +70,7 @@ class AppendStreams:
         with self._lock:
             self._streams = [stream for stream in self._streams if not stream.ended]
             idlest = min(self._streams, key=lambda stream: stream.busy, default=None)
-            if idlest is None or (idlest.busy and len(self._streams) < _STREAMS):
+            if idlest is None or (idlest.busy and len(self._streams) < MAX_STREAMS):
                 idlest = _Stream(self._client(), request)
                 self._streams.append(idlest)
             return idlest, idlest.send(request)
@@ -103,7 +104,7 @@ class _Stream:
         answer: Future[Any] = Future()
         with self._lock:
             if self.ended:
-                answer.set_exception(NotTaken("the stream has ended"))
+                answer.set_exception(AppendRejected("the stream has ended"))
             else:
                 self._waiting.append(answer)
                 self._requests.put(request)
@@ -115,7 +116,7 @@ class _Stream:
         self._requests.put(None)
 
     def join(self) -> None:
-        self._receiver.join(ATTEMPT)
+        self._receiver.join(ATTEMPT_SECONDS)
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -124,7 +125,7 @@ class _Stream:
         """Called by gRPC's own thread; None ends the stream."""
         while True:
             try:
-                return self._requests.get(timeout=_IDLE)
+                return self._requests.get(timeout=IDLE_SECONDS)
             except Empty:
                 with self._lock:
                     if not self._waiting:
@@ -141,6 +142,6 @@ class _Stream:
         finally:
             self.end()
             while self._waiting:
-                broken = NotTaken("the stream broke")
+                broken = AppendRejected("the stream broke")
                 broken.__cause__ = reason
                 self._waiting.popleft().set_exception(broken)

@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from logleap.adapters.gcp.google.deadlines import TRANSIENT
 from logleap.domain.entries import Batch, Entry
 
-ATTEMPT = 5.0
+APPEND_SECONDS = 5.0
 """Seconds for one request with rows. No further one begins after 4, so all end within 9."""
 
 
@@ -30,33 +30,33 @@ class Writer(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections. The next append opens new ones."""
+        """Close the connections. The next append opens new ones."""
 
 
 class RowsRefused(Exception):
     """BigQuery took the request but not its rows: a fault of LogLeap, or of the table's columns."""
 
 
-class NotTaken(Exception):
-    """The rows were not stored, for a reason that may pass."""
+class AppendRejected(Exception):
+    """The rows were not stored, for a transient reason."""
 
 
 Answer = TypeVar("Answer")
 
 
-def repeated(send: Callable[[], Answer]) -> Answer:
-    """Send until the answer comes, for 4 seconds. Storing rows twice is no harm: reading tells them apart."""
+def retry_append(send: Callable[[], Answer]) -> Answer:
+    """Send until the answer comes, for 4 seconds. Rows that are stored twice do no harm: reads return one."""
     answer: Answer = _RETRY(send)()
     return answer
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     # For minutes after its making, a table may not be known to all of BigQuery's parts; the Storage Write API
     # then says either of the two.
     unknown_table = isinstance(error, exceptions.NotFound) or (
         isinstance(error, exceptions.PermissionDenied) and "may not exist" in str(error)
     )
-    return unknown_table or isinstance(error, (NotTaken, exceptions.Aborted, *TRANSIENT))
+    return unknown_table or isinstance(error, (AppendRejected, exceptions.Aborted, *TRANSIENT))
 
 
-_RETRY = Retry(_may_pass, initial=0.1, maximum=1.0, multiplier=2.0, timeout=4.0)
+_RETRY = Retry(_is_transient, initial=0.1, maximum=1.0, multiplier=2.0, timeout=4.0)

@@ -11,7 +11,13 @@ from google.cloud.bigquery_storage_v1.types import AppendRowsRequest, AppendRows
 
 from logleap.adapters.gcp.bigquery.rows import ARROW_SCHEMA, arrow_pieces
 from logleap.adapters.gcp.bigquery.writers.append_streams import AppendStreams, Request, routing
-from logleap.adapters.gcp.bigquery.writers.base import ATTEMPT, NotTaken, RowsRefused, Writer, repeated
+from logleap.adapters.gcp.bigquery.writers.base import (
+    APPEND_SECONDS,
+    AppendRejected,
+    RowsRefused,
+    Writer,
+    retry_append,
+)
 from logleap.adapters.gcp.google.clients import Lazy, close_write_client
 from logleap.domain.entries import Batch, Entry
 
@@ -53,13 +59,13 @@ class StorageWriter(Writer):
     def _send(self, request: Any) -> None:
         # What breaks a shared stream may be another's fault: only a stream of its own tells.
         ways = chain((self._streams.send,), repeat(self._send_alone))
-        repeated(lambda: _check(next(ways)(request)))
+        retry_append(lambda: _check(next(ways)(request)))
 
     def _send_alone(self, request: Any) -> Any:
         calls, requests = self._client().append_rows, iter((AppendRowsRequest.wrap(request),))
-        answers = list(calls(requests, retry=None, timeout=ATTEMPT, metadata=[routing(request)]))
+        answers = list(calls(requests, retry=None, timeout=APPEND_SECONDS, metadata=[routing(request)]))
         if not answers:
-            raise NotTaken("the stream ended without an answer")
+            raise AppendRejected("the stream ended without an answer")
         return AppendRowsResponse.pb(answers[0])
 
 

@@ -6,11 +6,17 @@ from typing import Any
 from google.cloud import bigquery
 
 from logleap.adapters.gcp.bigquery.rows import JsonRow, json_pieces
-from logleap.adapters.gcp.bigquery.writers.base import ATTEMPT, NotTaken, RowsRefused, Writer, repeated
+from logleap.adapters.gcp.bigquery.writers.base import (
+    APPEND_SECONDS,
+    AppendRejected,
+    RowsRefused,
+    Writer,
+    retry_append,
+)
 from logleap.adapters.gcp.google.clients import Lazy
 from logleap.domain.entries import Batch, Entry
 
-_PASSING = {"backendError", "internalError", "quotaExceeded", "rateLimitExceeded", "timeout"}
+_TRANSIENT_REASONS = {"backendError", "internalError", "quotaExceeded", "rateLimitExceeded", "timeout"}
 # https://cloud.google.com/bigquery/docs/error-messages
 
 
@@ -30,7 +36,7 @@ class StreamingInserter(Writer):
         self, table: bigquery.TableReference, batch: Batch, entries: Sequence[Entry], first_sequence: int
     ) -> None:
         for rows in json_pieces(batch, entries, first_sequence):
-            repeated(lambda rows=rows: self._insert(table, rows))  # type: ignore[misc]
+            retry_append(lambda rows=rows: self._insert(table, rows))  # type: ignore[misc]
 
     def close(self) -> None:
         self._client.close()
@@ -38,7 +44,9 @@ class StreamingInserter(Writer):
     def _insert(self, table: bigquery.TableReference, rows: list[JsonRow]) -> None:
         ids = [f"{row['batchId']}-{row['sequence']}" for row in rows]
         once: Any = None  # the client takes it, but does not say so
-        refused = self._client().insert_rows_json(table, rows, row_ids=ids, retry=once, timeout=ATTEMPT)
+        refused = self._client().insert_rows_json(
+            table, rows, row_ids=ids, retry=once, timeout=APPEND_SECONDS
+        )
         if refused:
             _raise(refused, len(rows))
 
@@ -48,8 +56,8 @@ def _raise(refused: Sequence[Mapping[str, Any]], rows: int) -> None:
     # because an append that failed counts for nothing.
     errors = [(row["index"], error) for row in refused for error in row["errors"]]
     causes = [(index, error) for index, error in errors if error.get("reason") != "stopped"]
-    if causes and all(error.get("reason") in _PASSING for _, error in causes):
-        raise NotTaken(f"insertAll: {causes[0][1]['reason']}")
+    if causes and all(error.get("reason") in _TRANSIENT_REASONS for _, error in causes):
+        raise AppendRejected(f"insertAll: {causes[0][1]['reason']}")
     index, error = (causes or errors)[0]
     raise RowsRefused(
         f"insertAll refused {len(refused)} of {rows} rows. Row {index}, column "

@@ -1,0 +1,260 @@
+"""A client of the HTTP API: create data sets, push in batches that are safe to repeat, train, wait."""
+
+import json
+import ssl
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import stamina
+
+_MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
+
+Json = Mapping[str, Any]
+
+
+class ApiError(Exception):
+    """The API refused the call. `status` and `code` are those of its problem+json; the text is its detail.
+
+    `retry_after`: the seconds to wait before a retry; None if a retry would not help.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, problem: Json, retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class Unreachable(Exception):
+    """The API did not answer, after all retries."""
+
+
+class BadAddress(ValueError):
+    """The URL is invalid, or the key contains characters that an HTTP header cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What has been acknowledged so far in this push."""
+
+    entries: int
+    batches: int
+
+
+def tls_context() -> ssl.SSLContext:
+    """A context that trusts the certificates that this machine trusts; several clients may share it."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+class Client:
+    """Calls the API at `url`. Retries calls that are safe to repeat, each for about `patience` seconds.
+
+    `timeout`: seconds for one attempt. With `patience=0` each call is a single attempt.
+    `tls`: for https; by default the client makes one with `tls_context`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 60,
+        patience: float = 60,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Raises BadAddress."""
+        headers = {"X-API-Key": api_key} if api_key else {}
+        try:
+            self._http = httpx2.Client(
+                base_url=url, headers=headers, timeout=timeout, verify=tls or tls_context(), trust_env=False
+            )
+        except httpx2.InvalidURL as error:
+            raise BadAddress(f"Invalid URL {url!r}: {error}. Use one like http://127.0.0.1:8080.") from error
+        except UnicodeEncodeError:  # whose text would show the key
+            raise BadAddress(
+                "The API key contains non-ASCII characters, so it is not a LogLeap key."
+            ) from None
+        self._url = url
+        self._patience = patience
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._http.close()
+
+    def announce(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Json:
+        """Create a data set. If the answer is lost and the call is retried, an empty one is left over."""
+        body: dict[str, Any] = {"name": name} if name is not None else {}
+        if labels:
+            body["labels"] = dict(labels)
+        return self._call("POST", "/data", content=_encode(body))
+
+    def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
+        """Post one batch. It is retried with the same Idempotency-Key, so it is added once."""
+        return self.append_body(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+
+    def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
+        """Post one batch that is already encoded, as a JSON array of entries."""
+        return self._call("POST", f"/data/{_segment(data_id)}", content=body, key=key or str(uuid.uuid4()))
+
+    def push(
+        self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
+    ) -> Iterator[Pushed]:
+        """Post all entries in batches of at most `batch_size`; yield after each what is acknowledged.
+
+        `keys` is the prefix of the batches' Idempotency-Keys: pushing the same entries again with the same
+        prefix and batch size adds nothing.
+        """
+        prefix = keys or str(uuid.uuid4())
+        done = Pushed(0, 0)
+        for batch in _batches(entries, batch_size):
+            answer = self.append_body(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
+            done = Pushed(done.entries + answer["accepted"], done.batches + 1)
+            yield done
+
+    def train(
+        self,
+        data_id: str,
+        *,
+        task: str | None = None,
+        parameters: Json | None = None,
+        expected_entries: int | None = None,
+    ) -> Json:
+        """Start the training. Retries within this call answer the same run."""
+        body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
+        content = _encode({name: value for name, value in body.items() if value is not None})
+        return self._call("POST", f"/train/{_segment(data_id)}", content=content, key=str(uuid.uuid4()))
+
+    def run(self, data_id: str) -> Json:
+        """The latest run."""
+        return self._call("GET", f"/train/{_segment(data_id)}")
+
+    def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
+        """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        pause = 0.05
+        while (run := self.run(data_id))["state"] in ("queued", "running"):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"The run is still {run['state']} after {timeout:g} s.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2)
+        return run
+
+    def archive(self, data_id: str) -> Json:
+        """Archive the data set's entries; repeating it changes nothing."""
+        return self._call("POST", f"/data/{_segment(data_id)}/archive")
+
+    def delete(self, data_id: str) -> None:
+        """Remove the data set with all that belongs to it."""
+        self._call("DELETE", f"/data/{_segment(data_id)}")
+
+    def dataset(self, data_id: str) -> Json:
+        """One data set."""
+        return self._call("GET", f"/data/{_segment(data_id)}")
+
+    def events(self, data_id: str) -> Sequence[Json]:
+        """A data set's log."""
+        events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events")["events"]
+        return events
+
+    def report(self, data_id: str) -> Json:
+        """A summary of a data set's entries. Each call reads all of them: use a long `timeout`."""
+        return self._call("GET", f"/data/{_segment(data_id)}/report")
+
+    def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
+        """All data sets (in this state, with exactly this name), newest first, page by page."""
+        token = None
+        while True:
+            given = {"state": state, "name": name, "pageToken": token, "pageSize": 200}
+            query = {name: str(value) for name, value in given.items() if value is not None}
+            page = self._call("GET", "/data", query=query)
+            yield from page["datasets"]
+            token = page["nextPageToken"]
+            if token is None:
+                return
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        request = self._http.build_request(method, path, content=content, headers=headers, params=query)
+        again = stamina.retry_context(
+            on=self._again,
+            attempts=None if self._patience else 1,
+            timeout=self._patience or None,
+            wait_initial=0.1,
+            wait_max=5,
+        )
+        try:
+            for attempt in again:
+                with attempt:
+                    return _answer(self._http.send(request))
+        except httpx2.TransportError as error:
+            raise Unreachable(f"No answer from {self._url}: {error}") from error
+        raise AssertionError("stamina ends with an answer or an exception")
+
+    def _again(self, error: Exception) -> bool | float:
+        """Whether to retry, or after how many seconds; False if the wait is longer than `patience`."""
+        if isinstance(error, ApiError):
+            after = error.retry_after
+            return after is not None and after <= self._patience and (after or True)
+        return isinstance(error, httpx2.TransportError)
+
+
+def _answer(response: httpx2.Response) -> Json:
+    if response.status_code == 204:
+        return {}
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if response.is_success and isinstance(body, dict):
+        return body
+    problem = body if isinstance(body, dict) else {}
+    detail = problem.get("detail") or f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
+    after = None
+    if response.status_code in (429, 502, 503, 504):
+        said = response.headers.get("Retry-After", "")
+        after = float(said) if said.isdigit() else 1.0
+    raise ApiError(response.status_code, str(problem.get("code", "")), str(detail), problem, after)
+
+
+def _batches(entries: Iterable[Json], size: int) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    length = 0
+    for entry in entries:
+        encoded = _encode(entry)
+        if batch and (len(batch) >= size or length + len(encoded) > _MAX_BATCH_BYTES):
+            yield batch
+            batch, length = [], 0
+        batch.append(encoded)
+        length += len(encoded) + 1
+    if batch:
+        yield batch
+
+
+def _encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _segment(data_id: str) -> str:
+    if not data_id:  # the path would be that of another call
+        raise ApiError(404, "DATASET_NOT_FOUND", "The data set's id is empty.", {})
+    return quote(data_id, safe="", errors="surrogateescape")

@@ -1,0 +1,1 @@
+"""OTLP's log records: https://opentelemetry.io/docs/specs/otlp/."""

@@ -1,0 +1,74 @@
+"""The map of exceptions: every class that LogLeap defines, who raises it, and what it becomes.
+
+A name stands under the class that it derives from. "HTTP" is a problem with the code and words of
+`entrypoints/http/contract/refusals.py`; "retried" means by its caller, without anybody noticing. What is not
+here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails with TASK_RAISED.
+
+    Exception
+      Refusal                 nothing was changed: facts for whoever words them (domain/errors.py)
+        BatchEmpty            use cases: an upload without entries → HTTP; OTLP answers 200
+        DatasetEmpty          domain: a training without entries → HTTP
+        DatasetNotFound       repositories → HTTP; a worker lets the message go
+        EntryCountDiffers     domain: a training that expected another number → HTTP
+        InvalidApiKey         use cases: authentication → HTTP
+        InvalidEntries        codecs: bad entries in a body → HTTP, each entry named
+        InvalidKeyText        domain: an owner or a note of a key → the command line
+        InvalidTransition     domain: the state does not allow the action → HTTP
+        KeyNotFound           use cases: a key to revoke → the command line
+        KeyReused             use cases: an idempotency key with another request → HTTP
+        RunFinished           domain: a run that cannot change any more → HTTP
+        RunInProgress         domain, use cases: another training is under way → HTTP
+        RunNotFound           use cases → HTTP
+        TaskUnknown           use cases → HTTP
+        BodyBrokenOff         codecs: the connection, while the body is read → HTTP
+        BodyEmpty             codecs: JSON → HTTP
+        BodyNotEntries        codecs: JSON → HTTP
+        BodyNotUtf8           codecs: JSON → HTTP
+        BodyTooLarge          codecs: any body → HTTP
+        BodyTooShort          codecs: any body → HTTP
+        EntryTooLarge         codecs: JSON, NDJSON → HTTP
+        ExportTooLarge        codecs: OTLP → HTTP
+        GzipMalformed         codecs: any body → HTTP
+        InvalidRecords        codecs: OTLP → HTTP
+        JsonExportMalformed   codecs: OTLP → HTTP
+        JsonMalformed         codecs: JSON → HTTP
+        MappingUnknown        the HTTP entry point: a mapping's name → HTTP
+        ProtobufMalformed     codecs: OTLP → HTTP
+        TooManyEntries        codecs: JSON → HTTP
+        TooManyRecords        codecs: OTLP → HTTP
+        UnsupportedCharset    the HTTP entry point → HTTP
+        ZstdMalformed         codecs: any body → HTTP
+      HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
+      Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
+        GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
+      Conflict                adapters: somebody else was quicker → retried on what is stored now
+      CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
+      ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
+      TaskFailed              a training task: this data cannot be trained on → the run fails with its text
+      TryAgain                a training task: a transient failure → the run is queued again
+      UnreadableMessage       domain: a message of the queue → the dead letters
+      NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
+      SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
+      PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
+      TaskNotLoadable         tasks: the setting of the training task → SettingsError
+      CredentialsError        adapters: no credentials for Google Cloud → SettingsError
+      StorageUnusable         adapters: the data folder → SettingsError
+      InvalidEntry            codecs: one entry → an EntryError in InvalidEntries; OTLP counts it
+      AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
+      RowsRefused             adapters: rows that BigQuery never takes → a bug
+      _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _TooDeep                codecs: nested too deep for the fast reader → the strict reader decides
+      ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
+      ApiError                client: a problem that the API answered → its caller; exit code 1
+      Unreachable             client: no answer after all tries → its caller; exit code 3
+      NotAnEntry              logging handler: a record that no data set takes → counted as dropped
+    ValueError
+      ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
+      BadAddress              client: the URL or the key → its caller; exit code 2
+      BadTimestamp            codecs: a time → InvalidEntry
+      LogFileError            client: a log file → the command line, exit code 1
+      Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
+      MappingsInvalid         codecs: a file of mappings → SettingsError
+      TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
+      ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp
+"""

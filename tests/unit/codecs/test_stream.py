@@ -1,0 +1,101 @@
+"""Entries from any bytes that come in pieces, without a request; refusals say where and how much."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from logleap.codecs.errors import (
+    BodyEmpty,
+    BodyNotEntries,
+    BodyNotUtf8,
+    EntryTooLarge,
+    ExportTooLarge,
+    JsonMalformed,
+    Place,
+    TooManyEntries,
+)
+from logleap.codecs.json.stream import RAISES, EntryStream, read_json, read_ndjson
+from logleap.codecs.limits import DEFAULT_LIMITS
+from logleap.codecs.otlp.file import OTEL_FILE_FORMAT
+from logleap.domain.entries import Entry
+from logleap.domain.errors import InvalidEntries, Refusal
+
+LINE = b'{"timestamp": "2026-03-02T06:00:00Z", "message": "jam"}'
+ENTRY = Entry(datetime(2026, 3, 2, 6, tzinfo=UTC), "jam")
+LIMITS = replace(DEFAULT_LIMITS, entry_bytes=100, json_entries=3)
+
+
+class Pieces:
+    """A body in pieces of three bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._data[at : at + 3] for at in range(0, len(self._data), 3))
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self._data).hexdigest()
+
+
+def test_json_and_ndjson_are_read_from_pieces() -> None:
+    for data, read in ((b"[%b, %b]" % (LINE, LINE), read_json), (b"%b\n\n%b" % (LINE, LINE), read_ndjson)):
+        stream = EntryStream(Pieces(data), LIMITS, read)
+        assert [entry for part in stream for entry in part] == [ENTRY, ENTRY]
+        assert stream.sha256 == hashlib.sha256(data).hexdigest()
+
+
+LARGE = LINE.replace(b"jam", b"j" * 100)
+REFUSED = [
+    (b" ", BodyEmpty, {}),
+    (b"7", BodyNotEntries, {}),
+    (b'[\n"\xc3\xa9\xff"]', BodyNotUtf8, {"place": Place(6, 2, 3)}),
+    (b"[%b,\n}" % LINE, JsonMalformed, {"place": Place(len(LINE) + 4, 2, 1), "trailing": False}),
+    (LINE + b"]", JsonMalformed, {"place": Place(len(LINE) + 1, 1, len(LINE) + 1), "trailing": True}),
+    (b"[%b, %b]" % (LINE, LARGE), EntryTooLarge, {"limit": 100, "index": 1, "line": None}),
+    (b"[" + b",".join([LINE] * 4) + b"]", TooManyEntries, {"limit": 3}),
+    (b"[%b, 5]" % LINE, InvalidEntries, {"total": 1}),
+]
+
+
+@pytest.mark.parametrize(("data", "kind", "facts"), REFUSED, ids=[kind.__name__ for _, kind, _ in REFUSED])
+def test_what_is_refused_carries_its_facts(
+    data: bytes, kind: type[Refusal], facts: dict[str, object]
+) -> None:
+    with pytest.raises(kind) as refused:
+        list(EntryStream(Pieces(data), LIMITS, read_json))
+    assert {name: value for name, value in vars(refused.value).items() if name in facts} == facts
+    assert 10 < len(str(refused.value)) < 120
+
+
+def test_a_line_that_is_too_large_is_refused_with_its_line() -> None:
+    with pytest.raises(EntryTooLarge) as refused:
+        list(EntryStream(Pieces(b"%b\n\n%b" % (LINE, LARGE)), LIMITS, read_ndjson))
+    assert (refused.value.index, refused.value.line) == (1, 3)
+
+
+def test_all_that_a_stream_raises_is_listed() -> None:
+    assert {*(kind for _, kind, _ in REFUSED), ExportTooLarge} == set(RAISES)
+
+
+def test_exports_that_become_too_large_together_are_refused_with_the_limit() -> None:
+    attribute = '{"key": "a", "value": {"stringValue": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}'
+    record = '{"timeUnixNano": "1772431200000000000", "body": {"stringValue": "x"}}'
+    export = (
+        f'{{"resourceLogs": [{{"resource": {{"attributes": [{attribute}]}}, '
+        f'"scopeLogs": [{{"logRecords": [{", ".join([record] * 9)}]}}]}}]}}'
+    )
+    limits = replace(DEFAULT_LIMITS, json_bytes=len(export))
+    whole = EntryStream(Pieces(export.encode()), limits, read_json, form=OTEL_FILE_FORMAT)
+    assert [len(part) for part in whole] == [9]
+    many = f"[{', '.join([export] * 9)}]".encode()
+    with pytest.raises(ExportTooLarge) as refused:
+        list(EntryStream(Pieces(many), limits, read_json, form=OTEL_FILE_FORMAT))
+    assert refused.value.limit == 4 * len(export)
+    lines = "\n".join([export] * 9).encode()
+    parts = list(EntryStream(Pieces(lines), limits, read_ndjson, form=OTEL_FILE_FORMAT))
+    assert [len(part) for part in parts] == [9] * 9, "line by line: a block of them could become gigabytes"
