@@ -42,12 +42,14 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
+        StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text
       TryAgain                a training task: a transient failure → the run is queued again
       UnreadableMessage       domain: a message of the queue → the dead letters
+      NoRoomForMetrics        telemetry: no folder for the metrics of several processes → SettingsError
       NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
       SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
       PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
