@@ -16,11 +16,12 @@ from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracer_provider
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.report import ReportOnDataset
-from logleap.usecases.run_training import RunTraining
+from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -109,25 +110,37 @@ class Container(containers.DeclarativeContainer):
         queue=backend.provided.queue,
         tasks=providers.Callable(tuple, tasks),
         patience=settings.provided.patience,
+        time_limit=settings.provided.time_limit,
         now=_now,
         new_id=_new_id,
+    )
+    cancel_training = providers.ThreadSafeSingleton(
+        CancelTraining, datasets=backend.provided.datasets, runs=backend.provided.runs, now=_now
     )
     show_training = providers.ThreadSafeSingleton(
         ShowTraining, datasets=backend.provided.datasets, runs=backend.provided.runs
     )
+    execute_task = providers.ThreadSafeSingleton(
+        ExecuteTask,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
+        tasks=tasks,
+    )
+    task_executor = providers.ThreadSafeSingleton(TaskThreads, execute_task)
     run_training = providers.ThreadSafeSingleton(
         RunTraining,
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         ledger=backend.provided.ledger,
-        archives=backend.provided.archives,
         runs=backend.provided.runs,
-        tasks=tasks,
+        executor=task_executor,
         now=_now,
         lease=settings.provided.lease,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
         grace=settings.provided.grace,
+        time_limit=settings.provided.time_limit,
     )
     sweep = providers.ThreadSafeSingleton(
         Sweep,
@@ -139,6 +152,7 @@ class Container(containers.DeclarativeContainer):
         now=_now,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
+        time_limit=settings.provided.time_limit,
     )
     authenticate = providers.ThreadSafeSingleton(
         Authenticate, given=settings.provided.api_keys, keys=backend.provided.keys

@@ -220,9 +220,9 @@ class UnreliableQueue(TrainingQueue):
         self._queue = queue
         self._rng = rng
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         for _ in range(self._rng.choice((1, 1, 2, 3))):
-            self._queue.publish(body)
+            self._queue.publish(body, owner)
         if self._rng.random() < 0.3:
             self._queue.publish(self._rng.choice(_POISON))
 

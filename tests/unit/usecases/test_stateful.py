@@ -44,7 +44,7 @@ from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Disposition, RunTraining, use_case
+from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -52,7 +52,7 @@ Port = TypeVar("Port")
 
 OWNER = "alice"
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
-LEASE, PATIENCE = timedelta(seconds=60), timedelta(seconds=300)
+LEASE, PATIENCE, TIME_LIMIT = timedelta(seconds=60), timedelta(seconds=300), timedelta(hours=24)
 
 
 class Crash(BaseException):
@@ -163,7 +163,14 @@ class Platform(RuleBasedStateMachine):
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
         self.start_ = StartTraining(
-            repository, runs, self.queue, ("collect",), PATIENCE, self.now, self.new_tag
+            repository,
+            runs,
+            self.queue,
+            ("collect",),
+            patience=PATIENCE,
+            time_limit=TIME_LIMIT,
+            now=self.now,
+            new_id=self.new_tag,
         )
         self.archive_ = ArchiveDataset(repository, store, ledger, archives, self.now)
         delete = DeleteDataset(repository, store, archives, self.now)
@@ -176,20 +183,21 @@ class Platform(RuleBasedStateMachine):
             now=self.now,
             patience=PATIENCE,
             max_attempts=3,
+            time_limit=TIME_LIMIT,
         )
         self.fail_dead_letter = FailDeadLetter(repository, runs, self.queue, self.now, PATIENCE)
         self.work = RunTraining(
             datasets=repository,
             store=store,
             ledger=ledger,
-            archives=archives,
             runs=runs,
-            tasks={"collect": self.collect},
+            executor=TaskThreads(ExecuteTask(store, ledger, archives, {"collect": self.collect})),
             now=self.now,
             lease=LEASE,
             patience=PATIENCE,
             max_attempts=3,
             grace=timedelta(0),
+            time_limit=TIME_LIMIT,
         )
         self.expected: dict[str, Expected] = {}
         self.ended: dict[str, Run] = {}
