@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
-from logleap.backends import Backend, capabilities_of, open_backend
+from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
+from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
+from logleap.task_processes import TaskProcesses
 from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.telemetry.instrument import Instruments
 from logleap.telemetry.metrics import Metrics
-from logleap.telemetry.tracing import build_tracer_provider
+from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.cancel_training import CancelTraining
@@ -44,8 +46,22 @@ def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
     return instruments.instrument(open_backend(settings))
 
 
-def _open_tasks(chosen: str, instruments: Instruments) -> Mapping[str, TrainingTask]:
-    return instruments.trace_tasks(load_tasks(chosen))
+def _open_tasks(chosen: str, tracer: Tracer) -> Mapping[str, TrainingTask]:
+    return traced_tasks(load_tasks(chosen), tracer)
+
+
+def _task_executor(
+    settings: Settings, capabilities: Capabilities, backend: Backend, execute: ExecuteTask
+) -> TaskExecutor:
+    isolation = settings.task_isolation or ("process" if capabilities.shared else "thread")
+    if isolation == "thread":
+        return TaskThreads(execute)
+    if not capabilities.shared:
+        raise SettingsError(
+            f"LOGLEAP_TASK_ISOLATION is 'process', LOGLEAP_BACKEND is {settings.backend!r}, which processes "
+            "cannot share. Choose 'thread', or another backend."
+        )
+    return TaskProcesses(settings, backend.handover)
 
 
 class Container(containers.DeclarativeContainer):
@@ -58,7 +74,7 @@ class Container(containers.DeclarativeContainer):
     instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
     capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
-    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, instruments)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, tracer)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 
@@ -127,7 +143,9 @@ class Container(containers.DeclarativeContainer):
         archives=backend.provided.archives,
         tasks=tasks,
     )
-    task_executor = providers.ThreadSafeSingleton(TaskThreads, execute_task)
+    task_executor = providers.ThreadSafeSingleton(
+        _task_executor, settings, capabilities, backend, execute_task
+    )
     run_training = providers.ThreadSafeSingleton(
         RunTraining,
         datasets=backend.provided.datasets,
@@ -178,4 +196,5 @@ def build_container(settings: Settings) -> Container:
     except TaskNotLoadable as error:
         raise SettingsError(str(error)) from error
     container.backend()
+    container.task_executor()
     return container

@@ -15,7 +15,7 @@ def load_plugin(reference: str) -> object:
         raise PluginNotLoadable(f"{reference!r} is not package.module:name.")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # whatever the module raises
         raise PluginNotLoadable(f"cannot import {module_name}: {_first_line(error)}.") from error
     found: object = getattr(module, name, None)
     if found is None:

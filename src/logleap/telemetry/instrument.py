@@ -92,19 +92,6 @@ class Instruments:
             ),
         )
 
-    def trace_tasks(self, tasks: Mapping[str, TrainingTask]) -> dict[str, TrainingTask]:
-        """The tasks, each in a span of its own."""
-
-        def traced(name: str, task: TrainingTask) -> TrainingTask:
-            @wraps(task)
-            def run(context: Any) -> Any:
-                with span(self.tracer, "task", attributes={"logleap.task": name}):
-                    return task(context)
-
-            return run
-
-        return {name: traced(name, task) for name, task in tasks.items()}
-
     def trace_source(self, source: EntrySource) -> EntrySource:
         """The entries of a request, the decoding of each chunk in a span of its own."""
         return _TracedSource(source, self.tracer) if self.traces else source

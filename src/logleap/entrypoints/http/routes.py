@@ -58,7 +58,12 @@ def apis(container: Container) -> Sequence[Api]:
         quota=quotas.entries,
     )
     report.add(calls, container.report_on_dataset())
-    training.add(calls, start=container.start_training(), show_training=container.show_training())
+    training.add(
+        calls,
+        start=container.start_training(),
+        show_training=container.show_training(),
+        cancel=container.cancel_training(),
+    )
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries)
     return calls, exports
 

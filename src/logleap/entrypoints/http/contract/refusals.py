@@ -170,6 +170,15 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             lambda it: (
                 f"Data set {it.dataset_id!r} has no training run yet. "
                 f"Start one with POST /train/{it.dataset_id}."
+                if it.run_id is None
+                else f"Data set {it.dataset_id!r} has no training run {it.run_id!r}."
+            ),
+        ),
+        domain.TimeLimitTooLong: Wording(
+            "TIME_LIMIT_TOO_LONG",
+            lambda it: (
+                f"timeLimit is {it.seconds:.0f}, but the operator allows a run {it.longest:g} seconds at most. "
+                "Nothing was started: send at most that, or omit timeLimit."
             ),
         ),
         domain.TaskUnknown: Wording(
