@@ -15,8 +15,11 @@ def load_plugin(reference: str) -> object:
         raise PluginNotLoadable(f"{reference!r} is not package.module:name.")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the module raises
+    except (ImportError, ValueError) as error:
         raise PluginNotLoadable(f"cannot import {module_name}: {_first_line(error)}.") from error
+    except Exception as error:  # raised by the module's own code
+        kind = type(error).__name__
+        raise PluginNotLoadable(f"cannot import {module_name}: {kind}: {_first_line(error)}.") from error
     found: object = getattr(module, name, None)
     if found is None:
         near = difflib.get_close_matches(name, vars(module), n=1)

@@ -113,7 +113,7 @@ class TaskProcesses(TaskExecutor):
     def _start_server(self) -> None:
         names = ("archive", "datasets", "entries", "keys", "queue", "receipts", "runs")
         adapters = [f"logleap.adapters.{self._settings.backend}.{name}" for name in names]
-        # Those that are not there are left out. The task's own module is not among them: it may start threads.
+        # Those that are not there are left out. The task's own module is none of them: it may start threads.
         forkserver.set_forkserver_preload(["logleap.entrypoints.cli", _CHILD, *adapters])
         forkserver.ensure_running()
 
@@ -176,8 +176,7 @@ class _TaskProcess(TaskExecution):
         return self._outcome is not None
 
     def outcome(self) -> TaskOutcome:
-        assert self._outcome is not None, "the task has not ended"
-        return self._outcome
+        return self._outcome or TaskInterrupted("the task has not ended")
 
     def stop(self) -> None:
         if not self._told:

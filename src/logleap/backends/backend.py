@@ -1,6 +1,6 @@
 """What a backend is: one adapter per port, and what can be relied on before it is opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ class Backend:
     `dead_letter` moves a message that was pushed to us, not received from `queue`, to the dead letters, with
     the reason.
     `location` says where everything is kept, for messages to operators: a folder, a project.
+    `handover` gives the environment variables that another process needs to open the same backend, and that
+    this one has taken out of its own environment: secrets.
     """
 
     datasets: DatasetRepository
@@ -34,6 +36,7 @@ class Backend:
     close: Callable[[], None] = lambda: None
     dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only Pub/Sub pushes
     location: str | None = None
+    handover: Callable[[], Mapping[str, str]] = dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,3 +79,6 @@ class TaskExecutor(ABC):
     @abstractmethod
     def start(self, job: TaskJob) -> TaskExecution:
         """Start the job's task. It sees a copy of the job's parameters. Raises Unavailable."""
+
+    def prepare(self) -> None:  # noqa: B027 -- few have anything to prepare
+        """Get ready, so that the first task starts quickly. A worker calls it when it begins."""

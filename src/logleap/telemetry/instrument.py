@@ -14,7 +14,6 @@ from logleap.backends import Backend
 from logleap.domain.datasets import Dataset, Event, EventKind
 from logleap.domain.entries import Entry
 from logleap.domain.runs import Run, TrainingMessage
-from logleap.ports.task import TrainingTask
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import span
 from logleap.usecases.append import EntrySource

@@ -24,13 +24,13 @@ BELOW = ("domain", "ports", "usecases", "codecs", "adapters", "reporting")
 CASES: list[tuple[Exception, str, str]] = [
     (domain.BatchEmpty(), "BATCH_EMPTY", "at least one entry"),
     (domain.DatasetEmpty("d-1"), "DATASET_EMPTY", "'d-1' has no entries.* /data/d-1 first"),
-    (domain.DatasetNotFound("d-1"), "DATASET_NOT_FOUND", "'d-1'.* POST /data and use the dataId"),
+    (domain.DatasetNotFound("d-1"), "DATASET_NOT_FOUND", "'d-1'.* POST /data and use its dataId"),
     (
         domain.EntryCountDiffers(5, 4),
         "ENTRY_COUNT_DIFFERS",
-        "expectedEntries is 5, but 4 .*upload what is missing",
+        "expectedEntries is 5, but 4 .*upload the missing entries",
     ),
-    (domain.InvalidApiKey(), "API_KEY_INVALID", "is not known, or its secret is wrong"),
+    (domain.InvalidApiKey(), "API_KEY_INVALID", "is unknown, or its secret is wrong"),
     (
         domain.InvalidEntries([], 3),
         "ENTRIES_INVALID",
@@ -41,28 +41,28 @@ CASES: list[tuple[Exception, str, str]] = [
     (
         domain.RunInProgress("d-1", "r-1", "t"),
         "RUN_IN_PROGRESS",
-        "'r-1' of data set 'd-1' was started with task 't' and other parameters",
+        "'r-1' of data set 'd-1' was started with task 't' and parameters that differ",
     ),
     (
         domain.RunInProgress("d-1", "r-1", "t", "k-1"),
         "RUN_IN_PROGRESS",
-        "'r-1' of data set 'd-1' is under way, from another start. GET /train/d-1 tells",
+        "'r-1' of data set 'd-1' is under way; another request started it. GET /train/d-1 shows",
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///a"), "ARCHIVE_DAMAGED", "there is no archive file:///a.*operator"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
-    (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection broke off"),
+    (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection was lost"),
     (codecs.BodyEmpty(), "BODY_EMPTY", "at least one entry"),
     (codecs.BodyNotEntries(), "BODY_NOT_ENTRIES", '{"entries": '),
     (codecs.BodyNotUtf8(Place(12, 2, 1)), "BODY_NOT_UTF8", r"byte 12 \(line 2, column 1\) is wrong"),
-    (codecs.BodyTooLarge(100), "BODY_TOO_LARGE", "more than 100 bytes, as sent or inflated"),
+    (codecs.BodyTooLarge(100), "BODY_TOO_LARGE", "more than 100 bytes, as sent or decompressed"),
     (codecs.BodyTooShort(80, 1000), "BODY_TOO_SHORT", "after 80 bytes, but its Content-Length is 1000"),
     (codecs.EntryTooLarge(9, 4), "ENTRY_TOO_LARGE", "^The entry with index 4 has more than 9 bytes"),
     (codecs.EntryTooLarge(9, 4, 7), "ENTRY_TOO_LARGE", "^Line 7, the entry with index 4, has more than 9"),
     (codecs.ExportTooLarge(100), "BODY_TOO_LARGE", "resource in each entry .* 100 bytes"),
-    (codecs.GzipMalformed("ends in the middle"), "GZIP_MALFORMED", "gzip .*, but ends in the middle"),
+    (codecs.GzipMalformed("ends in the middle"), "GZIP_MALFORMED", "gzip, but ends in the middle"),
     (codecs.InvalidRecords(3, "no time."), "RECORDS_INVALID", "None of the 3 .* Of the first: no time."),
     (codecs.JsonExportMalformed("it ends"), "JSON_MALFORMED", "ExportLogsServiceRequest in JSON: it ends"),
     (codecs.JsonMalformed(Place(3, 1, 3), "it ends"), "JSON_MALFORMED", r"byte 3 .*, it ends\.$"),
@@ -76,7 +76,7 @@ CASES: list[tuple[Exception, str, str]] = [
     (codecs.TooManyEntries(3), "TOO_MANY_ENTRIES", "more than 3 entries.*application/x-ndjson"),
     (codecs.TooManyRecords(3), "TOO_MANY_ENTRIES", "more than 3 log records"),
     (codecs.UnsupportedCharset("latin-1"), "UNSUPPORTED_CHARSET", "charset 'latin-1'.*UTF-8"),
-    (codecs.ZstdMalformed("ends in the middle"), "ZSTD_MALFORMED", "zstd .*, but ends in the middle"),
+    (codecs.ZstdMalformed("ends in the middle"), "ZSTD_MALFORMED", "zstd, but ends in the middle"),
 ]
 CLI_ALONE = {domain.KeyNotFound, domain.InvalidKeyText}
 """What no HTTP client can bring about: `logleap keys` words it."""
@@ -105,9 +105,9 @@ def test_a_derived_refusal_is_worded_as_what_it_derives_from() -> None:
 
 
 REMEDIES = [
-    ("created", "train", "Data set 'd-1' refuses train: it has no entries; post some to /data/d-1 first."),
+    ("created", "train", "Data set 'd-1' refuses train: it has no entries; post entries to /data/d-1 first."),
     *(
-        (state, "upload", f"Data set 'd-1' refuses upload: {why}; announce a new data set for more entries.")
+        (state, "upload", f"Data set 'd-1' refuses upload: {why}; create a new data set for more entries.")
         for state, why in [
             ("training", "its training has started"),
             ("trained", "its training has started"),
@@ -127,10 +127,10 @@ REMEDIES = [
     (
         "archived",
         "train",
-        "Data set 'd-1' is being archived: train on it once its archive shows in GET /data/d-1.",
+        "Data set 'd-1' is being archived: train on it as soon as GET /data/d-1 shows its archive.",
     ),
-    ("deleting", "upload", "Data set 'd-1' refuses upload: it is being deleted; announce a new data set."),
-    ("deleting", "train", "Data set 'd-1' refuses train: it is being deleted; announce a new data set."),
+    ("deleting", "upload", "Data set 'd-1' refuses upload: it is being deleted; create a new data set."),
+    ("deleting", "train", "Data set 'd-1' refuses train: it is being deleted; create a new data set."),
     ("deleting", "archive", "Data set 'd-1' refuses archive: it is being deleted."),
     ("deleting", "report", "Data set 'd-1' refuses a report: it is being deleted."),
 ]

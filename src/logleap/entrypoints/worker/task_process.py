@@ -1,9 +1,10 @@
-"""The process of one task: it reads the entries from the backend itself, and sends its outcome to the worker."""
+"""The process of one task: it opens the backend for itself, and sends its outcome to the worker."""
 
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -69,7 +70,7 @@ def _listen(connection: Connection, stopping: threading.Event) -> None:
         _end()
 
 
-def _left_to_the_worker(pid: int) -> "signal.Handlers | object":
+def _left_to_the_worker(pid: int) -> Callable[[int, object], None]:
     """A handler of signals to all processes of the service: the worker says what becomes of the task."""
 
     def handle(number: int, frame: object) -> None:

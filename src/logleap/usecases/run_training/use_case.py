@@ -211,9 +211,8 @@ class RunTraining:
 
     def _hand_back(self, lease: Lease) -> Settlement:
         now = self.now()
-        event = Event(
-            now, EventKind.TRAINING_HANDED_BACK, f"The worker of run {lease.run.run_id} is stopping."
-        )
+        detail = f"The worker of run {lease.run.run_id} is stopping; the run is queued again."
+        event = Event(now, EventKind.TRAINING_HANDED_BACK, detail)
         self._persist(lease, lambda run: run.handed_back(now, self.patience), event)
         return self._requeued(lease, Settlement(Disposition.RETRY, "the worker is stopping"))
 

@@ -17,7 +17,7 @@ from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
 
 RETRY_AFTER = 2
-"""Seconds, told with every 503."""
+"""Seconds, sent with every 503."""
 
 
 class HttpError(Exception):
@@ -38,20 +38,20 @@ class HttpError(Exception):
         return meaning_of(self.code).status
 
 
-_STARTED = "its training has started; announce a new data set for more entries"
-_UNDER_WAY = "its training is under way; wait until GET /train/{id} says it ended"
+_STARTED = "its training has started; create a new data set for more entries"
+_UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended, or cancel it"
 
 _WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        (State.CREATED, Action.TRAIN): "it has no entries; post some to /data/{id} first",
+        (State.CREATED, Action.TRAIN): "it has no entries; post entries to /data/{id} first",
         (State.TRAINING, Action.UPLOAD): _STARTED,
         (State.TRAINED, Action.UPLOAD): _STARTED,
         (State.FAILED, Action.UPLOAD): _STARTED,
-        (State.ARCHIVED, Action.UPLOAD): "it is archived; announce a new data set for more entries",
+        (State.ARCHIVED, Action.UPLOAD): "it is archived; create a new data set for more entries",
         (State.TRAINING, Action.ARCHIVE): _UNDER_WAY,
         (State.TRAINING, Action.DELETE): _UNDER_WAY,
-        (State.DELETING, Action.UPLOAD): "it is being deleted; announce a new data set",
-        (State.DELETING, Action.TRAIN): "it is being deleted; announce a new data set",
+        (State.DELETING, Action.UPLOAD): "it is being deleted; create a new data set",
+        (State.DELETING, Action.TRAIN): "it is being deleted; create a new data set",
         (State.DELETING, Action.ARCHIVE): "it is being deleted",
         (State.DELETING, InvalidTransition.REPORT): "it is being deleted",
     }
@@ -62,8 +62,8 @@ _WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
 def _invalid_transition(refusal: InvalidTransition) -> str:
     dataset, state, action = f"Data set {refusal.dataset_id!r}", refusal.state, refusal.action
     if (state, action) == (State.ARCHIVED, Action.TRAIN):
-        archived = f"its archive shows in GET /data/{refusal.dataset_id}"
-        return f"{dataset} is being archived: train on it once {archived}."
+        archived = f"GET /data/{refusal.dataset_id} shows its archive"
+        return f"{dataset} is being archived: train on it as soon as {archived}."
     why = _WHY_NOT.get((state, action), f"the state {state} does not allow it")
     what = "a report" if action == InvalidTransition.REPORT else action
     return f"{dataset} refuses {what}: {why.format(id=refusal.dataset_id)}."
@@ -72,11 +72,11 @@ def _invalid_transition(refusal: InvalidTransition) -> str:
 def _run_in_progress(refusal: domain.RunInProgress) -> str:
     run = f"Run {refusal.run_id!r} of data set {refusal.dataset_id!r}"
     if refusal.key is not None:
-        ended = f"GET /train/{refusal.dataset_id} tells when it has ended."
-        return f"{run} is under way, from another start. {ended}"
+        ended = f"GET /train/{refusal.dataset_id} shows when it has ended."
+        return f"{run} is under way; another request started it. {ended}"
     return (
-        f"{run} was started with task {refusal.task!r} and other parameters than this request's. "
-        "Wait until it has ended, or ask for the same."
+        f"{run} was started with task {refusal.task!r} and parameters that differ from this request's. "
+        "Wait until it has ended, or send the same request."
     )
 
 
@@ -90,19 +90,18 @@ def _entry_too_large(refusal: codecs.EntryTooLarge) -> str:
 
 
 def _json_malformed(refusal: codecs.JsonMalformed) -> str:
-    hint = " For one entry a line, use Content-Type application/x-ndjson." if refusal.trailing else ""
+    hint = " For one entry per line, use Content-Type application/x-ndjson." if refusal.trailing else ""
     return f"The body is not JSON: at {refusal.place}, {refusal.problem}.{hint}"
 
 
 def _mapping_unknown(refusal: codecs.MappingUnknown) -> str:
     name = refusal.name if len(refusal.name) <= 40 else refusal.name[:40] + "…"
-    return f"There is no mapping {name!r}. There are: {', '.join(refusal.known)}. More: LOGLEAP_MAPPINGS."
+    available = ", ".join(refusal.known)
+    return f"There is no mapping {name!r}. Available: {available}. LOGLEAP_MAPPINGS adds others."
 
 
 def _misannounced(coding: str) -> Callable[[Any], str]:
-    return lambda it: (
-        f"The body was announced as {coding} (Content-Encoding), but {it.problem}. Nothing of it was taken."
-    )
+    return lambda it: f"The Content-Encoding is {coding}, but {it.problem}. Nothing was stored."
 
 
 class Wording(NamedTuple):
@@ -117,48 +116,50 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
     {
         # ---- domain
         domain.BatchEmpty: Wording(
-            "BATCH_EMPTY", lambda _: "The body holds no entries. Send at least one entry."
+            "BATCH_EMPTY", lambda _: "The body has no entries. Send at least one entry."
         ),
         domain.DatasetEmpty: Wording(
             "DATASET_EMPTY",
             lambda it: (
                 f"Data set {it.dataset_id!r} has no entries to train on. "
-                f"Post some to /data/{it.dataset_id} first."
+                f"Post entries to /data/{it.dataset_id} first."
             ),
         ),
         domain.DatasetNotFound: Wording(
             "DATASET_NOT_FOUND",
             lambda it: (
-                f"There is no data set {it.dataset_id!r}. "
-                "Announce one with POST /data and use the dataId it answers."
+                f"There is no data set {it.dataset_id!r}. Create one with POST /data and use its dataId."
             ),
         ),
         domain.EntryCountDiffers: Wording(
             "ENTRY_COUNT_DIFFERS",
             lambda it: (
                 f"expectedEntries is {it.expected}, but {it.actual} entries were acknowledged. "
-                "Nothing was started: upload what is missing, or correct expectedEntries."
+                "Nothing was started: upload the missing entries, or correct expectedEntries."
             ),
         ),
         domain.InvalidApiKey: Wording(
             "API_KEY_INVALID",
-            lambda _: "This key is not known, or its secret is wrong. Check it, or ask the operator for one.",
+            lambda _: "This key is unknown, or its secret is wrong. Check it, or ask the operator for one.",
             CHALLENGE,
         ),
         domain.InvalidEntries: Wording(
             "ENTRIES_INVALID",
             lambda it: (
-                f"{it.total} of the entries cannot be taken, so nothing of this request was stored. "
-                "Correct what `errors` names and send the whole request again."
+                f"Invalid entries: {it.total}. Nothing of this request was stored. "
+                "Correct the entries that `errors` lists, and send the whole request again."
             ),
         ),
         domain.InvalidTransition: Wording("STATE_CONFLICT", _invalid_transition),
         domain.KeyReused: Wording(
             "IDEMPOTENCY_KEY_REUSED",
             lambda it: (
-                f"Idempotency-Key {it.key!r} was used before with another body. "
+                f"Idempotency-Key {it.key!r} was used before with a different body. "
                 "Send the same body again, or choose a new key for a new batch."
             ),
+        ),
+        domain.RunCancelled: Wording(
+            "STATE_CONFLICT", lambda it: f"Run {it.run_id!r} was cancelled: it stores no result any more."
         ),
         domain.RunFinished: Wording(
             "STATE_CONFLICT",
@@ -177,7 +178,7 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         domain.TimeLimitTooLong: Wording(
             "TIME_LIMIT_TOO_LONG",
             lambda it: (
-                f"timeLimit is {it.seconds:.0f}, but the operator allows a run {it.longest:g} seconds at most. "
+                f"timeLimit is {it.seconds:.0f}, but a run may take {it.longest:g} seconds at most. "
                 "Nothing was started: send at most that, or omit timeLimit."
             ),
         ),
@@ -188,16 +189,16 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         # ---- ports
         ArchiveDamaged: Wording(
             "ARCHIVE_DAMAGED",
-            lambda it: f"The archive cannot be read: {it}. The operator has to look into it.",
+            lambda it: f"The archive cannot be read: {it}. The operator has to investigate.",
         ),
         CountMismatch: Wording(
-            "COUNT_MISMATCH", lambda it: f"{it} Nothing was changed; the operator has to look into it."
+            "COUNT_MISMATCH", lambda it: f"{it} Nothing was changed; the operator has to investigate."
         ),
         Unavailable: Wording(
             "UNAVAILABLE",
             lambda it: (
-                f"The backend cannot answer now ({it}). It is not known whether the request took effect: "
-                "repeat it, with the same Idempotency-Key if it has one."
+                f"The backend is unavailable ({it}). It is unknown whether the request took effect: "
+                "retry it, with the same Idempotency-Key if it has one."
             ),
             {"Retry-After": str(RETRY_AFTER)},
         ),
@@ -205,8 +206,8 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         codecs.BodyBrokenOff: Wording(
             "BODY_BROKEN_OFF",
             lambda it: (
-                f"The body could not be read beyond byte {it.received}: the connection broke off, or a chunk "
-                "is malformed. Nothing of it was taken; send the whole request again."
+                f"The body could not be read beyond byte {it.received}: the connection was lost, or a chunk "
+                "is malformed. Nothing was stored; send the whole request again."
             ),
         ),
         codecs.BodyEmpty: Wording("BODY_EMPTY", lambda _: "The body is empty. Send at least one entry."),
@@ -224,15 +225,15 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         codecs.BodyTooLarge: Wording(
             "BODY_TOO_LARGE",
             lambda it: (
-                f"The body has more than {it.limit} bytes, as sent or inflated, which is the limit for its "
-                "Content-Type. Split it into several requests."
+                f"The body has more than {it.limit} bytes, as sent or decompressed, which is the limit for "
+                "its Content-Type. Split it into several requests."
             ),
         ),
         codecs.BodyTooShort: Wording(
             "BODY_TOO_SHORT",
             lambda it: (
                 f"The body ended after {it.received} bytes, but its Content-Length is {it.declared}. "
-                "Nothing of it was taken; send the whole request again."
+                "Nothing was stored; send the whole request again."
             ),
         ),
         codecs.EntryTooLarge: Wording("ENTRY_TOO_LARGE", _entry_too_large),
@@ -250,13 +251,13 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         ),
         codecs.JsonExportMalformed: Wording(
             "JSON_MALFORMED",
-            lambda it: f"The body is no ExportLogsServiceRequest in JSON: {it.problem}.",
+            lambda it: f"The body is not an ExportLogsServiceRequest in JSON: {it.problem}.",
         ),
         codecs.JsonMalformed: Wording("JSON_MALFORMED", _json_malformed),
         codecs.MappingUnknown: Wording("MAPPING_UNKNOWN", _mapping_unknown),
         codecs.ProtobufMalformed: Wording(
             "PROTOBUF_MALFORMED",
-            lambda it: f"The body is no ExportLogsServiceRequest in protobuf: {it.problem}.",
+            lambda it: f"The body is not an ExportLogsServiceRequest in protobuf: {it.problem}.",
         ),
         codecs.TooManyEntries: Wording(
             "TOO_MANY_ENTRIES",
@@ -267,7 +268,7 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         ),
         codecs.TooManyRecords: Wording(
             "TOO_MANY_ENTRIES",
-            lambda it: f"The export has more than {it.limit} log records. Send them in several.",
+            lambda it: f"The export has more than {it.limit} log records. Send several exports.",
         ),
         codecs.UnsupportedCharset: Wording(
             "UNSUPPORTED_CHARSET",

@@ -191,8 +191,8 @@ class TrainBody(EmptyBody):
     parameters: dict[str, Any] = {}
     """Parameters of the task; arrays and objects may be nested up to 99 levels deep."""
     time_limit: Annotated[int, Field(ge=1), BeforeValidator(_whole)] | None = None
-    """Seconds that the run may take from its first attempt; then it fails with `TIME_LIMIT_EXCEEDED`. Not more
-    than the operator allows, which is also what counts without it."""
+    """Seconds that the run may take, from its first attempt; then it fails as `TIME_LIMIT_EXCEEDED`. Without
+    it, the operator's limit counts, which it must not exceed."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     """Refuse to start, with 412, unless exactly this many entries were acknowledged."""
 

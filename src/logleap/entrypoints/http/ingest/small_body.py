@@ -30,7 +30,7 @@ def parse_body(model: type[Body], request: Request) -> Body:
     if not isinstance(fields, dict):
         raise HttpError("BODY_INVALID", "The body must be a JSON object, or empty.")
     if fields and (depth := JsonWalk(body).value().depth) > MAX_DEPTH:
-        detail = f"The body nests {depth} arrays and objects in one another; at most {MAX_DEPTH} are taken."
+        detail = f"The body nests arrays and objects {depth} levels deep; the limit is {MAX_DEPTH}."
         raise HttpError("BODY_INVALID", detail)
     try:
         return model.model_validate(fields)
@@ -38,6 +38,6 @@ def parse_body(model: type[Body], request: Request) -> Body:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         allowed = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        said = "is no field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
+        said = "is not a field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
         detail = f"Field {place!r} {said}. The fields are: {allowed}."
         raise HttpError("BODY_INVALID", detail) from error
