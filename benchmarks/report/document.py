@@ -50,12 +50,12 @@ def write(runs: Mapping[str, Run]) -> None:
 
 
 _PREFACE = """\
-Written by `make bench`. To repeat it: `make bench`, or some parts of it, `make bench PARTS=decode,upload`; a
-quick look that writes nothing: `make bench QUICK=1`. How it measures:
+Written by `make bench`. To repeat all of it: `make bench`; some parts: `make bench PARTS=decode,upload`; a
+quick run that writes nothing: `make bench QUICK=1`. How it measures:
 [benchmarks/](../benchmarks/__main__.py).
 
-Client, server and what they are compared with run on one machine, over loopback, and take turns (A B, B A,
-…), so that whatever else the machine does meets all of them. Ratios are medians of the rounds' ratios; they
+Client, server and their competitors run on one machine, over loopback, and take turns (A B, B A, …), so
+that other load on the machine affects all of them alike. Ratios are medians of the rounds' ratios; they
 carry over to other machines, the absolute figures do not."""
 
 

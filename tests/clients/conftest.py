@@ -21,7 +21,7 @@ import httpx2
 import pytest
 
 from logleap.client import Client
-from tools.clients.programs import Program, npm_environment, syslog_ng
+from tools.clients.programs import Journal, Program, journal, npm_environment, rsyslog, syslog_ng
 
 HERE = Path(__file__).parent
 PAGES = HERE.parents[1] / "docs/clients"
@@ -31,6 +31,12 @@ class Row(NamedTuple):
     timestamp: str
     message: str
     context: Any  # decoded, if there is one
+
+
+def own_mappings() -> str:
+    """The file that docs/clients/mappings.md shows an operator."""
+    page = (PAGES / "mappings.md").read_text(encoding="utf-8").partition("## Your own")[2]
+    return page.partition("```toml\n")[2].partition("```")[0]
 
 
 @dataclass
@@ -46,6 +52,8 @@ class Server:
     def start(self) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
         self.folder.mkdir(exist_ok=True)
+        mappings = self.folder / "mappings.toml"
+        mappings.write_text(own_mappings(), encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "logleap.entrypoints.cli", "serve"],
             stdout=subprocess.PIPE,
@@ -56,6 +64,7 @@ class Server:
                 "LOGLEAP_DATA_DIR": str(self.folder),
                 "LOGLEAP_PORT": str(self.port),
                 "LOGLEAP_TRAINING_TASK": "collecting:rows",
+                "LOGLEAP_MAPPINGS": str(mappings),
             },
         )
         assert self.process.stdout is not None
@@ -208,8 +217,8 @@ def _needed(found: Any, what: str) -> Any:
 
 @pytest.fixture(scope="session")
 def npm() -> Mapping[str, str]:
-    """The environment of programs that use winston, pino and pino-http-send."""
-    return {**os.environ, **_needed(npm_environment(), "Node.js with winston and pino-http-send")}
+    """The environment of programs that use the npm packages."""
+    return {**os.environ, **_needed(npm_environment(), "Node.js with the npm packages")}
 
 
 @pytest.fixture(scope="session")
@@ -217,6 +226,18 @@ def syslog() -> Program:
     """syslog-ng with its HTTP destination."""
     program: Program = _needed(syslog_ng(), "syslog-ng with its HTTP destination")
     return program
+
+
+@pytest.fixture(scope="session")
+def rsyslogd() -> Program:
+    program: Program = _needed(rsyslog(), "rsyslog")
+    return program
+
+
+@pytest.fixture(scope="session")
+def systemd_journal() -> Journal:
+    programs: Journal = _needed(journal(), "journalctl with systemd-journal-remote")
+    return programs
 
 
 @pytest.fixture(scope="session")

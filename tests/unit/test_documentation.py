@@ -55,3 +55,12 @@ def headings(page: Path) -> set[str]:
     """As GitHub makes anchors of them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/decisions/[0-9]*.md")), ids=lambda page: page.stem)
+def test_a_decision_has_a_status_a_date_and_four_sections(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert re.search(r"^- Status: (proposed|accepted|superseded by )", text, re.MULTILINE)
+    assert re.search(r"^- Date: \d{4}-\d\d-\d\d", text, re.MULTILINE)
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert sections == ["Context", "Decision", "Consequences", "Alternatives"]

@@ -1,4 +1,4 @@
-"""The log clients that the tests send with, npm packages and syslog-ng: gets what is missing.
+"""The log clients that the tests send with, npm packages and Debian's programs: gets what is missing.
 
     python -m tools.clients.programs
 
@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,12 @@ _NPM = FOLDER / "npm"
 _STAMP = _NPM / "made-from"
 _DEBIAN = FOLDER / "debian"
 _PACKAGES = ("syslog-ng-core", "syslog-ng-mod-http")
+_OTHERS = FOLDER / "debian-others"
+_OTHER_PACKAGES = (
+    "rsyslog",
+    "systemd",
+    "systemd-journal-remote",
+)  # apt takes only one syslog daemon at a time
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -60,6 +66,38 @@ def _unpacked_syslog_ng() -> Program | None:
     return None
 
 
+def rsyslog() -> Program | None:
+    """rsyslogd with its modules: the system's, or the unpacked one; None: there is neither."""
+    installed = shutil.which("rsyslogd", path=_SYSTEM)
+    if installed is not None:
+        return Program((installed,), {})
+    for module in _OTHERS.glob("usr/lib/*/rsyslog/imtcp.so"):
+        program = str(_OTHERS / "usr/sbin/rsyslogd")
+        return Program((program, "-M", str(module.parent)), debian.libraries(_OTHERS))
+    return None
+
+
+class Journal(NamedTuple):
+    """systemd's programs that make a journal of its export format, and that show one."""
+
+    writer: Program
+    reader: Program
+
+
+def journal() -> Journal | None:
+    """Both, the system's or the unpacked ones; None: there are none."""
+    for root in (Path("/"), _OTHERS):
+        environment = {} if root == Path("/") else debian.libraries(root)
+        reader = next(
+            (found for name in ("usr/bin", "bin") if (found := root / name / "journalctl").exists()), None
+        )
+        for folder in ("usr/lib/systemd", "lib/systemd"):
+            writer = root / folder / "systemd-journal-remote"
+            if reader is not None and writer.exists():
+                return Journal(Program((str(writer),), environment), Program((str(reader),), environment))
+    return None
+
+
 def _has_http(program: Program) -> bool:
     done = subprocess.run(
         [*program.command, "--module-registry"],
@@ -79,33 +117,36 @@ def _install_npm_packages() -> str | None:
     """Why they could not be installed, if so."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return "winston and pino-http-send are left out: there is no Node.js with npm here"
+        return "the npm packages are left out: there is no Node.js with npm here"
     _NPM.mkdir(parents=True, exist_ok=True)
     for name in _NPM_FILES:
         shutil.copy(_HERE / name, _NPM)
     done = subprocess.run(
-        [npm, "ci", "--ignore-scripts", "--loglevel=error"],
+        [npm, "ci", "--ignore-scripts", "--omit=optional", "--loglevel=error"],
         cwd=_NPM,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        return f"winston and pino-http-send are left out, as npm failed: {debian.last_line(done)}"
+        return f"the npm packages are left out, as npm failed: {debian.last_line(done)}"
     _STAMP.write_text(_npm_hash())
     return None
 
 
-def _unpack_syslog_ng() -> str | None:
-    """Why it could not be fetched, if so."""
-    reason = debian.unpack(_PACKAGES, _DEBIAN)
-    return None if reason is None else f"syslog-ng is left out: it is not installed, and {reason}"
+def _unpack(packages: Sequence[str], folder: Path) -> str | None:
+    """Why they could not be fetched, if so."""
+    reason = debian.unpack(packages, folder)
+    if reason is None:
+        return None
+    return f"{', '.join(packages)}: left out, as not all of them are installed, and {reason}"
 
 
 def _main() -> int:
     failures = [
         _install_npm_packages() if npm_environment() is None else None,
-        _unpack_syslog_ng() if syslog_ng() is None else None,
+        _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
+        _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

@@ -154,65 +154,69 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-_INTRODUCTION = """# Reliability: the promise, attacked
+_INTRODUCTION = """# Reliability: attacks on the promise
 
 Written by `make faults`, which ran from {began:%d %B %Y, %H:%M} to {ended:%d %B %Y, %H:%M} UTC.
-{environment}. The figures stand as they came.
+{environment}. The results are unedited.
 
 ## What is promised
 
-An acknowledged entry is in the training set exactly once. A request without an answer is in as a whole or
-not at all; a refused one is not. There is one run for each start, and it ends once. Owners are walls.
-Archiving and deleting that broke off are brought to their end: an archived data set has all of its entries
-and trains as before, of a deleted one nothing is left.
+An acknowledged entry is in the training set exactly once. A request without an answer took effect as a
+whole or not at all; a refused one had no effect. There is one run per start, and it ends once. Owners
+are isolated. Archiving and deleting that were interrupted are completed: an archived data set has all of
+its entries and can be trained on as before; of a deleted one nothing is left.
 
 ## How it is attacked
 
-Clients write each call down before they send it, then what they were told: in, refused, or no answer. Each
-entry carries its batch and its place in it. Afterwards all that each training has read, and what is in the
-store or the archive, is compared with what the clients know ([history.py](../tools/faults/history.py)):
+Clients record each call before they send it, and then its outcome: accepted, refused, or no answer. Each
+entry carries its batch and its position. Afterwards, everything that each training read, and everything
+in the store or the archive, is compared with the clients' records
+([history.py](../tools/faults/history.py)):
 
-- **lost**: acknowledged and missing; **doubled**: there more than once; **partial**: some entries of a
-batch without an answer; **phantom**: refused or never sent, and there; **foreign**: of another owner or
-data set
-- **runs**: two runs of a start, a run that ended twice or never, or whose number is not that of its entries
-- **left**: something of a deleted data set, or an archiving that has not ended
+- **lost**: acknowledged, but missing; **doubled**: stored more than once; **partial**: only some entries
+of a batch that got no answer; **phantom**: present, although refused or never sent; **foreign**: of
+another owner or data set
+- **runs**: two runs of one start, a run that ended twice or never, or whose number of entries is wrong
+- **left**: remains of a deleted data set, or an archiving that has not been completed
 
-Servers and workers are real processes (`logleap serve`, `logleap worker`), forked from one that has loaded
-the libraries, under a supervisor that starts them anew. They have a lease of 0.5 s (3 s on the emulators),
+Servers and workers are real processes (`logleap serve`, `logleap worker`), forked from one that has
+loaded the libraries, under a supervisor that restarts them. Their lease is 0.5 s (3 s on the emulators),
 so that they take over soon. Where it says "one process", the use cases and the real adapters run in the
-harness's own process, with its clock; an exception that nothing catches stands for the end of the process.
+harness's own process, with its clock, and an uncaught exception stands for the end of the process.
 
-Network faults come from a proxy. Over HTTP/1.1 a fault meets one request; over gRPC, which has many
-requests on one connection, all that are under way on it.
+Network faults come from a proxy. With HTTP/1.1 a fault affects one request; with gRPC, which has many
+requests on one connection, all requests in progress on it.
 
-## What came of it
+## Results
 
-"Bound" is what follows from no failure in N rounds: the chance of a broken promise in a round of this kind
-is below 3/N with 95 % confidence (the rule of three). It holds where the rounds are alike, and says nothing
-of other faults. Fixed lists of attacks have none: to repeat them tells nothing new.
+"Bound" is what follows from no failure in N rounds: the probability of a broken promise in a round of
+this kind is below 3/N with 95 % confidence (the rule of three). It holds only where the rounds are
+alike, and says nothing about other faults. Fixed lists of attacks have no bound, because repeating them
+adds no information.
 """
 
-_CONTROLS = """## Would it have been found?
+_CONTROLS = """## Would failures have been found?
 
-A harness that finds nothing proves nothing. So each part that the protocols rest on is broken on purpose,
-and the attacks must find it. `make test` runs these each time; it also has real servers that know no batch
-again, and that drop an archiving's rows too soon, found by a bad network and by kills at random moments;
-and a ledger that knows no batch again is found by the random calls.
+A harness that finds nothing proves nothing. So each part that the protocol rests on is broken on
+purpose, and the attacks must find it. `make test` runs these controls each time. Beyond the table, it
+runs real servers that do not recognise a repeated batch, or that drop an archiving's rows too early,
+which a bad network and kills at random moments must find; and a ledger that does not recognise a
+repeated batch, which the random calls must find.
 """
 
 _NOT_COVERED = """## What is not covered
 
-- **Loss of power.** SIGKILL leaves the operating system running, with all that was written but not synced.
-The local backend syncs each commit (`synchronous=FULL`); whether a disk keeps what it said it wrote is not
-tested.
-- **The real Google services.** The emulators keep everything in memory and differ from them (no
-deduplication, no quotas, no replicas, no slow starts of new tables). BigQuery's is run with all its work on
-one thread ([bigquery_server.py](../tools/emulators/bigquery_server.py)), for else it locks up.
-- **A process that stands still in the middle of a write to the SQLite file.** Nobody else can write until
-it goes on or is killed: calls are answered 503 meanwhile. Nothing is lost by it.
-- Damage to the disk or the file. Jumps of the clock of real processes: they are made in one process only.
-- Network faults between the processes and Cloud Storage: archives go to a folder here.
-- Bodies of many megabytes, more than one machine, other systems than Linux.
-- Clients that retry without an Idempotency-Key: that is a new batch, by contract.
+- **Loss of power.** SIGKILL leaves the operating system running, with everything that was written but not
+synced. The local backend syncs each commit (`synchronous=FULL`); whether a disk keeps what it confirmed
+is not tested.
+- **The real Google services.** The emulators keep everything in memory and differ from the services (no
+deduplication, no quotas, no replicas, no delay for new tables). BigQuery's emulator runs all its work on
+one thread ([bigquery_server.py](../tools/emulators/bigquery_server.py)), because it locks up otherwise.
+- **A process that is suspended in the middle of a write to the SQLite file.** No other process can write
+until it resumes or is killed; meanwhile calls are answered 503. Nothing is lost.
+- Damage to the disk or the file. Clock jumps of real processes: clock jumps are tested in one process
+only.
+- Network faults between the processes and Cloud Storage: here archives go to a folder.
+- Bodies of many megabytes, more than one machine, systems other than Linux.
+- Clients that retry without an Idempotency-Key: by contract, that is a new batch.
 """

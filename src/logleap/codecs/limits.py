@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 MIB = 1 << 20
+SPREAD = 4
+"""How many times the largest body an OTLP export may become, as its resource goes into each entry."""
 
 
 @dataclass(frozen=True, slots=True)

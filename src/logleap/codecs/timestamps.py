@@ -22,11 +22,14 @@ _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class BadTimestamp(ValueError):
-    """A text that is no time that can be taken. The text says why and shows a right one; `code` is stable."""
+    """A text that is no time that can be taken. The text says why and what to do; `code` is stable.
 
-    def __init__(self, code: str, why: str, value: str) -> None:
+    Without a `remedy` of its own it shows a right one.
+    """
+
+    def __init__(self, code: str, why: str, value: str, remedy: str = f"A right one: {EXAMPLE!r}.") -> None:
         shown = value if len(value) <= 40 else value[:40] + "…"
-        super().__init__(f"timestamp {shown!r} {why}. A right one: {EXAMPLE!r}.")
+        super().__init__(f"timestamp {shown!r} {why}. {remedy}")
         self.code = code
 
 

@@ -158,6 +158,7 @@ class EntryError:
     """What is wrong with one entry: `index` counts entries from 0, `line` (NDJSON only) lines from 1.
 
     `code` is stable and UPPER_SNAKE, `field` the one that is wrong, `detail` says how and what is right.
+    `mappings` are the names of those field mappings by which the entry would be taken.
     """
 
     index: int
@@ -165,6 +166,7 @@ class EntryError:
     detail: str
     field: str | None = None
     line: int | None = None
+    mappings: Sequence[str] = ()
 
 
 class InvalidEntries(Refusal):

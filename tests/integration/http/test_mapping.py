@@ -13,6 +13,10 @@ from logleap.settings import SettingsError, load_settings
 PINO = {"level": 30, "time": 1772431200123, "msg": "jam at gate 4"}
 STRICT = {"timestamp": "2026-03-02T06:00:00Z", "message": "jam at gate 4"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
+_RECORDS = ",".join(
+    f'{{"timeUnixNano": "1772431200000000000", "body": {{"stringValue": "{text}"}}}}' for text in "ab"
+)
+EXPORT = f'{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{_RECORDS}]}}]}}]}}'
 
 
 def test_a_mapping_takes_what_the_strict_form_refuses(server: Any) -> None:
@@ -38,11 +42,94 @@ def test_with_a_mapping_every_bad_entry_is_named_too(server: Any) -> None:
     assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("sent", "mapping", "named"),
+    [
+        (PINO, "", "?mapping=pino."),
+        (
+            {"level": "info", "message": "jam", "timestamp": "2026-03-02T06:00:00Z"},
+            "",
+            "?mapping=winston or ",
+        ),
+        ({"ts": 1772431200.5, "msg": "jam"}, "pino", "?mapping=zap."),
+        ({"@t": "2026-03-02T06:00:00Z", "@mt": "jam"}, "auto", "?mapping=clef."),
+        (json.loads(EXPORT), "", "?mapping=otel-file."),
+    ],
+    ids=["pino", "winston", "zap as pino", "clef as auto", "otlp"],
+)
+def test_a_refusal_that_a_mapping_would_spare_names_it(
+    server: Any, sent: Any, mapping: str, named: str
+) -> None:
+    data_id = server.announce()
+    query = f"?mapping={mapping}" if mapping else ""
+    for asked in ({"json": [sent]}, {"content": json.dumps(sent), "headers": NDJSON}):
+        (error,) = server.http.post(f"/data/{data_id}{query}", **asked).json()["errors"]
+        assert named in error["detail"]
+    name = named.removeprefix("?mapping=").partition(" ")[0].rstrip(".")
+    assert server.http.post(f"/data/{data_id}?mapping={name}", json=[sent]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {**PINO, "time": 1772431200},
+        {**STRICT, "timestamp": "2026-03-02T06:00:00"},
+        {**PINO, "x": "y" * 20_000},
+        7,
+    ],
+    ids=["seconds", "no offset", "long", "a number"],
+)
+def test_no_mapping_is_named_that_would_refuse_too_or_was_not_tried(server: Any, sent: Any) -> None:
+    (error,) = server.http.post(f"/data/{server.announce()}", json=[sent]).json()["errors"]
+    assert "?mapping=" not in error["detail"]
+
+
+def test_each_line_of_the_collectors_file_holds_several_entries(server: Any) -> None:
+    data_id = server.announce()
+    bad = EXPORT.replace('"b"', '"\\ud83d"')
+    url = f"/data/{data_id}?mapping=otel-file"
+    answer = server.http.post(url, content=f"{EXPORT}\n{EXPORT}\n", headers=NDJSON)
+    assert answer.json()["accepted"] == 4
+    answer = server.http.post(url, content=f'{EXPORT}\n{bad}\n{{"resourceSpans": []}}\n', headers=NDJSON)
+    assert [(error["index"], error["line"], error["code"]) for error in answer.json()["errors"]] == [
+        (3, 2, "SURROGATE_UNPAIRED"),
+        (4, 3, "JSON_MALFORMED"),
+    ]
+    answer = server.http.post(f"{url}&partial=true", content=f"{bad}\n{EXPORT}", headers=NDJSON)
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (3, 1)
+    assert server.http.post(url, json=json.loads(EXPORT)).json()["accepted"] == 2
+    assert server.dataset(data_id)["entries"] == 9
+
+
+def test_exports_in_one_json_body_that_become_too_large_are_refused(start_server: Any) -> None:
+    attribute = {"key": "a", "value": {"stringValue": "x" * 10_000}}
+    records = json.loads(EXPORT)["resourceLogs"][0]["scopeLogs"][0]["logRecords"] * 50
+    export = {
+        "resourceLogs": [{"resource": {"attributes": [attribute]}, "scopeLogs": [{"logRecords": records}]}]
+    }
+    with start_server(json_body_limit=500_000) as server:
+        url = f"/data/{server.announce()}?mapping=otel-file"
+        assert server.http.post(url, json=[export]).status_code == 200
+        refused = server.http.post(url, json=[export] * 10)
+        assert (refused.status_code, refused.json()["code"]) == (413, "BODY_TOO_LARGE")
+        lines = "\n".join([json.dumps(export)] * 10)
+        assert server.http.post(url, content=lines, headers=NDJSON).json()["accepted"] == 1000
+
+
+def test_a_line_of_the_collectors_file_may_be_longer_than_an_entry(start_server: Any) -> None:
+    records = [json.loads(EXPORT)["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]] * 100
+    line = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})
+    with start_server(entry_limit=len(line) // 2) as server:
+        data_id = server.announce()
+        url = f"/data/{data_id}?mapping=otel-file"
+        assert server.http.post(url, content=line, headers=NDJSON).json()["accepted"] == 100
+
+
 def test_an_unknown_mapping_is_refused_with_those_that_there_are(server: Any) -> None:
-    for name in ("bunyan", "", "PINO"):
+    for name in ("log4net", "", "PINO"):
         answer = server.http.post(f"/data/{server.announce()}?mapping={name}", json=[PINO])
         assert (answer.status_code, answer.json()["code"]) == (400, "MAPPING_UNKNOWN")
-        assert "pino, syslog-ng, winston" in answer.json()["detail"]
+        assert "pino, python-json-logger, rsyslog" in answer.json()["detail"]
 
 
 def test_a_mapping_of_the_operators_own_is_taken(start_server: Any, tmp_path: Path) -> None:

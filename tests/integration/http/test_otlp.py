@@ -103,6 +103,45 @@ def test_records_that_cannot_be_taken_are_told_as_a_partial_success(server: Any)
     assert server.dataset(data_id)["entries"] == 2
 
 
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (
+            '{"timeUnixNano": "1772431200000000000", "body": {"stringValue": "cut \\ud83d"}}',
+            "half of a character",
+        ),
+        ('{"timeUnixNano": "1772431200", "body": {"stringValue": "x"}}', "likely a number of s"),
+        ('{"timeUnixNano": "yesterday", "body": {"stringValue": "x"}}', "timeUnixNano"),
+        ('{"timeUnixNano": "1772431200000000000", "body": "x"}', "body is not an object"),
+        (
+            '{"timeUnixNano": "1772431200000000000", "body": {"stringValue": "%s"}}'
+            % ("x" * (1 + (1 << 20))),
+            "1048576",
+        ),
+    ],
+    ids=["half a character", "seconds", "words", "a bare body", "large"],
+)
+def test_one_bad_record_costs_that_record_and_repeats_count_once(server: Any, bad: str, why: str) -> None:
+    data_id = server.announce()
+    body = as_json("a", "b").replace(b'"logRecords": [', b'"logRecords": [%b, ' % bad.encode())
+    for _ in range(2):
+        told = post(server, data_id, body, JSON).json()["partialSuccess"]
+        assert told["rejectedLogRecords"] == "1"
+        assert why in told["errorMessage"]
+        assert "number 1 of the export" in told["errorMessage"]
+        assert server.dataset(data_id)["entries"] == 2
+
+
+def test_a_text_that_is_not_utf_8_in_protobuf_costs_its_record(server: Any) -> None:
+    data_id = server.announce()
+    told = response_of(
+        post(server, data_id, export_of("a", "BAD", "b").replace(b"BAD", b"B\xffD"))
+    ).partial_success
+    assert told.rejected_log_records == 1
+    assert "number 2 of the export" in told.error_message
+    assert server.dataset(data_id)["entries"] == 2
+
+
 def test_an_export_of_nothing_is_taken_and_changes_nothing(server: Any) -> None:
     data_id = server.announce()
     assert response_of(post(server, data_id, b"")) == ExportLogsServiceResponse()
@@ -140,7 +179,7 @@ def test_what_has_the_wrong_form_is_named(server: Any, logs: Any, told: str) -> 
         (b'{"resourceLogs": [{"schemaUrl": %b}]}' % (b"9" * 5000), JSON, 400, "JSON_MALFORMED"),
         (b'{"resourceLogs": ["x"]}', JSON, 400, "JSON_MALFORMED"),
         (b'{"resourceLogs": [{"resource": []}]}', JSON, 400, "JSON_MALFORMED"),
-        (as_json("x").replace(b'{"stringValue": "x"}', b'"x"'), JSON, 400, "JSON_MALFORMED"),
+        (as_json("x").replace(b'{"stringValue": "x"}', b'"x"'), JSON, 400, "RECORDS_INVALID"),
         (export_of(""), PROTOBUF, 400, "RECORDS_INVALID"),
         (b"x", "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
         (b" " * (11 << 20), JSON, 413, "BODY_TOO_LARGE"),

@@ -1,6 +1,7 @@
 """OTLP's log records become entries that keep what they tell."""
 
 import json
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,9 +14,16 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
+from logleap.codecs.errors import (
+    ExportTooLarge,
+    InvalidRecords,
+    JsonExportMalformed,
+    ProtobufMalformed,
+    TooManyRecords,
+)
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.codecs.limits import Limits
+from logleap.codecs.otlp.messages import Received, from_json, from_protobuf
 from logleap.codecs.otlp.records import Export
 from logleap.domain.entries import Entry
 
@@ -31,7 +39,7 @@ def record(**fields: Any) -> dict[str, Any]:
 
 def export_of(*records: Any, limits: Limits = LIMITS, **around: Any) -> Export:
     sent = {"resourceLogs": [{"scopeLogs": [{"logRecords": records, **around}]}]}
-    return Export(json_format.ParseDict(sent, ExportLogsServiceRequest()), "sha", limits)
+    return Export(from_json(json.dumps(sent).encode()), "sha", limits)
 
 
 def entries(export: Export) -> list[Entry]:
@@ -73,7 +81,7 @@ def test_a_record_is_an_entry_with_all_it_tells_in_the_context() -> None:
         },
         ExportLogsServiceRequest(),
     )
-    jam, plain, other, bare = entries(Export(sent, "sha", LIMITS))
+    jam, plain, other, bare = entries(Export(Received(sent), "sha", LIMITS))
     around = {"scope": {"name": "gates", "version": "1.2"}, "resource": {"service.name": "line-3"}}
     assert (jam.timestamp, jam.message) == (MOMENT, "jam")
     assert context(jam) == {
@@ -90,7 +98,131 @@ def test_a_record_is_an_entry_with_all_it_tells_in_the_context() -> None:
 def test_a_record_without_a_time_has_the_one_at_which_it_was_observed() -> None:
     assert one(timeUnixNano=0, observedTimeUnixNano=AT).timestamp == MOMENT
     assert one(timeUnixNano=AT, observedTimeUnixNano=1).timestamp == MOMENT
-    assert one(timeUnixNano=2**64 - 1).timestamp.year == 2554
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        (
+            {"timeUnixNano": "1772431200"},
+            r"timeUnixNano: .* likely a number of s, 2026-03-02T06:00:00Z\. Send nano",
+        ),
+        ({"timeUnixNano": "1772431200123"}, "likely a number of ms"),
+        ({"timeUnixNano": "1772431200123456", "observedTimeUnixNano": AT}, "likely a number of us"),
+        ({"timeUnixNano": 0, "observedTimeUnixNano": "1772431200"}, "observedTimeUnixNano: .* of s"),
+        ({"timeUnixNano": str(2**64 - 1)}, "In no unit"),
+    ],
+)
+def test_a_time_before_1990_or_after_2100_is_rejected_with_the_likely_unit(fields: Any, why: str) -> None:
+    export = export_of(record(**fields), record())
+    assert entries(export) == [Entry(MOMENT, "jam")]
+    assert export.rejected == 1
+    assert re.search(why, export.why), export.why
+
+
+# ---- one bad record costs that record ----------------------------------------------------------------------
+
+HALF = "cut \ud83d"
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ({"body": {"stringValue": HALF}}, "half of a character"),
+        ({"attributes": [{"key": HALF, "value": {"intValue": 1}}]}, "half of a character"),
+        ({"timeUnixNano": "yesterday"}, "timeUnixNano"),
+        ({"timeUnixNano": -1}, "timeUnixNano"),
+        ({"timeUnixNano": 2**64}, "timeUnixNano"),
+        ({"timeUnixNano": 1.5}, "timeUnixNano"),
+        ({"severityNumber": [9]}, "severityNumber"),
+        ({"body": "jam"}, "body is not an object"),
+        ({"body": {"stringValue": 7}}, "stringValue"),
+        ({"attributes": {"gate": 4}}, "attributes is not an array"),
+        ({"traceId": 7}, "traceId"),
+    ],
+    ids=repr,
+)
+def test_a_record_in_json_that_cannot_be_parsed_is_rejected_and_the_others_taken(bad: Any, why: str) -> None:
+    export = export_of(record(), record(**bad), record(body={"stringValue": "other"}), record(**bad))
+    assert entries(export) == [Entry(MOMENT, "jam"), Entry(MOMENT, "other")]
+    assert export.rejected == 2
+    assert export.why.startswith("number 2 of the export: it ")
+    assert why in export.why
+
+
+def test_a_record_that_is_no_object_or_nests_too_deep_is_rejected_alone() -> None:
+    deep: Any = {"stringValue": "x"}
+    for _ in range(200):
+        deep = {"arrayValue": {"values": [deep]}}
+    export = export_of(7, record(body=deep), None, record())
+    assert entries(export) == [Entry(MOMENT, "jam")]
+    assert export.rejected == 3
+
+
+def test_a_bad_resource_or_scope_costs_its_records_alone() -> None:
+    bad = {"attributes": [{"key": "a", "value": {"stringValue": HALF}}]}
+    sent = {
+        "resourceLogs": [
+            {"resource": bad, "scopeLogs": [{"logRecords": [record(), record()]}]},
+            {
+                "scopeLogs": [
+                    {"scope": bad, "logRecords": [record()]},
+                    {"scope": {"name": "gates"}, "logRecords": [record()]},
+                ]
+            },
+        ]
+    }
+    export = Export(from_json(json.dumps(sent).encode()), "sha", LIMITS)
+    (entry,) = entries(export)
+    assert context(entry) == {"scope": {"name": "gates"}}
+    assert export.rejected == 3
+    assert export.why.startswith("number 1 of the export: its resource holds half of a character")
+
+
+def test_a_record_in_protobuf_that_cannot_be_parsed_is_rejected_and_the_others_taken() -> None:
+    sent = ExportLogsServiceRequest()
+    around = sent.resource_logs.add()
+    around.resource.attributes.add(key="service.name").value.string_value = "line-3"
+    records = around.scope_logs.add().log_records
+    for text in ("jam", "BAD", "other"):
+        records.add(time_unix_nano=AT).body.string_value = text
+    body = sent.SerializeToString().replace(b"BAD", b"B\xffD")
+    export = Export(from_protobuf(body), "sha", LIMITS)
+    assert [entry.message for entry in entries(export)] == ["jam", "other"]
+    assert {entry.context for entry in entries(export)} == {'{"resource":{"service.name":"line-3"}}'}
+    assert export.rejected == 1
+    assert export.why.startswith("number 2 of the export: it is malformed, or a text in it is not UTF-8")
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"\x0a\x05", b"\x0a\x02\x12\x05"])
+def test_what_is_no_protobuf_is_refused_as_a_whole(body: bytes) -> None:
+    with pytest.raises(ProtobufMalformed):
+        from_protobuf(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"resourceLogs": 7}', b'{"resourceLogs": [{"schemaUrl": "\\ud800"}]}', b'{"a": "\\ud800"}'],
+)
+def test_what_is_no_export_in_json_is_refused_as_a_whole(body: bytes) -> None:
+    with pytest.raises(JsonExportMalformed):
+        from_json(body)
+
+
+def test_the_names_of_fields_in_snake_case_are_known_record_by_record_too() -> None:
+    text = json.dumps({"resource_logs": [{"scope_logs": [{"log_records": [record(), record(body=7)]}]}]})
+    export = Export(from_json(text.encode()), "sha", LIMITS)
+    assert (entries(export), export.rejected) == ([Entry(MOMENT, "jam")], 1)
+
+
+def test_no_more_records_than_the_limit_are_parsed_one_by_one() -> None:
+    text = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [7] * 4}]}]}).encode()
+    assert len(from_json(text, 4).invalid) == 4
+    with pytest.raises(TooManyRecords):
+        from_json(text, 3)
+    scopes = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [7]}] + [{}] * 60_000}]}).encode()
+    with pytest.raises(JsonExportMalformed):
+        from_json(scopes)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +269,7 @@ def test_ids_are_in_hex_whether_they_came_as_protobuf_or_as_json() -> None:
     )
     of_protobuf = sent.resource_logs[0].scope_logs[0].log_records[0]
     of_protobuf.trace_id, of_protobuf.span_id = bytes.fromhex(TRACE), bytes.fromhex(SPAN)
-    (entry,) = entries(Export(sent, "sha", LIMITS))
+    (entry,) = entries(Export(Received(sent), "sha", LIMITS))
     assert context(entry) == told
     assert one(traceId="00ff", spanId="").context is None
 
@@ -164,7 +296,7 @@ def test_records_that_cannot_be_taken_are_counted_and_the_others_taken(bad: Any,
 
 def test_nothing_is_no_entries() -> None:
     assert entries(export_of()) == []
-    assert entries(Export(ExportLogsServiceRequest(), "sha", LIMITS)) == []
+    assert entries(Export(Received(ExportLogsServiceRequest()), "sha", LIMITS)) == []
 
 
 def test_an_entry_of_exactly_the_limit_is_taken() -> None:
@@ -200,9 +332,9 @@ def test_a_large_resource_costs_no_more_for_having_many_scopes_or_records(scopes
         for _ in range(scopes):
             of_scope = of_resource.scope_logs.add()
             for _ in range(records):
-                of_scope.log_records.add(time_unix_nano=1).body.string_value = "x"
+                of_scope.log_records.add(time_unix_nano=AT).body.string_value = "x"
         began = time.process_time()
-        assert Export(sent, "sha", LIMITS).rejected == scopes * records
+        assert Export(Received(sent), "sha", LIMITS).rejected == scopes * records
         return time.process_time() - began
 
     once = max(seconds(1, 0), seconds(1, 1))
@@ -235,7 +367,7 @@ def test_any_records_are_entries_with_json_in_the_context_or_are_counted(sent: l
     for body, key, value, at, trace_id in sent:
         added = records.add(body=body, time_unix_nano=at, trace_id=trace_id)
         added.attributes.add(key=key, value=value)
-    export = Export(request, "sha", LIMITS)
+    export = Export(Received(request), "sha", LIMITS)
     if export.rejected == len(sent):
         return
     found = entries(export)
@@ -249,13 +381,13 @@ def test_any_records_are_entries_with_json_in_the_context_or_are_counted(sent: l
 def test_no_context_nests_deeper_than_others_may() -> None:
     """Protobuf itself allows 100 messages in one another, of which an array takes two."""
     request = ExportLogsServiceRequest()
-    added = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=1)
+    added = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=AT)
     added.body.string_value = "x"
     deepest = added.attributes.add(key="a").value
     for _ in range(47):
         deepest = deepest.array_value.values.add()
     parsed = ExportLogsServiceRequest()
     parsed.ParseFromString(request.SerializeToString())
-    (entry,) = entries(Export(parsed, "sha", LIMITS))
+    (entry,) = entries(Export(Received(parsed), "sha", LIMITS))
     assert entry.context is not None
     assert 47 < entry.context.count("[") + entry.context.count("{") <= MAX_CONTEXT_DEPTH

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span, has_lone_surrogate
+from logleap.codecs.json.walk import (
+    MAX_CONTEXT_DEPTH,
+    JsonWalk,
+    Malformed,
+    Span,
+    TooDeep,
+    TooLong,
+    has_lone_surrogate,
+    lone_surrogates_replaced,
+)
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -58,7 +67,7 @@ PIECES = st.lists(
 
 
 def walk_over(data: bytes) -> Span:
-    walk = JsonWalk(data)
+    walk = JsonWalk(data, deepest=len(data))
     span = walk.value()
     walk.finish()
     return span
@@ -148,6 +157,26 @@ def test_depth_is_not_limited_by_the_stack(opener: str) -> None:
     assert walked(closed.encode()) == Span(0, len(closed), 50_000)
 
 
+@pytest.mark.parametrize("opener", [b"[", b'{"a":', b"[1,["])
+def test_the_walk_stops_where_it_gets_too_deep(opener: bytes) -> None:
+    walk = JsonWalk(opener * 50_000)
+    with pytest.raises(TooDeep):
+        walk.value()
+    assert walk.position <= (MAX_CONTEXT_DEPTH + 2) * len(opener)
+
+
+@pytest.mark.parametrize("item", [b"1", b"[]", b'{"a":1}'])
+def test_the_walk_stops_where_a_value_gets_too_long(item: bytes) -> None:
+    data = b"[" + b",".join([item] * 50_000) + b"]"
+    walk = JsonWalk(data, largest=1000)
+    with pytest.raises(TooLong):
+        walk.value()
+    assert walk.position <= 1000 + len(item) + 1
+    assert JsonWalk(data, largest=len(data)).value().end == len(data)
+    with pytest.raises(TooLong):
+        JsonWalk(data, largest=len(data) - 1).value()
+
+
 @pytest.mark.parametrize(
     ("text", "position", "told"),
     [
@@ -179,3 +208,22 @@ def test_a_lone_surrogate_is_seen_and_a_pair_is_not(units: list[int]) -> None:
 def test_a_backslash_before_a_u_is_no_escape() -> None:
     assert not has_lone_surrogate(rb'"\\ud83d"')
     assert has_lone_surrogate(rb'"\\\ud83d"')
+
+
+@given(
+    st.lists(
+        st.sampled_from([r"\ud83d", r"\udE00", r"\u00e9", r"\\", r"\\u", r"\"", "ud83d", "d83d", "é"])
+    ).map("".join)
+)
+def test_lone_surrogates_are_replaced_and_nothing_else_is_changed(text: str) -> None:
+    raw = f'"{text}"'.encode()
+    replaced = lone_surrogates_replaced(raw, rb"\ufffd")
+    assert not has_lone_surrogate(replaced)
+    expected = json.loads(raw).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert len(replaced) == len(raw)
+    assert json.loads(replaced) == expected
+
+
+def test_an_escape_that_is_none_is_left_to_who_parses_it() -> None:
+    for raw in (rb'"\ud8"', rb'"\ud83', rb'"\ud83d\ud8", "b"'):
+        assert lone_surrogates_replaced(raw, rb"\ufffd").endswith(raw[-4:])

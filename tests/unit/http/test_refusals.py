@@ -14,7 +14,7 @@ from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
 from logleap.entrypoints.http.contract.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError, worded
+from logleap.entrypoints.http.contract.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
 
@@ -50,7 +50,8 @@ CASES: list[tuple[Exception, str, str]] = [
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
-    (ArchiveDamaged("file:///a"), "ARCHIVE_DAMAGED", "there is no archive file:///a.*operator"),
+    (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
+    (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
     (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection was lost"),
@@ -63,7 +64,11 @@ CASES: list[tuple[Exception, str, str]] = [
     (codecs.EntryTooLarge(9, 4, 7), "ENTRY_TOO_LARGE", "^Line 7, the entry with index 4, has more than 9"),
     (codecs.ExportTooLarge(100), "BODY_TOO_LARGE", "resource in each entry .* 100 bytes"),
     (codecs.GzipMalformed("ends in the middle"), "GZIP_MALFORMED", "gzip, but ends in the middle"),
-    (codecs.InvalidRecords(3, "no time."), "RECORDS_INVALID", "None of the 3 .* Of the first: no time."),
+    (
+        codecs.InvalidRecords(3, "number 1: no time."),
+        "RECORDS_INVALID",
+        "All log records are invalid \\(3\\)\\. The first one, number 1: no",
+    ),
     (codecs.JsonExportMalformed("it ends"), "JSON_MALFORMED", "ExportLogsServiceRequest in JSON: it ends"),
     (codecs.JsonMalformed(Place(3, 1, 3), "it ends"), "JSON_MALFORMED", r"byte 3 .*, it ends\.$"),
     (
@@ -92,7 +97,7 @@ def test_each_refusal_is_worded_with_its_code_and_what_to_do(error: Exception, c
 
 def test_every_refusal_there_is_has_its_words() -> None:
     kinds = {kind for kind in Refusal.__subclasses__() if kind.__module__.startswith("logleap.")}
-    assert kinds - CLI_ALONE == set(WORDINGS) - {ArchiveDamaged, CountMismatch, Unavailable}
+    assert kinds - CLI_ALONE == set(WORDINGS) - {ArchiveDamaged, Busy, CountMismatch, Unavailable}
     assert {type(error) for error, _, _ in CASES} == set(WORDINGS) - {InvalidTransition}
 
 
@@ -119,8 +124,8 @@ REMEDIES = [
         (
             "training",
             action,
-            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 says it "
-            "ended.",
+            f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 "
+            "shows that it has ended.",
         )
         for action in ("archive", "delete")
     ),

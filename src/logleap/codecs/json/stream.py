@@ -9,13 +9,14 @@ from logleap.codecs.errors import (
     BodyNotEntries,
     BodyNotUtf8,
     EntryTooLarge,
+    ExportTooLarge,
     JsonMalformed,
     Place,
     TooManyEntries,
 )
-from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span
-from logleap.codecs.limits import Limits
+from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry, too_deep
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, TooDeep, TooLong
+from logleap.codecs.limits import SPREAD, Limits
 from logleap.domain.entries import Entry
 from logleap.domain.errors import EntryError, InvalidEntries, Refusal
 
@@ -23,6 +24,7 @@ _BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece
 _NAMED = 100  # bad entries
 _COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
 _EXAMINED = 16 << 20  # bytes of bad entries: to find out what is wrong takes up to a second for each MiB
+_EXPORT_DEPTH = 4 * MAX_CONTEXT_DEPTH  # of texts that hold several entries: three levels for one of theirs
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 
@@ -31,6 +33,7 @@ RAISES: Sequence[type[Refusal]] = (
     BodyNotEntries,
     BodyNotUtf8,
     EntryTooLarge,
+    ExportTooLarge,
     InvalidEntries,
     JsonMalformed,
     TooManyEntries,
@@ -65,14 +68,22 @@ class EntryStream:
     """
 
     def __init__(
-        self, body: Body, limits: Limits, read: "Reader", *, form: EntryFormat = STRICT, partial: bool = False
+        self,
+        body: Body,
+        limits: Limits,
+        read: "Reader",
+        *,
+        form: EntryFormat = STRICT,
+        partial: bool = False,
+        formats_of: Callable[[bytes], Sequence[str]] = lambda _data: (),
     ) -> None:
+        """`formats_of` gives the names of the formats that would take a bad entry."""
         self._body = body
         self._limits = limits
         self._read = read
         self._form = form
         self._partial = partial
-        self._bad = _BadEntries()
+        self._bad = _BadEntries(formats_of)
 
     def __iter__(self) -> Iterator[Sequence[Entry]]:
         taken = 0
@@ -95,17 +106,21 @@ class EntryStream:
 
 
 class _BadEntries:
-    def __init__(self) -> None:
+    def __init__(self, formats_of: Callable[[bytes], Sequence[str]]) -> None:
+        self._formats_of = formats_of
         self.named: list[EntryError] = []
         self.total = 0
         self._bytes = 0
 
-    def add(self, invalid: InvalidEntry, size: int, index: int, line: int | None = None) -> None:
-        """One more, of `size` bytes. Raises InvalidEntries if that is enough."""
+    def add(self, invalid: InvalidEntry, data: bytes, index: int, line: int | None = None) -> None:
+        """One more, which is `data`. Raises InvalidEntries if that is enough."""
         self.total += 1
-        self._bytes += size
+        self._bytes += len(data)
         if len(self.named) < _NAMED:
-            self.named.append(EntryError(index, invalid.code, invalid.detail, invalid.field, line))
+            mappings = self._formats_of(data)
+            self.named.append(
+                EntryError(index, invalid.code, invalid.detail, invalid.field, line, mappings=mappings)
+            )
         if self.total == _COUNTED or self._bytes > _EXAMINED:
             self.refuse()
 
@@ -128,54 +143,80 @@ def read_json(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -
 
 
 def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries) -> list[Entry]:
-    entries: list[Entry] = []
+    look = _CloserLook(form, limits.entry_bytes, bad)
+    largest = _largest(limits, form)
+    deepest = (MAX_CONTEXT_DEPTH if form.several is None else _EXPORT_DEPTH) + 1
     try:
         data.decode()
-        for index, span in enumerate(_spans(data)):
-            if index == limits.json_entries:
+        for span in _spans(data, deepest, largest):
+            if look.index >= limits.json_entries:
                 raise TooManyEntries(limits.json_entries)
-            if span.end - span.start > limits.entry_bytes:
-                raise EntryTooLarge(limits.entry_bytes, index)
-            try:
-                entries.append(form.entry(data[span.start : span.end]))
-            except InvalidEntry as invalid:
-                bad.add(invalid, span.end - span.start, index)
+            look.at(data[span.start : span.end])
+            if look.characters > SPREAD * limits.json_bytes:
+                raise ExportTooLarge(SPREAD * limits.json_bytes)
+    except TooLong:
+        raise EntryTooLarge(largest, look.index) from None
+    except TooDeep as deep:  # where the next entry begins is not known: the reading ends here
+        beginning = data[deep.start : deep.start + limits.entry_bytes]
+        bad.add(_too_deep(beginning, form), beginning, look.index)
+        bad.refuse()
     except UnicodeDecodeError as error:
         raise BodyNotUtf8(Place.of(data, error.start)) from None
     except Malformed as error:
         raise JsonMalformed(Place.of(data, error.position), str(error), trailing=error.trailing) from None
-    return entries
+    return look.taken()
 
 
-def _spans(data: bytes) -> Iterator[Span]:
-    """Where the entries of a JSON body stand. Raises Malformed, BodyEmpty or BodyNotEntries."""
-    walk = JsonWalk(data)
-    kind = walk.upcoming()
+def _too_deep(data: bytes, form: EntryFormat) -> InvalidEntry:
+    """What is wrong with the entry that `data` begins with."""
+    try:
+        form.entry(data)
+    except InvalidEntry as invalid:
+        return invalid
+    return too_deep()
+
+
+def _spans(data: bytes, deepest: int, largest: int) -> Iterator[Span]:
+    """Where the entries of a JSON body are. Raises Malformed, BodyEmpty, BodyNotEntries, TooLong or TooDeep.
+
+    Nothing behind the first byte that is wrong is read.
+    """
+    walk = JsonWalk(data, deepest=deepest, largest=largest)
+    kind, start = walk.upcoming(), walk.position
     if not kind:
         raise BodyEmpty
     if kind == b"[":
         yield from walk.items()
         walk.finish()
         return
-    if kind == b"{":
-        whole = walk.value()
-        walk.finish()
-        names = 0
-        wrapped = None
-        for name, span in JsonWalk(data).members():
-            names += 1
-            if json.loads(name) == "entries":
-                wrapped = span
-        if wrapped is None:
-            yield whole
-            return
-        if names == 1 and data[wrapped.start] == ord("["):
-            yield from JsonWalk(data, wrapped.start).items()
-            return
-    else:
-        walk.value()
-        walk.finish()
-    raise BodyNotEntries
+    if kind != b"{":
+        scalar = JsonWalk(data)
+        scalar.value()
+        scalar.finish()
+        raise BodyNotEntries
+    depth = 0
+    wrapped = False
+    for number, name in enumerate(walk.names()):
+        if wrapped:
+            raise BodyNotEntries
+        if json.loads(name) == "entries":
+            if number or walk.upcoming() != b"[":
+                raise BodyNotEntries
+            wrapped = True
+            yield from walk.items()
+        else:
+            try:
+                depth = max(depth, walk.value().depth)
+            except TooDeep:
+                raise TooDeep(start) from None
+            if walk.position - start > largest:
+                raise TooLong
+    whole = Span(start, walk.position, depth + 1)
+    walk.finish()
+    if not wrapped:
+        if whole.end - start > largest:
+            raise TooLong
+        yield whole
 
 
 def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -> Iterator[Sequence[Entry]]:
@@ -183,31 +224,58 @@ def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries)
     index = 0
     number = 1  # of the line
     entries: Sequence[Entry] | None
-    for block in _blocks(body, limits.entry_bytes):
-        if len(block) > limits.entry_bytes:
-            _check_lines(block.split(b"\n"), limits.entry_bytes, index, number)
-        known = bad.total
+    largest = _largest(limits, form)
+    for block in _blocks(body, largest):
+        if len(block) > largest:
+            _check_lines(block.split(b"\n"), largest, index, number)
         entries = form.lines(block)
         if entries is None:
-            entries = _line_by_line(block.split(b"\n"), index, number, form, bad)
+            look = _CloserLook(form, limits.entry_bytes, bad, index)
+            for at, line in enumerate(block.split(b"\n"), number):
+                if line.strip(_BLANKS):
+                    look.at(line, at)
+                if form.several is not None:  # of which each may be many times as large as its line
+                    yield look.taken()
+            entries = look.taken()
+            index = look.index
+        else:
+            index += len(entries)
         yield entries
-        index += len(entries) + bad.total - known
         number += block.count(b"\n")
 
 
-def _line_by_line(
-    lines: list[bytes], index: int, number: int, form: EntryFormat, bad: _BadEntries
-) -> list[Entry]:
-    entries = []
-    for at, line in enumerate(lines, number):
-        if not line.strip(_BLANKS):
-            continue
-        try:
-            entries.append(form.entry(line))
-        except InvalidEntry as invalid:
-            bad.add(invalid, len(line), index, at)
-        index += 1
-    return entries
+class _CloserLook:
+    """Texts looked at one by one: the good ones can be `taken`, the others are added to the bad ones."""
+
+    def __init__(self, form: EntryFormat, largest: int, bad: _BadEntries, index: int = 0) -> None:
+        self._form = form
+        self._largest = largest
+        self._bad = bad
+        self.index = index  # of the next entry
+        self.characters = 0  # of good entries, where there are several in a text
+        self._entries: list[Entry] = []
+
+    def at(self, data: bytes, line: int | None = None) -> None:
+        """What one JSON text holds, in NDJSON on that line."""
+        for found in self._form.each(data, self._largest):
+            if isinstance(found, InvalidEntry):
+                self._bad.add(found, data, self.index, line)
+                data = b""  # whose bytes count once, however many bad ones it holds
+            else:
+                self._entries.append(found)
+                if self._form.several is not None:
+                    self.characters += len(found.message) + len(found.context or "")
+            self.index += 1
+
+    def taken(self) -> list[Entry]:
+        """The good ones since the last call."""
+        entries, self._entries = self._entries, []
+        return entries
+
+
+def _largest(limits: Limits, form: EntryFormat) -> int:
+    """The bytes of one JSON text."""
+    return limits.entry_bytes if form.several is None else limits.json_bytes
 
 
 def _blocks(pieces: Iterable[bytes], largest: int) -> Iterator[bytes]:

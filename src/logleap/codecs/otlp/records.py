@@ -3,7 +3,7 @@
 import base64
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,13 +11,14 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from logleap.codecs.epoch import parse_epoch
 from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
 from logleap.codecs.json.strict import InvalidEntry
-from logleap.codecs.limits import Limits
+from logleap.codecs.limits import SPREAD, Limits
+from logleap.codecs.otlp.messages import Received
+from logleap.codecs.timestamps import BadTimestamp
 from logleap.domain.entries import Entry
 
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-_SPREAD = 4  # how many times the largest body an export may become, as its resource goes into each entry
 _TRACE_ID, _SPAN_ID = 16, 8  # bytes
 
 _encode = msgspec.json.Encoder().encode
@@ -30,26 +31,18 @@ class Export:
     If there are some and none is good, iterating raises InvalidRecords.
     """
 
-    def __init__(self, sent: ExportLogsServiceRequest, sha256: str, limits: Limits) -> None:
+    def __init__(self, received: Received, sha256: str, limits: Limits) -> None:
         """Raises TooManyRecords or ExportTooLarge."""
         self._sha256 = sha256
         self._entries: list[Entry] = []
         self.rejected = 0
         self.why = ""
-        spare = _SPREAD * limits.json_bytes
-        for record, around in _records(sent):
-            if len(self._entries) + self.rejected == limits.json_entries:
-                raise TooManyRecords(limits.json_entries)
-            try:
-                entry, size = _entry(record, around, limits.entry_bytes)
-            except InvalidEntry as invalid:
+        for index, found in enumerate(entries_of(received, limits)):
+            if isinstance(found, InvalidEntry):
                 self.rejected += 1
-                self.why = self.why or str(invalid)
-                continue
-            spare -= size
-            if spare < 0:
-                raise ExportTooLarge(_SPREAD * limits.json_bytes)
-            self._entries.append(entry)
+                self.why = self.why or f"number {index + 1} of the export: {found}"
+            else:
+                self._entries.append(found)
 
     def __iter__(self) -> Iterator[Sequence[Entry]]:
         if self._entries:
@@ -61,6 +54,27 @@ class Export:
     def sha256(self) -> str:
         """Hex, of the decoded body."""
         return self._sha256
+
+
+def entries_of(received: Received, limits: Limits) -> Iterator[Entry | InvalidEntry]:
+    """Each log record as an entry, or what is wrong with it. Raises TooManyRecords or ExportTooLarge."""
+    spare = SPREAD * limits.json_bytes
+    for index, (record, around) in enumerate(_records(received.request)):
+        if index == limits.json_entries:
+            raise TooManyRecords(limits.json_entries)
+        invalid = received.invalid.get(index)
+        if invalid is not None:
+            yield invalid
+            continue
+        try:
+            entry, size = _entry(record, around, limits.entry_bytes)
+        except InvalidEntry as error:
+            yield error
+            continue
+        spare -= size
+        if spare < 0:
+            raise ExportTooLarge(SPREAD * limits.json_bytes)
+        yield entry
 
 
 def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mapping[str, msgspec.Raw]]]:
@@ -75,9 +89,7 @@ def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mappin
 
 def _entry(record: LogRecord, around: Mapping[str, msgspec.Raw], largest: int) -> tuple[Entry, int]:
     """The entry, and the bytes of its message and context. Raises InvalidEntry."""
-    nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
-    if not nanoseconds:
-        raise InvalidEntry("TIMESTAMP_MISSING", "it has neither timeUnixNano nor observedTimeUnixNano.")
+    timestamp = _timestamp(record)
     body = _plain(record.body)
     text = body if isinstance(body, str) else None if body is None else _encode(body).decode()
     message = text or record.event_name
@@ -97,8 +109,20 @@ def _entry(record: LogRecord, around: Mapping[str, msgspec.Raw], largest: int) -
     size = len(message.encode()) + len(context)
     if size > largest:
         raise _entry_too_large(largest)
-    timestamp = _START + timedelta(microseconds=nanoseconds // 1000)
     return Entry(timestamp, message, context.decode() or None), size
+
+
+def _timestamp(record: LogRecord) -> datetime:
+    """When it happened; if the record does not tell, when it was observed. Raises InvalidEntry."""
+    name, nanoseconds = "timeUnixNano", record.time_unix_nano
+    if not nanoseconds:
+        name, nanoseconds = "observedTimeUnixNano", record.observed_time_unix_nano
+    if not nanoseconds:
+        raise InvalidEntry("TIMESTAMP_MISSING", "it has neither timeUnixNano nor observedTimeUnixNano.")
+    try:
+        return parse_epoch(str(nanoseconds), "ns")
+    except BadTimestamp as bad:
+        raise InvalidEntry(bad.code, f"{name}: {bad} Send nanoseconds.") from None
 
 
 def _scope(scope: InstrumentationScope) -> Mapping[str, Any]:

@@ -70,7 +70,7 @@ class BigQueryProvisioning:
                 f"It deletes its tables {expires / 86_400_000:g} days after they were made.",
                 f"bq update --default_table_expiration 0 {self._dataset.project}:{self._dataset.dataset_id}",
             )
-        return Check(self._dataset_label, True, f"It is there, in {found.location or 'an emulator'}.")
+        return Check(self._dataset_label, True, f"It exists, in {found.location or 'an emulator'}.")
 
     def _make_table(self, reference: bigquery.TableReference) -> Step:
         try:
@@ -86,11 +86,11 @@ class BigQueryProvisioning:
         if wrong:
             return Step(_label(reference), "todo", wrong)
         if not missing:
-            return Step(_label(reference), "exists", "It was there, with all columns.")
+            return Step(_label(reference), "exists", "It existed, with all columns.")
         table.schema = [*table.schema, *missing]
         self._client.update_table(table, ["schema"], **CALL)  # refused if it was changed since it was read
         names = ", ".join(column.name for column in missing)
-        return Step(_label(reference), "changed", f"It was there and has the columns {names} now.")
+        return Step(_label(reference), "changed", f"It existed and has the columns {names} now.")
 
     def _check_table(self, reference: bigquery.TableReference) -> Check:
         try:
@@ -103,7 +103,7 @@ class BigQueryProvisioning:
         if missing:
             names = ", ".join(column.name for column in missing)
             return Check(_label(reference), False, f"It lacks the columns {names}.", SETUP)
-        return Check(_label(reference), True, "It is there, with all columns.")
+        return Check(_label(reference), True, "It exists, with all columns.")
 
 
 def compare_columns(

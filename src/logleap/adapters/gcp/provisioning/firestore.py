@@ -69,7 +69,7 @@ class FirestoreProvisioning:
             if "currently building" in error.message:
                 return Check(label(index), False, "It is being built: try again in some minutes.")
             return Check(label(index), False, "It does not exist.", command(index, self._access.project))
-        return Check(label(index), True, "It is there.")
+        return Check(label(index), True, "It exists.")
 
 
 def indexes(prefix: str) -> list[Index]:

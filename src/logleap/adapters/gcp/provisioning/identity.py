@@ -108,7 +108,7 @@ def _check_role(access: Access, resources: Resources, role: str, missing: Sequen
         return Check(
             role,
             False,
-            f"Not permitted in the project, nor seen to be in {resources.dataset}: {', '.join(missing)} "
+            f"Not permitted in the project, nor as far as known in {resources.dataset}: {', '.join(missing)} "
             "(API and worker need it: a worker ends archivings and deletions that broke off).",
             _grant_on_dataset(access, resources.dataset),
         )

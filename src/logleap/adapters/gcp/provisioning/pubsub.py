@@ -119,7 +119,7 @@ class PubSubProvisioning:
         try:
             self._publisher.create_topic(name=topic, **CALL)
         except exceptions.AlreadyExists:
-            return Step(_label(topic), "exists", "It was there.")
+            return Step(_label(topic), "exists", "It existed.")
         return Step(_label(topic), "created", "It is new.")
 
     def _make_subscription(self, wanted: Subscription) -> Step:
@@ -134,7 +134,7 @@ class PubSubProvisioning:
             self._publisher.get_topic(topic=topic, **CALL)
         except exceptions.NotFound:
             return Check(_label(topic), False, "It does not exist.", SETUP)
-        return Check(_label(topic), True, "It is there.")
+        return Check(_label(topic), True, "It exists.")
 
     def _check_subscription(self, wanted: Subscription) -> Check:
         name = _label(wanted.name)
@@ -146,8 +146,8 @@ class PubSubProvisioning:
         if detail:
             return Check(name, False, detail, remedy)
         if found.push_config.push_endpoint:
-            return Check(name, True, "It is there, and pushes: a worker that pulls gets nothing from it.")
-        return Check(name, True, "It is there and set up as it should be.")
+            return Check(name, True, "It exists, and pushes: a worker that pulls gets nothing from it.")
+        return Check(name, True, "It exists and set up as it should be.")
 
     def _check_forwarding(self, resource: str, role: str) -> Check:
         name = f"Pub/Sub itself on {_label(resource)}"
@@ -160,7 +160,12 @@ class PubSubProvisioning:
         except exceptions.NotFound:
             return Check(name, False, "The resource does not exist.", SETUP)
         except exceptions.Forbidden:
-            return Check(name, False, f"You may not see whether it has {role}, to move dead letters.", remedy)
+            return Check(
+                name,
+                False,
+                f"You may not see whether it has {role}, which moves dead letters.",
+                remedy,
+            )
         if is_granted(policy, role):
             return Check(name, True, f"It has {role} and can move dead letters.")
         return Check(
@@ -200,7 +205,7 @@ def differences(found: Subscription, wanted: Subscription) -> tuple[str, str | N
     if found.topic != wanted.topic or found.filter:
         what = f"filters by {found.filter}" if found.topic == wanted.topic else f"reads from {found.topic}"
         return (
-            f"It {what}, which cannot be changed: make it anew (what waits in it is sent again later).",
+            f"It {what}, which cannot be changed: create it again (its messages are sent again).",
             f"gcloud pubsub subscriptions delete {target} && {SETUP}",
         )
     if found.ack_deadline_seconds != wanted.ack_deadline_seconds:

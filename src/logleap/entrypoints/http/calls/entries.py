@@ -123,7 +123,7 @@ def add(
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
         form = format_named(query.mapping, formats)
-        source = entry_stream(request, limits, form=form, partial=query.partial)
+        source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
         if query.dry_run:
             checked = check(owner, data_id, source)
             return responses.Checked.of(checked, source.refused).response()

@@ -69,7 +69,7 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
         key = idempotency_key(request)
         check_media_type(request)
         body = open_body(request, limits.json_bytes)
-        export = Export(decoded(request, body.read()), body.sha256, limits)
+        export = Export(decoded(request, body.read(), limits.json_entries), body.sha256, limits)
         quota.require(g.owner)
         answer = ExportLogsServiceResponse()
         try:
@@ -81,7 +81,7 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
             quota.spend(g.owner, acknowledged.receipt.entries)
         if export.rejected:
             answer.partial_success.rejected_log_records = export.rejected
-            answer.partial_success.error_message = f"Of the first log record that was rejected: {export.why}"
+            answer.partial_success.error_message = f"The first log record that was rejected is {export.why}"
         elif acknowledged.replayed:
             answer.partial_success.error_message = "This export had been taken before. It counts once."
         return encoded(request, answer)

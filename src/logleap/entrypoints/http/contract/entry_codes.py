@@ -15,8 +15,13 @@ class EntryMeaning(NamedTuple):
 ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
     {
         "CONTEXT_TOO_DEEP": EntryMeaning(
-            "`context` is nested too deeply.",
-            "Send it as a string that contains the JSON.",
+            "`context`, or another field, is nested too deeply.",
+            "Send the context as a string that contains the JSON.",
+        ),
+        "ENTRY_TOO_LARGE": EntryMeaning(
+            "With `mapping`: a log record of an export is larger than an entry may be, or a message becomes "
+            "longer than its record when its pattern is filled in.",
+            "Shorten it.",
         ),
         "ENTRY_NOT_AN_OBJECT": EntryMeaning(
             "The entry is not a JSON object.",
@@ -34,10 +39,25 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "MESSAGE_EMPTY": EntryMeaning("The message is empty.", "Give it a text, or omit the entry."),
         "MESSAGE_MISSING": EntryMeaning("The entry has no message.", "Add it."),
         "MESSAGE_NOT_A_STRING": EntryMeaning("The message is not a JSON string.", "Send it as one."),
-        "NOT_UTF8": EntryMeaning("NDJSON: the line is not UTF-8.", "Send it in UTF-8."),
+        "NOT_UTF8": EntryMeaning(
+            "NDJSON: the line is not UTF-8. With `mapping`: the bytes of the message are not.",
+            "Send it in UTF-8.",
+        ),
+        "RECORD_MALFORMED": EntryMeaning(
+            "With `mapping=otel-file`: a log record has a field of a wrong type.",
+            "See what `detail` names.",
+        ),
         "SURROGATE_UNPAIRED": EntryMeaning(
             "A string contains half of a character: one half of a surrogate pair.",
             "Check whether it was cut off; send the whole character.",
+        ),
+        "TIMESTAMP_AMBIGUOUS": EntryMeaning(
+            "With `mapping`: the timestamp may mean two times, or contradicts itself.",
+            "Have the logger write the offset.",
+        ),
+        "TIMESTAMP_IMPLAUSIBLE": EntryMeaning(
+            "With `mapping`: the number, as the mapping counts it, is a time before 1990 or after 2100.",
+            "Use a mapping with the unit that `detail` names (`epoch`).",
         ),
         "TIMESTAMP_INVALID": EntryMeaning(
             "The timestamp is not a valid RFC 3339 date and time.",
@@ -46,10 +66,15 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "TIMESTAMP_MISSING": EntryMeaning("The entry has no timestamp.", "Add it."),
         "TIMESTAMP_NOT_A_STRING": EntryMeaning("The timestamp is not a JSON string.", "Send it as one."),
         "TIMESTAMP_NO_OFFSET": EntryMeaning(
-            "The timestamp has no offset.", "End it with `Z` for UTC, or with an offset like `+01:00`."
+            "The timestamp has no offset.",
+            "End it with `Z` for UTC, or with an offset like `+01:00`, or use a mapping with a `zone`.",
         ),
         "TIMESTAMP_OUT_OF_RANGE": EntryMeaning(
             "The timestamp, in UTC, is outside the years 1 to 9999.", "Check whether it is right."
+        ),
+        "TIMESTAMP_ZONE_UNKNOWN": EntryMeaning(
+            "With `mapping`: an abbreviation or name of a time zone that says nothing for sure.",
+            "Have the logger write the offset, or use a mapping with a `zone` that has this abbreviation.",
         ),
     }
 )

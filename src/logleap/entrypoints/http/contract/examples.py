@@ -68,7 +68,8 @@ EXPORT: Json = {
 PARTLY_EXPORTED: Json = {
     "partialSuccess": {
         "rejectedLogRecords": "1",
-        "errorMessage": "Of the first log record that was rejected: it has neither a body nor an eventName.",
+        "errorMessage": "The first log record that was rejected is number 2 of the export: "
+        "it has neither a body nor an eventName.",
     }
 }
 

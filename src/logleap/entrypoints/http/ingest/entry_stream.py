@@ -1,16 +1,17 @@
 """What `POST /data/{dataId}` may carry: JSON or NDJSON, by the request's Content-Type."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from flask import Request
 
+from logleap.codecs import formats as all_formats
 from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
-from logleap.codecs.json.mapped import mapped
 from logleap.codecs.json.stream import EntryStream, read_json, read_ndjson
 from logleap.codecs.json.strict import STRICT, EntryFormat
 from logleap.codecs.limits import Limits
-from logleap.codecs.mappings import MappingsInvalid, load_mappings
+from logleap.codecs.mappings import MappingsInvalid
 from logleap.entrypoints.http.contract.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import open_body
 from logleap.settings import SettingsError
@@ -20,9 +21,14 @@ NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
 
 
 def entry_stream(
-    request: Request, limits: Limits, *, form: EntryFormat = STRICT, partial: bool = False
+    request: Request,
+    limits: Limits,
+    *,
+    form: EntryFormat = STRICT,
+    formats: Mapping[str, EntryFormat] = MappingProxyType({}),
+    partial: bool = False,
 ) -> EntryStream:
-    """The entries in the body of `request`, each in `form`.
+    """The entries in the body of `request`, each in `form`; bad ones name those of `formats` that take them.
 
     Raises UnsupportedCharset, BodyTooLarge or HttpError if its headers tell that there can be none.
     """
@@ -30,15 +36,21 @@ def entry_stream(
     if charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedCharset(charset)
     if request.mimetype in JSON_TYPES:
-        body = open_body(request, limits.json_bytes)
-        return EntryStream(body, limits, read_json, form=form, partial=partial)
-    if request.mimetype in NDJSON_TYPES:
-        body = open_body(request, limits.ndjson_bytes)
-        return EntryStream(body, limits, read_ndjson, form=form, partial=partial)
-    said = (
-        f"Content-Type {request.mimetype[:80]!r} is not supported" if request.mimetype else "No Content-Type"
-    )
-    raise HttpError(
+        body, read = open_body(request, limits.json_bytes), read_json
+    elif request.mimetype in NDJSON_TYPES:
+        body, read = open_body(request, limits.ndjson_bytes), read_ndjson
+    else:
+        raise _unsupported_media_type(request.mimetype)
+
+    def formats_of(data: bytes) -> Sequence[str]:
+        return all_formats.formats_of(data, formats)
+
+    return EntryStream(body, limits, read, form=form, partial=partial, formats_of=formats_of)
+
+
+def _unsupported_media_type(mimetype: str) -> HttpError:
+    said = f"Content-Type {mimetype[:80]!r} is not supported" if mimetype else "No Content-Type"
+    return HttpError(
         "UNSUPPORTED_MEDIA_TYPE",
         f"{said}. Use application/json, or application/x-ndjson for one entry per line.",
         {"Accept": ", ".join((*JSON_TYPES, *NDJSON_TYPES))},
@@ -48,10 +60,9 @@ def entry_stream(
 def load_formats(path: Path | None) -> Mapping[str, EntryFormat]:
     """The formats of entries by the name of their mapping. Raises SettingsError."""
     try:
-        mappings = load_mappings(path)
+        return all_formats.load_formats(path)
     except MappingsInvalid as error:
         raise SettingsError(f"LOGLEAP_MAPPINGS is {str(path)!r}{error}") from error
-    return {name: mapped(mapping) for name, mapping in mappings.items()}
 
 
 def format_named(name: str | None, formats: Mapping[str, EntryFormat]) -> EntryFormat:

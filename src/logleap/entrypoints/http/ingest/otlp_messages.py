@@ -9,9 +9,8 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from logleap.codecs.otlp.messages import from_json, from_protobuf
+from logleap.codecs.otlp.messages import Received, from_json, from_protobuf
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
 from logleap.entrypoints.http.contract.refusals import HttpError
@@ -25,6 +24,7 @@ Json = Mapping[str, Any]
 _RPC_CODES: Mapping[int, int] = MappingProxyType(
     {
         401: code_pb2.UNAUTHENTICATED,
+        403: code_pb2.PERMISSION_DENIED,
         404: code_pb2.NOT_FOUND,
         409: code_pb2.FAILED_PRECONDITION,
         429: code_pb2.RESOURCE_EXHAUSTED,
@@ -42,9 +42,12 @@ def check_media_type(request: Request) -> None:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", detail, {"Accept": f"{PROTOBUF}, {JSON}"})
 
 
-def decoded(request: Request, body: bytes) -> ExportLogsServiceRequest:
-    """The export in `body`, by the request's type. Raises ProtobufMalformed or JsonExportMalformed."""
-    return from_protobuf(body) if request.mimetype == PROTOBUF else from_json(body)
+def decoded(request: Request, body: bytes, most: int) -> Received:
+    """The export in `body`, by the request's type, of at most so many records.
+
+    Raises ProtobufMalformed, JsonExportMalformed or TooManyRecords.
+    """
+    return from_protobuf(body, most) if request.mimetype == PROTOBUF else from_json(body, most)
 
 
 def encoded(request: Request, message: Message, status: int = 200) -> Response:
