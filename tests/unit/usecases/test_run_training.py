@@ -18,8 +18,9 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.executor import TaskExecution, TaskExecutor, TaskJob
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.run_training import Disposition, RunTraining, Settlement, TaskThreads
+from logleap.usecases.run_training import Disposition, RunTraining, Settlement, TaskThreads, use_case
 from logleap.usecases.sweep import Sweep
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -946,6 +947,39 @@ def test_a_worker_that_finds_its_lease_lost_leaves_the_task_and_tells_it(
     assert deaf.ended.wait(LONG)
     assert deaf.told_to_stop
     assert stored().state is RunState.QUEUED
+
+
+def test_a_worker_finds_its_run_taken_over_also_between_two_renewals(
+    *,
+    run_training: RunTraining,
+    body: bytes,
+    stored: Stored,
+    deaf: Deaf,
+    advance: Advance,
+    sweep: Sweep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def overdue(context: TrainingContext) -> JsonObject:
+        advance(4 * LONG)
+        sweep()
+        return deaf(context)
+
+    monkeypatch.setattr(use_case, "CANCEL_CHECK_SECONDS", 0.002)
+    worker = replace(with_task(run_training, overdue), lease=timedelta(seconds=3 * LONG))
+    assert worker(body) == Settlement(DONE, "another worker has taken it over")
+    assert stored().state is RunState.QUEUED
+
+
+def test_a_task_that_cannot_be_started_is_tried_again(
+    run_training: RunTraining, body: bytes, stored: Stored
+) -> None:
+    class NoProcess(TaskExecutor):
+        def start(self, job: TaskJob) -> TaskExecution:
+            raise Unavailable("no process can be started")
+
+    worker = replace(run_training, executor=NoProcess())
+    assert worker(body) == Settlement(RETRY, "no process can be started", delay=1.0)
+    assert (stored().state, stored().attempts) == (RunState.QUEUED, 1)
 
 
 def test_a_run_that_is_gone_is_not_stored_again(

@@ -16,7 +16,6 @@ from logleap.ports.executor import (
     TaskEnded,
     TaskExecution,
     TaskExecutor,
-    TaskInterrupted,
     TaskJob,
     TaskOutcome,
     TaskSucceeded,
@@ -190,16 +189,14 @@ class RunTraining:
         return None
 
     def _conclude(self, outcome: TaskOutcome, lease: Lease, stopping: Callable[[], bool]) -> Settlement:
-        match outcome:
-            case TaskSucceeded(result):
-                now = self.now()
-                return self._end(lease, lambda run: run.succeeded(now, result))
-            case TaskEnded(error):
-                return self._fail(lease, error)
-            case TaskInterrupted(reason, voluntary):
-                if voluntary and stopping():
-                    return self._hand_back(lease)
-                return self._try_again(lease, reason)
+        if isinstance(outcome, TaskSucceeded):
+            now, result = self.now(), outcome.result
+            return self._end(lease, lambda run: run.succeeded(now, result))
+        if isinstance(outcome, TaskEnded):
+            return self._fail(lease, outcome.error)
+        if outcome.voluntary and stopping():
+            return self._hand_back(lease)
+        return self._try_again(lease, outcome.reason)
 
     def _fail(self, lease: Lease, error: RunError) -> Settlement:
         now = self.now()
