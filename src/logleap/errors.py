@@ -44,12 +44,14 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
+        StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text
       TryAgain                a training task: a transient failure → the run is queued again
       UnreadableMessage       domain: a message of the queue → the dead letters
+      NoRoomForMetrics        telemetry: no folder for the metrics of several processes → SettingsError
       NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
       SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
       PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
@@ -60,13 +62,18 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
+      Ambiguous               log files: which of two hours a time is in → LogFileError
       BadAddress              client: the URL or the key → its caller; exit code 2
+      BadLine                 log files: a line that cannot be read with certainty → LogFileError
+        NoTimes               log files: no line of the sample has a known time
+        Undecided             log files: whether a text belongs to the time
       BadTimestamp            codecs: a time → InvalidEntry
       LogFileError            client: a log file → the command line, exit code 1
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     data_dir: Path = Path("logleap-data")
+    disk_reserve: Annotated[int | None, Field(ge=0)] = None
     worker: bool = True
     threads: Annotated[int, Field(ge=1, le=256)] = 8
     processes: Annotated[int, Field(ge=1, le=256)] = 1

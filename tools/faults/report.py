@@ -200,7 +200,8 @@ _CONTROLS = """## Would failures have been found?
 A harness that finds nothing proves nothing. So each part that the protocol rests on is broken on
 purpose, and the attacks must find it. `make test` runs these controls each time. Beyond the table, it
 runs real servers that do not recognise a repeated batch, or that drop an archiving's rows too early,
-which a bad network and kills at random moments must find; and a ledger that does not recognise a
+which a bad network and kills at random moments must find; servers that acknowledge what a full disk did
+not take, that keep no reserve, or that write their log in place; and a ledger that does not recognise a
 repeated batch, which the random calls must find.
 """
 

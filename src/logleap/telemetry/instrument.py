@@ -75,6 +75,7 @@ class Instruments:
 
     def instrument(self, backend: Backend) -> Backend:
         """The backend, timed, traced and counted."""
+        self.metrics.show_disks(backend.folders, backend.disk_reserve)
         return replace(
             backend,
             store=around(backend.store, {"append": self._step("append")}),

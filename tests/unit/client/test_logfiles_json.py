@@ -173,7 +173,7 @@ def test_a_refusal_that_a_mapping_would_cure_names_it() -> None:
         ('{"timestamp": "2026-03-02T06:00:00Z", "message": "\\ud83d"}', "half of a character"),
         (
             '{"timestamp": "2026-03-02T06:00:00Z", "message": "m", "context": ' + "[" * 200 + "]" * 200 + "}",
-            "the limit is 100",
+            "more than 100 levels deep",
         ),
     ],
 )

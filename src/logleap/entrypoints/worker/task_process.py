@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from logleap.backends import open_backend
 from logleap.domain.runs import RunError
+from logleap.entrypoints.log_lines import drain_all
 from logleap.entrypoints.logs import configure_logging
 from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskOutcome
 from logleap.settings import SettingsError
@@ -37,6 +39,10 @@ def main(connection: Connection, order: Order) -> NoReturn:
     threading.Thread(target=_listen, args=(connection, stopping), name="worker", daemon=True).start()
     with structlog.contextvars.bound_contextvars(**order.ids):
         outcome = _outcome(order, stopping)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or none at all
+            stream.flush()
+    drain_all()
     connection.send_bytes(encode(outcome))
     _end()
 
@@ -83,8 +89,6 @@ def _left_to_the_worker(pid: int) -> Callable[[int, object], None]:
 
 def _end() -> NoReturn:
     """End this process and all that it has started, whatever threads and children are left."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     if sys.platform != "win32":
         os.killpg(0, signal.SIGKILL)
     os._exit(0)

@@ -16,7 +16,8 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import AppendQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.contract.schemas import ref
-from logleap.entrypoints.http.ingest.entry_stream import entry_stream, format_named
+from logleap.entrypoints.http.ingest.decoding import Decoders, InTurn
+from logleap.entrypoints.http.ingest.entry_stream import JSON_TYPES, entry_stream, format_named
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.usecases.append import AppendEntries, CheckEntries, EntrySource
@@ -84,6 +85,7 @@ def add(
     formats: Mapping[str, EntryFormat],
     watched: Callable[[EntrySource], EntrySource],
     quota: Quota,
+    decoders: Decoders,
 ) -> None:
     """Post entries. `formats` are the mappings', `watched` traces a source, `quota` is of stored entries."""
     api.models += [
@@ -124,11 +126,12 @@ def add(
         key = idempotency_key(request)
         form = format_named(query.mapping, formats)
         source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
+        taken = InTurn(source, decoders.turn(request)) if request.mimetype in JSON_TYPES else source
         if query.dry_run:
-            checked = check(owner, data_id, source)
+            checked = check(owner, data_id, taken)
             return responses.Checked.of(checked, source.refused).response()
         quota.require(owner)
-        acknowledged = append(owner, data_id, watched(source), key)
+        acknowledged = append(owner, data_id, watched(taken), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
         observability.record_upload(acknowledged)

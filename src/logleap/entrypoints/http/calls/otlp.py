@@ -20,6 +20,7 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import NoQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.ingest.body import open_body
+from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.otlp_messages import (
     ANSWER,
     BODY,
@@ -33,7 +34,7 @@ from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.usecases.append import AppendEntries
 
 
-def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> None:
+def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota, decoders: Decoders) -> None:
     """Export logs. `api` is one of its own: with refusals as OTLP wants them. `quota` is of stored ones."""
     api.after_request(as_status)
 
@@ -69,7 +70,8 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
         key = idempotency_key(request)
         check_media_type(request)
         body = open_body(request, limits.json_bytes)
-        export = Export(decoded(request, body.read(), limits.json_entries), body.sha256, limits)
+        with decoders.turn(request):
+            export = Export(decoded(request, body.read(), limits), body.sha256, limits)
         quota.require(g.owner)
         answer = ExportLogsServiceResponse()
         try:

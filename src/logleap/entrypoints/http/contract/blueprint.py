@@ -47,6 +47,7 @@ WITH_OWNER: Sequence[Code] = (
     "UNAVAILABLE",
 )
 WITH_BODY: Sequence[Code] = (
+    "STORAGE_FULL",
     "BODY_BROKEN_OFF",
     "BODY_TOO_SHORT",
     "CONTENT_LENGTH_INVALID",

@@ -205,6 +205,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "STATE_INVALID": Meaning(
             400, "`state` is not a state of a data set.", "Use one that `detail` lists."
         ),
+        "STORAGE_FULL": Meaning(
+            503,
+            "A disk of the service is full except for a reserve. Nothing of the request was stored.",
+            "Delete data sets that are no longer needed, or ask the operator to free space; then retry.",
+        ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
         ),

@@ -11,14 +11,17 @@ from logleap.codecs import errors as codecs
 from logleap.domain import errors as domain
 from logleap.domain.datasets import Action, State
 from logleap.domain.errors import InvalidTransition
-from logleap.entrypoints.http.contract.codes import Code, meaning_of
+from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.contract.locations import shown_location
 from logleap.entrypoints.http.contract.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 RETRY_AFTER = 2
-"""Seconds, sent with every 503."""
+"""Seconds, sent with every 503 but STORAGE_FULL."""
+
+RETRY_AFTER_FULL = 30
+"""Seconds, sent with STORAGE_FULL: first somebody has to free space."""
 
 
 class HttpError(Exception):
@@ -211,6 +214,11 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         ),
         CountMismatch: Wording(
             "COUNT_MISMATCH", lambda it: f"{it} Nothing was changed; the operator has to investigate."
+        ),
+        StorageFull: Wording(
+            "STORAGE_FULL",
+            lambda it: f"Nothing of this request was stored ({it}). {PROBLEMS['STORAGE_FULL'].remedy}",
+            {"Retry-After": str(RETRY_AFTER_FULL)},
         ),
         Unavailable: Wording(
             "UNAVAILABLE",

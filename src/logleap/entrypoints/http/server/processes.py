@@ -4,7 +4,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -39,7 +38,8 @@ def run_processes(number: int, work: Work, *, stop: threading.Event, ready: Call
     fails while no other is ready, has reported why: the others are stopped, and its exit code is the answer.
     Should the parent be killed, the others stop by themselves.
 
-    The caller has no threads, no open database and no connection: none can be used on both sides of a fork.
+    The caller has no threads but the log's, no open database and no connection: none can be used on both
+    sides of a fork.
     """
     pool = WorkerPool(work)
     try:
@@ -131,7 +131,6 @@ class WorkerPool:
 
     def _start(self, place: int) -> BaseProcess:
         process = self._context.Process(target=self._run, args=(place,), name=f"process {place}")
-        sys.stdout.flush()
         process.start()
         return process
 
