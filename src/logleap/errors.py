@@ -16,10 +16,12 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         InvalidTransition     domain: the state does not allow the action → HTTP
         KeyNotFound           use cases: a key to revoke → the command line
         KeyReused             use cases: an idempotency key with another request → HTTP
+        RunCancelled          domain: a cancelled run, which may only fail → its worker fails it
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
         RunNotFound           use cases → HTTP
         TaskUnknown           use cases → HTTP
+        TimeLimitTooLong      use cases: a training with more time than the operator allows → HTTP
         BodyBrokenOff         codecs: the connection, while the body is read → HTTP
         BodyEmpty             codecs: JSON → HTTP
         BodyNotEntries        codecs: JSON → HTTP

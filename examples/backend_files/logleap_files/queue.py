@@ -39,7 +39,7 @@ class FileTrainingQueue(TrainingQueue):
         self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         self._store(f"{time.time_ns():020}-{uuid4()}", _Message(b64encode(body).decode()))
 
     def receive(self, wait: float) -> Delivery | None:

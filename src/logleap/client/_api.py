@@ -138,15 +138,32 @@ class Client:
         task: str | None = None,
         parameters: Json | None = None,
         expected_entries: int | None = None,
+        time_limit: int | None = None,
     ) -> Json:
-        """Start the training. Retries within this call answer the same run."""
-        body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
+        """Start the training. Retries within this call answer the same run.
+
+        The run may take `time_limit` seconds, or else as long as the server allows.
+        """
+        body = {
+            "task": task,
+            "parameters": parameters,
+            "expectedEntries": expected_entries,
+            "timeLimit": time_limit,
+        }
         content = _encode({name: value for name, value in body.items() if value is not None})
         return self._call("POST", f"/train/{_segment(data_id)}", content=content, key=str(uuid.uuid4()))
 
     def run(self, data_id: str) -> Json:
         """The latest run."""
         return self._call("GET", f"/train/{_segment(data_id)}")
+
+    def cancel(self, data_id: str, run_id: str | None = None) -> Json:
+        """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
+
+        Raises ApiError, with the status 409, if it has ended otherwise.
+        """
+        content = _encode({} if run_id is None else {"runId": run_id})
+        return self._call("POST", f"/train/{_segment(data_id)}/cancel", content=content)
 
     def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
         """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""

@@ -213,6 +213,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
         ),
+        "TIME_LIMIT_TOO_LONG": Meaning(
+            422,
+            "`timeLimit` is longer than the operator allows. Nothing was started.",
+            "Send at most what `detail` says, or omit it.",
+        ),
         "TOO_MANY_ENTRIES": Meaning(
             413,
             "The JSON body has too many entries.",
