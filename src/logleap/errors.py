@@ -20,6 +20,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
         RunNotFound           use cases → HTTP
+        StoredPartially         use cases: the key of a batch that was stored in part → HTTP
         TaskUnknown           use cases → HTTP
         TimeLimitTooLong      use cases: a training with more time than the operator allows → HTTP
         BodyBrokenOff         codecs: the connection, while the body is read → HTTP

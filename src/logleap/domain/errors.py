@@ -121,6 +121,19 @@ class KeyReused(Refusal):
         self.key = key
 
 
+class StoredPartially(Refusal):
+    """The batch of the idempotency key is in the data set, without the invalid entries that it came with.
+
+    The refused repetition does not accept that. `batch_id` has so many `entries`.
+    """
+
+    def __init__(self, key: str, batch_id: str, entries: int) -> None:
+        super().__init__(f"batch {batch_id!r} of idempotency key {key!r} was stored with {entries} entries")
+        self.key = key
+        self.batch_id = batch_id
+        self.entries = entries
+
+
 class InvalidApiKey(Refusal):
     """Unknown, or its secret is wrong, or it was revoked: which of these is deliberately not disclosed."""
 

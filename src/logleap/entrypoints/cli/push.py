@@ -23,7 +23,7 @@ _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their 
 _BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
 
 
-class _Format(click.ParamType):
+class _Format(click.ParamType[str]):
     """One of the formats that are read; they are imported when one is named."""
 
     name = "format"

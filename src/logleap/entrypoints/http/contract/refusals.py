@@ -194,6 +194,14 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Nothing was started: send at most that, or omit timeLimit."
             ),
         ),
+        domain.StoredPartially: Wording(
+            "STORED_PARTIALLY",
+            lambda it: (
+                f"The body of Idempotency-Key {it.key!r} was sent with partial=true before: {it.entries} of "
+                f"its entries are stored, as batch {it.batch_id!r}. Send it with partial=true again for the "
+                "receipt, and what was invalid, once corrected, under a new key."
+            ),
+        ),
         domain.TaskUnknown: Wording(
             "TASK_UNKNOWN",
             lambda it: f"There is no training task {it.task!r}. Use one of: {', '.join(it.offered)}.",
