@@ -1,4 +1,4 @@
-"""The log clients that the tests send with, npm packages and syslog-ng: gets what is missing.
+"""The log clients that the tests send with (npm packages, syslog-ng), and spin: gets what is missing.
 
     python tools/clients/programs.py
 
@@ -27,6 +27,7 @@ _NPM = FOLDER / "npm"
 _STAMP = _NPM / "made-from"
 _DEBIAN = FOLDER / "debian"
 _PACKAGES = ("syslog-ng-core", "syslog-ng-mod-http")
+_SPIN = FOLDER / "spin"
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -72,6 +73,22 @@ def _has_http(program: Program) -> bool:
     return "Module: http\n" in done.stdout
 
 
+def spin() -> Program | None:
+    """The model checker: the system's, or the unpacked one; None: there is neither."""
+    for candidate in (shutil.which("spin"), str(_SPIN / "usr/bin/spin")):
+        if candidate is not None and _is_spin(candidate):
+            return Program((candidate,), {})
+    return None
+
+
+def _is_spin(program: str) -> bool:
+    try:
+        done = subprocess.run([program, "-V"], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.startswith("Spin Version")
+
+
 def _npm_hash() -> str:
     return hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _NPM_FILES)).hexdigest()
 
@@ -103,10 +120,17 @@ def _unpack_syslog_ng() -> str | None:
     return None if reason is None else f"syslog-ng is left out: it is not installed, and {reason}"
 
 
+def _unpack_spin() -> str | None:
+    """Why it could not be fetched, if so."""
+    reason = debian.unpack(("spin",), _SPIN)
+    return None if reason is None else f"spin is left out: it is not installed, and {reason}"
+
+
 def _main() -> int:
     failures = [
         _install_npm_packages() if npm_environment() is None else None,
         _unpack_syslog_ng() if syslog_ng() is None else None,
+        _unpack_spin() if spin() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

@@ -186,6 +186,9 @@ harness's own process, with its clock; an exception that nothing catches stands 
 Network faults come from a proxy. Over HTTP/1.1 a fault meets one request; over gRPC, which has many
 requests on one connection, all that are under way on it.
 
+Beside all this, spin tries an outline of the protocol in every order of its steps:
+[the model](protocol/README.md).
+
 ## What came of it
 
 "Bound" is what follows from no failure in N rounds: the chance of a broken promise in a round of this kind
