@@ -1,7 +1,7 @@
 """The map of exceptions: every class that LogLeap defines, who raises it, and what it becomes.
 
 A name stands under the class that it derives from. "HTTP" is a problem with the code and words of
-`entrypoints/http/contract/refusals.py`; "retried" means by its caller, without anybody noticing. What is not
+`entrypoints/http/errors/refusals.py`; "retried" means by its caller, without anybody noticing. What is not
 here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails with TASK_RAISED.
 
     Exception

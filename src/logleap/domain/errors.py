@@ -1,7 +1,7 @@
 """Refusals: what the caller asked for cannot be done, and nothing was changed.
 
 A refusal carries facts. The entry points put them into words for those whom they serve: HTTP in
-`entrypoints/http/contract/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
+`entrypoints/http/errors/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
 """
 
 from collections.abc import Sequence

@@ -13,8 +13,8 @@ from logleap.codecs.errors import Place
 from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
-from logleap.entrypoints.http.contract.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.contract.refusals import WORDINGS, Busy, HttpError, worded
+from logleap.entrypoints.http.errors.codes import PROBLEMS, PUSH_PROBLEMS
+from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 

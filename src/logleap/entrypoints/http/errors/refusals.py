@@ -11,9 +11,9 @@ from logleap.codecs import errors as codecs
 from logleap.domain import errors as domain
 from logleap.domain.datasets import Action, State
 from logleap.domain.errors import InvalidTransition
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
-from logleap.entrypoints.http.contract.locations import shown_location
-from logleap.entrypoints.http.contract.security import CHALLENGE
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.errors.locations import shown_location
+from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
