@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,7 +23,7 @@ _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their 
 _BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
 
 
-class _Format(click.ParamType):
+class _Format(click.ParamType[str]):
     """One of the formats that are read; they are imported when one is named."""
 
     name = "format"
@@ -181,7 +181,7 @@ def push(
             output.print_json(report)
 
 
-def _again(first: Any, more: Iterator[Any]) -> Iterator[Any]:
+def _again(first: Any, more: Iterator[Any]) -> Generator[Any]:
     yield first
     yield from more
 
