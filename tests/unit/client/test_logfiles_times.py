@@ -102,6 +102,15 @@ def test_what_hardly_any_time_has_behind_it_is_text(token: str) -> None:
     assert [entry["message"] for entry in opened(text).entries()][-1] == f"{token} Tor 4"
 
 
+def test_what_few_lines_anywhere_in_the_beginning_have_is_text() -> None:
+    text = (
+        "2026-03-02 06:00:00 x\n" * 9_001
+        + "2026-03-02 06:00:00 am Tor 4\n"
+        + "2026-03-02 06:00:00 x\n" * 9_001
+    )
+    assert len(times(text)) == 18_003
+
+
 @pytest.mark.parametrize("token", ["am", "PM", "CET", "+0100", "-03"])
 def test_what_comes_behind_a_time_for_the_first_time_after_the_sample_is_refused(token: str) -> None:
     text = "2026-03-02 06:00:00 x\n" * 60_000 + f"2026-03-02 06:00:00 {token} Tor 4\n"

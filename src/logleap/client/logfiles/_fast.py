@@ -22,7 +22,7 @@ from logleap.client.logfiles._reading import Reading
 from logleap.client.logfiles._stamps import Stamp
 from logleap.client.logfiles._times.clock import Order
 from logleap.client.logfiles._times.forms import FORMS, Strength
-from logleap.client.logfiles._times.zones import ABBREVIATIONS, is_fixed
+from logleap.client.logfiles._times.zones import ABBREVIATIONS, AREAS, is_fixed
 
 try:
     from logleap.client.logfiles import _lines
@@ -33,7 +33,7 @@ else:
 
 ENDED, FULL, LINE, OFFSET = range(4)
 
-_NAMES = f" {' '.join(sorted(ABBREVIATIONS))} "
+_NAMES = f" {' '.join([*sorted(ABBREVIATIONS), *AREAS.split('|')])} "
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- local times are counted from it
 _ALWAYS = (-(1 << 60), 1 << 60)
 _NEVER = (0, 0)

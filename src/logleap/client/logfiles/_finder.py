@@ -123,6 +123,9 @@ class Finder:
         orders = {}
         for at in usual + rest:
             hits_of = [hit for hit in stamped if hit.form == at]
+            if at == usual[0] and lead is None:  # what only a few lines have is text: look at all of them
+                every = compiled(at_front(expression(FORMS[at], ANYTHING)))
+                hits_of = [_Hit(line, at, found) for line in filled if (found := every.match(line.text))]
             behind, absent = _behind(hits_of)
             text = expression(FORMS[at], behind)
             texts.append(text)

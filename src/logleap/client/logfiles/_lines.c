@@ -30,7 +30,7 @@ typedef struct {
     int priority; /* whether syslog's priority stands first */
     int yearless;
     int counted; /* digits of a number that counts from 1970, or 0 */
-    const char *names; /* abbreviations of zones, each between blanks */
+    const char *names; /* abbreviations of zones, and areas that their names begin with, each between blanks */
     /* From here on it changes within a file. */
     long long first_second, last_second; /* local times, from .. to before, that have this offset */
     long long offset;                    /* seconds, whole minutes */
@@ -158,7 +158,7 @@ static bool put_minute(char *to, long long minute)
 
 static bool is_name(const Form *form, const char *token, int size)
 {
-    char wanted[8] = " ";
+    char wanted[16] = " ";
     memcpy(wanted + 1, token, size);
     wanted[size + 1] = ' ';
     wanted[size + 2] = 0;
@@ -207,7 +207,7 @@ static bool may_go_on(const Form *form, const char *p, bool zoned)
     int letters = 0;
     while (letters < 12 && is_letter(q[letters]))
         letters++;
-    return q[letters] == '/';
+    return q[letters] == '/' && is_name(form, q, letters);
 }
 
 /* ---- a time -------------------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from logleap.client.logfiles._times.clock import Order
+from logleap.client.logfiles._times.clock import Order, year_of
 from logleap.client.logfiles._times.forms import WEEKDAYS
 
 _TWO = (Order("n1", "n2"), Order("n2", "n1"))
@@ -33,7 +33,11 @@ def order_of(dates: Sequence["re.Match[str]"], latest: date) -> Order | None:
 
 def _exists(found: "re.Match[str]", order: Order, latest: date) -> bool:
     part = found.groupdict()
-    year = int(part["Y"]) if part.get("Y") else 2000 + int(part[order.year]) if order.year else 2000
+    year = 2000
+    if part.get("Y"):
+        year = int(part["Y"])
+    elif order.year:
+        year = year_of(part[order.year])
     try:
         day = date(year, int(part[order.month]), int(part[order.day]))
     except ValueError:

@@ -4,9 +4,9 @@ import queue
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -56,7 +56,7 @@ class Push:
     stored: Stored = field(default_factory=Stored)
     reports: list[Report] = field(default_factory=list)
 
-    def first(self, sources: Sequence[Source]) -> Iterator[tuple[int, Batch]]:
+    def first(self, sources: Sequence[Source]) -> Generator[tuple[int, Batch]]:
         """Starts to read the files; what it gives is for `send`.
 
         Returns once the beginnings of all files are read without a contradiction. Raises LogFileError before
@@ -65,7 +65,7 @@ class Push:
         reading = _Reading(sources, self.options, self.limits, self.reports)
         return reading.batches()
 
-    def send(self, data_id: str, batches: Iterator[tuple[int, Batch]]) -> Iterator[Stored]:
+    def send(self, data_id: str, batches: Generator[tuple[int, Batch]]) -> Iterator[Stored]:
         """Posts the batches, telling after each what is acknowledged.
 
         Each has a key of its own, made of the push's, the file's number and the line on which it begins: a
@@ -73,7 +73,7 @@ class Push:
         raises, after the requests under way have been answered.
         """
         under_way: deque[tuple[Batch, Future[Mapping[str, Any]]]] = deque()
-        with ThreadPoolExecutor(_UNDER_WAY, "logleap-push") as senders:
+        with closing(batches), ThreadPoolExecutor(_UNDER_WAY, "logleap-push") as senders:
             try:
                 for number, batch in batches:
                     while len(under_way) >= _UNDER_WAY:
@@ -162,7 +162,7 @@ class _Reading:
         self._queue: queue.Queue[tuple[int, Batch] | BaseException | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
 
-    def batches(self) -> Iterator[tuple[int, Batch]]:
+    def batches(self) -> Generator[tuple[int, Batch]]:
         """The batches, with the number of their file. The files' beginnings are read before this returns."""
         for source in self._sources[1:]:
             with source.open() as stream:
@@ -170,7 +170,7 @@ class _Reading:
                 _begin(begun.batches(self._limits), begun)
         return self._begun()
 
-    def _begun(self) -> Iterator[tuple[int, Batch]]:
+    def _begun(self) -> Generator[tuple[int, Batch]]:
         files = self._files()
         held = next(files, None)
         return self._in_thread(held, files)
@@ -189,7 +189,7 @@ class _Reading:
 
     def _in_thread(
         self, held: list[tuple[int, Batch]] | None, files: Iterator[list[tuple[int, Batch]]]
-    ) -> Iterator[tuple[int, Batch]]:
+    ) -> Generator[tuple[int, Batch]]:
         yield from held or ()
         del held
         thread = threading.Thread(target=self._fill, args=[files], name="logleap-read", daemon=True)

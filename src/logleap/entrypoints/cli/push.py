@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -181,7 +181,7 @@ def push(
             output.print_json(report)
 
 
-def _again(first: Any, more: Iterator[Any]) -> Iterator[Any]:
+def _again(first: Any, more: Iterator[Any]) -> Generator[Any]:
     yield first
     yield from more
 

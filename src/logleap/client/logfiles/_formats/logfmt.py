@@ -86,9 +86,18 @@ def _pairs(line: str) -> dict[str, str] | None:
         if found is None or found[1] in pairs:
             return None
         value = found[2]
-        pairs[found[1]] = _ESCAPE.sub(_unescaped, value[1:-1]) if value[:1] == '"' else value
+        pairs[found[1]] = _unquoted(value) if value[:1] == '"' else value
         at = found.end()
     return pairs or None
+
+
+def _unquoted(value: str) -> str:
+    text = _ESCAPE.sub(_unescaped, value[1:-1])
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # both halves of a character were escaped, or one
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _unescaped(found: "re.Match[str]") -> str:
@@ -96,7 +105,7 @@ def _unescaped(found: "re.Match[str]") -> str:
     if len(text) == 1:
         return _ESCAPES.get(text, text)
     code = int(text[1:], 16)
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else chr(code)
+    return "\ufffd" if code > 0x10FFFF else chr(code)
 
 
 READER = Reader('logfmt: time=… msg="…" and other pairs, which become the context', _recognises, _read)

@@ -164,9 +164,7 @@ class Clock:
         if digits := part.get("Y") or part.get("year"):
             return int(digits)
         if digits := part.get("y"):
-            return int(digits) + (
-                1900 if int(digits) >= 69 else 2000
-            )  # as POSIX and strptime read two digits
+            return year_of(digits)
         return self._years.of(month, day)
 
     def _counted(self, digits: str, fraction: str | None) -> str:
@@ -183,6 +181,11 @@ class Clock:
                 self._minutes.clear()
             prefix = self._minutes[minute] = moment.isoformat()[:17]
         return f"{prefix}{second:02d}.{more[:6]:0<6}Z"
+
+
+def year_of(digits: str) -> int:
+    """The year that two digits mean, as POSIX and strptime read them."""
+    return int(digits) + (1900 if int(digits) >= 69 else 2000)
 
 
 def _text(moment: datetime, second: str | None, fraction: str) -> str:
