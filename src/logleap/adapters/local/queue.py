@@ -17,8 +17,8 @@ _SECOND = 1_000_000  # microseconds
 _FREE = f"(visible_at <= :now OR stamped_at > :now + {_SECOND})"
 _HELD = f"(visible_at > :now AND stamped_at <= :now + {_SECOND})"
 
-# Owners are served in turn: a message's turn follows that of the same owner's last one, or the latest that was
-# served, if that is later (fair queueing: https://en.wikipedia.org/wiki/Fair_queuing).
+# Owners are served in turn: a message's turn follows that of the same owner's last one, or the latest that
+# was served, if that is later (fair queueing: https://en.wikipedia.org/wiki/Fair_queuing).
 _PUBLISH = """
     INSERT INTO messages (body, owner, stamped_at, visible_at, turn)
     VALUES (:body, :owner, :now, :now, 1 + max(
