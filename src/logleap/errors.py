@@ -1,7 +1,7 @@
 """The map of exceptions: every class that LogLeap defines, who raises it, and what it becomes.
 
 A name stands under the class that it derives from. "HTTP" is a problem with the code and words of
-`entrypoints/http/contract/refusals.py`; "retried" means by its caller, without anybody noticing. What is not
+`entrypoints/http/errors/refusals.py`; "retried" means by its caller, without anybody noticing. What is not
 here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails with TASK_RAISED.
 
     Exception
@@ -20,6 +20,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
         RunNotFound           use cases → HTTP
+        StoredPartially         use cases: the key of a batch that was stored in part → HTTP
         TaskUnknown           use cases → HTTP
         TimeLimitTooLong      use cases: a training with more time than the operator allows → HTTP
         BodyBrokenOff         codecs: the connection, while the body is read → HTTP

@@ -187,6 +187,9 @@ harness's own process, with its clock, and an uncaught exception stands for the 
 Network faults come from a proxy. With HTTP/1.1 a fault affects one request; with gRPC, which has many
 requests on one connection, all requests in progress on it.
 
+Beside all this, spin checks an outline of the protocol in every order of its steps:
+[the model](protocol/README.md).
+
 ## Results
 
 "Bound" is what follows from no failure in N rounds: the probability of a broken promise in a round of

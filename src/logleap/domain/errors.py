@@ -1,7 +1,7 @@
 """Refusals: what the caller asked for cannot be done, and nothing was changed.
 
 A refusal carries facts. The entry points put them into words for those whom they serve: HTTP in
-`entrypoints/http/contract/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
+`entrypoints/http/errors/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
 """
 
 from collections.abc import Sequence
@@ -119,6 +119,19 @@ class KeyReused(Refusal):
     def __init__(self, key: str) -> None:
         super().__init__(f"idempotency key {key!r} was used before for another request")
         self.key = key
+
+
+class StoredPartially(Refusal):
+    """The batch of the idempotency key is in the data set, without the invalid entries that it came with.
+
+    The refused repetition does not accept that. `batch_id` has so many `entries`.
+    """
+
+    def __init__(self, key: str, batch_id: str, entries: int) -> None:
+        super().__init__(f"batch {batch_id!r} of idempotency key {key!r} was stored with {entries} entries")
+        self.key = key
+        self.batch_id = batch_id
+        self.entries = entries
 
 
 class InvalidApiKey(Refusal):

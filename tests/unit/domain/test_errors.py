@@ -22,6 +22,7 @@ from logleap.domain.errors import (
     RunFinished,
     RunInProgress,
     RunNotFound,
+    StoredPartially,
     TaskUnknown,
     TimeLimitTooLong,
 )
@@ -41,6 +42,7 @@ FACTS: dict[type[Refusal], dict[str, Any]] = {
     RunFinished: {"run_id": "r-1", "state": "failed"},
     RunInProgress: {"dataset_id": "d-1", "run_id": "r-1", "task": "count-entries", "key": "k-1"},
     RunNotFound: {"dataset_id": "d-1", "run_id": "r-1"},
+    StoredPartially: {"key": "k-1", "batch_id": "b-1", "entries": 7},
     TaskUnknown: {"task": "x", "offered": ["count-entries", "other"]},
     TimeLimitTooLong: {"seconds": 90_000.0, "longest": 86_400.0},
 }

@@ -13,8 +13,8 @@ from logleap.codecs.errors import Place
 from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
-from logleap.entrypoints.http.contract.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.contract.refusals import WORDINGS, Busy, HttpError, worded
+from logleap.entrypoints.http.errors.codes import PROBLEMS, PUSH_PROBLEMS
+from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
@@ -52,6 +52,7 @@ CASES: list[tuple[Exception, str, str]] = [
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
     (domain.RunNotFound("d-1", "r-1"), "RUN_NOT_FOUND", "'d-1' has no training run 'r-1'"),
     (domain.TimeLimitTooLong(90_000, 86_400), "TIME_LIMIT_TOO_LONG", "is 90000.*86400 seconds at most"),
+    (domain.StoredPartially("k-1", "b-1", 7), "STORED_PARTIALLY", "'k-1'.*7 of its entries.*'b-1'"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),

@@ -60,9 +60,9 @@ class Source(EntrySource):
         assert not self._read, "a body can be read once"
         for first in range(0, len(self._messages), self._chunk):
             yield [Entry(NOON, message) for message in self._messages[first : first + self._chunk]]
+        self._read = True
         if self._refusal is not None:
             raise self._refusal
-        self._read = True
 
     @property
     def sha256(self) -> str:

@@ -10,7 +10,7 @@ from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
 from logleap.codecs.json import stream
 from logleap.codecs.json.strict import EntryFormat
 from logleap.codecs.limits import Limits
-from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused, StoredPartially
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
@@ -109,6 +109,7 @@ def add(
             InvalidTransition,
             KeyReused,
             MappingUnknown,
+            StoredPartially,
             UnsupportedCharset,
             *stream.RAISES,
         ],
@@ -130,7 +131,8 @@ def add(
         if query.dry_run:
             checked = check(owner, data_id, taken)
             return responses.Checked.of(checked, source.refused).response()
-        quota.require(owner)
+        # A batch that is stored already uses up nothing: it is answered with its receipt.
+        quota.require(owner, unless=lambda: key is not None and append.stored(owner, data_id, key))
         acknowledged = append(owner, data_id, watched(taken), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)

@@ -70,17 +70,20 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota, decode
         key = idempotency_key(request)
         check_media_type(request)
         body = open_body(request, limits.json_bytes)
+        owner = g.owner
         with decoders.turn(request):
-            export = Export(decoded(request, body.read(), limits), body.sha256, limits)
-        quota.require(g.owner)
+            content = body.read()
+            known_by = key or f"otlp-{body.sha256}"
+            quota.require(owner, unless=lambda: append.stored(owner, data_id, known_by))
+            export = Export(decoded(request, content, limits), body.sha256, limits)
         answer = ExportLogsServiceResponse()
         try:
-            acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
+            acknowledged = append(owner, data_id, export, known_by)
         except BatchEmpty:
             return encoded(request, answer)  # nothing to take is no error
         observability.record_upload(acknowledged)
         if not acknowledged.replayed:
-            quota.spend(g.owner, acknowledged.receipt.entries)
+            quota.spend(owner, acknowledged.receipt.entries)
         if export.rejected:
             answer.partial_success.rejected_log_records = export.rejected
             answer.partial_success.error_message = f"The first log record that was rejected is {export.why}"

@@ -11,10 +11,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.domain.errors import InvalidEntries
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.contract.examples import BAD_ENTRY
-from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError, worded
 from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, EntryProblems, Positive
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 

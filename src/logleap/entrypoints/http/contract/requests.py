@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain.datasets import State
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.settings import MAX_TIME_LIMIT
 
 MAX_PAGE_SIZE = 1000

@@ -12,8 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 from logleap.domain import datasets as domain
 from logleap.domain import runs as training
 from logleap.domain.errors import EntryError, InvalidEntries
-from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
-from logleap.entrypoints.http.contract.locations import shown_location
+from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
+from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.usecases import append as entries
 from logleap.usecases.datasets import DatasetView
 

@@ -9,8 +9,8 @@ import structlog
 from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.refusals import RETRY_AFTER_FULL
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.refusals import RETRY_AFTER_FULL
 
 log = structlog.get_logger()
 

@@ -11,9 +11,9 @@ from logleap.codecs import errors as codecs
 from logleap.domain import errors as domain
 from logleap.domain.datasets import Action, State
 from logleap.domain.errors import InvalidTransition
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
-from logleap.entrypoints.http.contract.locations import shown_location
-from logleap.entrypoints.http.contract.security import CHALLENGE
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.errors.locations import shown_location
+from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
@@ -192,6 +192,14 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             lambda it: (
                 f"timeLimit is {it.seconds:.0f}, but a run may take {it.longest:g} seconds at most. "
                 "Nothing was started: send at most that, or omit timeLimit."
+            ),
+        ),
+        domain.StoredPartially: Wording(
+            "STORED_PARTIALLY",
+            lambda it: (
+                f"The body of Idempotency-Key {it.key!r} was sent with partial=true before: {it.entries} of "
+                f"its entries are stored, as batch {it.batch_id!r}. Send it with partial=true again for the "
+                "receipt, and what was invalid, once corrected, under a new key."
             ),
         ),
         domain.TaskUnknown: Wording(
