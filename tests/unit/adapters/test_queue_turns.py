@@ -53,27 +53,24 @@ def test_an_owner_that_always_has_just_one_message_does_not_come_before_all_othe
     assert order == [b"anna-0", b"bert-0", b"anna-1", b"bert-1", b"anna-2", b"bert-2"]
 
 
-def test_a_message_that_failed_takes_its_turn_again(queue: TrainingQueue) -> None:
+def test_a_message_that_takes_long_does_not_let_its_owners_others_wait_for_it_or_go_first(
+    queue: TrainingQueue, next_body: Callable[[], bytes | None]
+) -> None:
+    queue.publish(b"anna-long", "anna")
+    assert queue.receive(0) is not None  # and at work from now on
+    for number in range(3):
+        queue.publish(b"bert-%d" % number, "bert")
+    assert next_body() == b"bert-0"
+    for number in range(2):
+        queue.publish(b"anna-%d" % number, "anna")
+    assert [next_body() for _ in range(4)] == [b"bert-1", b"anna-0", b"bert-2", b"anna-1"]
+
+
+def test_a_message_that_is_delivered_again_keeps_its_turn(queue: TrainingQueue) -> None:
     queue.publish(b"anna", "anna")
     queue.publish(b"bert", "bert")
-    bodies = []
-    for _ in range(4):
+    for _ in range(2):
         delivery = queue.receive(1)
         assert delivery is not None
-        bodies.append(delivery.body)
+        assert delivery.body == b"anna"
         delivery.nack()
-    assert bodies == [b"anna", b"bert", b"anna", b"bert"]
-
-
-def test_a_dead_letter_takes_no_turn(queue: TrainingQueue, next_body: Callable[[], bytes | None]) -> None:
-    queue.publish(b"rubbish", "anna")
-    first = queue.receive(0)
-    assert first is not None
-    first.reject("not a training message")
-    queue.publish(b"bert-0", "bert")
-    assert next_body() == b"bert-0"
-    for owner in ("bert", "anna"):
-        queue.publish(owner.encode(), owner)
-    letter = queue.receive_dead(1)
-    assert letter is not None
-    assert next_body() == b"anna"

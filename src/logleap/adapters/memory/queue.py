@@ -11,23 +11,28 @@ from logleap.ports.queue import Delivery, TrainingQueue
 class _Message:
     body: bytes
     owner: str
+    turn: int
     visible_at: float = 0.0
     deliveries: int = 0
 
 
 @dataclass(slots=True)
 class _Line:
-    """Messages that wait or are being delivered, in the order of their publishing."""
+    """Messages that wait or are being delivered. Each has a turn; those of several owners share it."""
 
     messages: list[_Message] = field(default_factory=list)
-    turns: dict[str, int] = field(default_factory=dict)  # of each owner: a number that grows with deliveries
+    served: int = 0  # the latest turn
+
+    def add(self, body: bytes, owner: str) -> None:
+        """A message's turn follows that of the same owner's last one, or the latest, if that is later."""
+        last = max((message.turn for message in self.messages if message.owner == owner), default=0)
+        self.messages.append(_Message(body, owner, 1 + max(self.served, last)))
 
     def take(self, now: float, visibility_timeout: float) -> _Message | None:
-        """The first message of the owner whose last delivery is the longest ago."""
         visible = (message for message in self.messages if message.visible_at <= now)
-        message = min(visible, key=lambda message: self.turns.get(message.owner, 0), default=None)
+        message = min(visible, key=lambda message: message.turn, default=None)
         if message is not None:
-            self.turns[message.owner] = max(self.turns.values(), default=0) + 1
+            self.served = max(self.served, message.turn)
             message.visible_at = now + visibility_timeout
             message.deliveries += 1
         return message
@@ -48,7 +53,7 @@ class MemoryTrainingQueue(TrainingQueue):
 
     def publish(self, body: bytes, owner: str = "") -> None:
         with self._changed:
-            self._waiting.messages.append(_Message(body, owner))
+            self._waiting.add(body, owner)
             self._changed.notify_all()
 
     def receive(self, wait: float) -> Delivery | None:
@@ -85,7 +90,7 @@ class MemoryTrainingQueue(TrainingQueue):
     def move_to_dead(self, message: _Message) -> None:
         """Make a message a dead letter."""
         self._waiting.messages.remove(message)
-        self._dead.messages.append(_Message(message.body, message.owner))
+        self._dead.add(message.body, message.owner)
         self._changed.notify_all()
 
     def settle(self, line: _Line, message: _Message, delivery_number: int, visible_in: float | None) -> bool:

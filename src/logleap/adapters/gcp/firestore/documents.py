@@ -120,7 +120,7 @@ def run_document(run: Run) -> Document:
         "result": None if run.result is None else _text(run.result),
         "error": None if run.error is None else {"code": run.error.code, "detail": run.error.detail},
         "origin": _origin_document(run.origin),
-        "timeLimit": None if run.time_limit is None else run.time_limit.total_seconds(),
+        "timeLimit": None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
         "cancelRequestedAt": run.cancel_requested_at,
     }
 
@@ -148,7 +148,7 @@ def run_of(document: Document) -> Run:
         result=None if result is None else json.loads(result),
         error=None if error is None else RunError(**error),
         origin=_origin_of(document),
-        time_limit=None if time_limit is None else timedelta(seconds=time_limit),
+        time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
         cancel_requested_at=None if asked_at is None else _time(asked_at),
     )
 
