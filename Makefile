@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve setup emulator-environment test faults bench bench-rivals clients check lint types layers coverage format emulators lock clean
+.PHONY: help demo serve setup emulator-environment test faults protocol bench bench-rivals clients check lint types layers coverage format emulators lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -39,7 +39,7 @@ emulator-environment: $(VENV)/.stamp-dev
 	@if command -v java >/dev/null && command -v gcloud >/dev/null; then \
 	    $(BIN)/python -m tools.emulators.make_environment --uv $(BIN)/uv; fi
 
-clients: $(VENV)/.stamp-dev ## the log clients that are tested, where they are missing and can be had
+clients: $(VENV)/.stamp-dev ## the log clients that are tested, and spin, where they are missing and can be had
 	@$(BIN)/python -m tools.clients.programs
 
 # Most tests wait, for processes, disks and services that are down: two runners halve the time.
@@ -50,6 +50,9 @@ test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
 	$(BIN)/python -m tools.faults $(if $(SCALE),--scale $(SCALE))
+
+protocol: $(VENV)/.stamp-dev clients ## every state of the protocol's model, by spin; writes docs/protocol/figures.md (FAULTS=3: more)
+	$(BIN)/python -m tools.protocol.spin_model --write $(if $(FAULTS),--faults $(FAULTS))
 
 bench: $(VENV)/.stamp-dev bench-rivals ## all comparisons; writes docs/benchmarks.md (PARTS=decode,upload: some; QUICK=1: a look)
 	$(BIN)/python -m benchmarks $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)

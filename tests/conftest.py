@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import flask
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 from logleap.entrypoints.http.contract.blueprint import Api
 from tools.emulators import EmulatorError, Emulators, available
+from tools.faults.small_disk import CannotMount
+from tools.faults.small_disk import small_disk as mounted
 
 # How long an example takes depends on what else the machine does: no test fails for that.
 settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -101,3 +105,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections
     ]
     return report
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 40 MiB of the test's own.
+
+    Where none can be had the test skips and says why; in CI that is a failure.
+    """
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(mounted(40))
+        except CannotMount as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI needs a small disk: {error}")
+            pytest.skip(str(error))
+        yield disk

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from tools.faults.campaigns import Outcome, broken_network, kills
+from tools.faults.campaigns import Outcome, broken_network, full_disk, kills, stuck_log
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import local_installation
 from tools.faults.negative_controls import NEGATIVE_CONTROLS, first_to_find
@@ -21,6 +22,28 @@ def test_the_attacks_on_real_processes_find_a_server_that_knows_no_batch_again()
     with local_installation() as site:
         outcome = broken_network(site, rounds=8, seconds=30, only=Fault.LOST_ANSWER, mutation="no replay")
     assert outcome.findings.kinds == {"doubled"}
+
+
+def test_the_attacks_on_real_processes_find_a_server_that_acknowledges_what_a_full_disk_did_not_take(
+    small_disk: Path,
+) -> None:
+    with local_installation(small_disk) as site:
+        broken = "acknowledged though the disk was full"
+        outcome = full_disk(site, small_disk, rounds=6, seconds=40, mutation=broken)
+    assert "lost" in outcome.findings.kinds
+
+
+def test_the_attacks_on_real_processes_find_a_server_that_keeps_no_reserve(small_disk: Path) -> None:
+    with local_installation(small_disk) as site:
+        without = site.with_settings(LOGLEAP_DISK_RESERVE="0")
+        outcome = full_disk(without, small_disk, rounds=6, seconds=40)
+    assert any("could not be deleted" in failure for failure in outcome.failures)
+
+
+def test_the_attacks_on_real_processes_find_a_server_that_writes_its_log_in_place() -> None:
+    with local_installation() as site:
+        outcome = stuck_log(site, rounds=3, seconds=30, mutation="log lines written in place")
+    assert any("was not answered" in failure for failure in outcome.failures)
 
 
 def test_the_attacks_on_real_processes_find_an_archiving_that_drops_the_rows_too_soon() -> None:

@@ -1,6 +1,7 @@
 """The promise over HTTP, with real processes on one SQLite file that are killed, stopped, and crossed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,8 +9,10 @@ from tools.faults.campaigns import (
     archive_delete_crash_point,
     broken_network,
     crash_point,
+    full_disk,
     kills,
     meetings,
+    stuck_log,
     zombies,
 )
 from tools.faults.cluster import Cluster
@@ -107,3 +110,18 @@ def test_a_network_with(fault: Fault, site: Installation) -> None:
     outcome = broken_network(site, rounds=8, seconds=30, only=fault)
     assert outcome.kept, str(outcome)
     assert outcome.counts[fault.value] >= 8
+
+
+def test_a_disk_that_is_filled_and_freed(small_disk: Path) -> None:
+    with local_installation(small_disk) as site:
+        outcome = full_disk(site, small_disk, rounds=4, seconds=60)
+    assert outcome.kept, str(outcome)
+    assert outcome.rounds >= 2
+    assert outcome.counts["uploads until the disk was full"] > 0
+    assert outcome.counts["batches ok"] > 0
+
+
+def test_a_log_that_nobody_reads(site: Installation) -> None:
+    outcome = stuck_log(site, rounds=5, seconds=60)
+    assert outcome.kept, str(outcome)
+    assert outcome.rounds > 0

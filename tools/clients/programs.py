@@ -1,4 +1,4 @@
-"""The log clients that the tests send with, npm packages and Debian's programs: gets what is missing.
+"""The log clients that the tests send with (npm packages, Debian's programs), and spin: gets what is missing.
 
     python -m tools.clients.programs
 
@@ -32,6 +32,7 @@ _OTHER_PACKAGES = (
     "systemd",
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
+_SPIN = FOLDER / "spin"
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -109,6 +110,22 @@ def _has_http(program: Program) -> bool:
     return "Module: http\n" in done.stdout
 
 
+def spin() -> Program | None:
+    """The model checker: the system's, or the unpacked one; None: there is neither."""
+    for candidate in (shutil.which("spin"), str(_SPIN / "usr/bin/spin")):
+        if candidate is not None and _is_spin(candidate):
+            return Program((candidate,), {})
+    return None
+
+
+def _is_spin(program: str) -> bool:
+    try:
+        done = subprocess.run([program, "-V"], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.startswith("Spin Version")
+
+
 def _npm_hash() -> str:
     return hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _NPM_FILES)).hexdigest()
 
@@ -147,6 +164,7 @@ def _main() -> int:
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
+        _unpack(("spin",), _SPIN) if spin() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

@@ -27,8 +27,10 @@ from tools.faults.campaigns import (
     broken_network,
     broken_service,
     crash_points,
+    full_disk,
     kills,
     meetings,
+    stuck_log,
     zombies,
 )
 from tools.faults.faulty_proxy import Fault
@@ -44,6 +46,7 @@ from tools.faults.installations import (
 from tools.faults.negative_controls import NEGATIVE_CONTROLS, first_to_find
 from tools.faults.report import Progress, Result, report, sources
 from tools.faults.scenarios import Scenario, fixed_scenarios, race, unreliable_queue
+from tools.faults.small_disk import small_disk, unavailable
 from tools.faults.state_machine import drive
 from tools.faults.workload import NEVER, Caller, archiving_meeting
 
@@ -198,6 +201,22 @@ CAMPAIGNS = (
         lambda rounds, seconds: on_local(lambda site: network(site, rounds, seconds)),
     ),
     Campaign(
+        "A small disk that uploads or others fill, and that is freed, local",
+        "once full and freed; 4 clients that retry",
+        40,
+        120,
+        lambda rounds, seconds: on_small_disk(
+            lambda site, disk: full_disk(site, disk, rounds=rounds, seconds=seconds)
+        ),
+    ),
+    Campaign(
+        "A log that goes to a pipe which nobody reads, local",
+        "a data set, filled and trained by calls that are sent once; at the end SIGTERM",
+        100,
+        60,
+        lambda rounds, seconds: on_local(lambda site: stuck_log(site, rounds=rounds, seconds=seconds)),
+    ),
+    Campaign(
         "SIGKILL at named points, emulators",
         _PROCESS,
         1,
@@ -300,6 +319,12 @@ def on_local(scenario: Callable[[Installation], Outcome]) -> Outcome:
         return scenario(site)
 
 
+def on_small_disk(scenario: Callable[[Installation, Path], Outcome]) -> Outcome:
+    """On a SQLite file of its own, on a disk of 40 MiB."""
+    with small_disk(40) as disk, local_installation(disk) as site:
+        return scenario(site, disk)
+
+
 def on_emulators(scenario: Callable[[Installation], Outcome], writer: str = "storage-write") -> Outcome:
     """On emulators of its own."""
     with Emulators() as emulators, emulated_installation(emulators, writer=writer) as site:
@@ -368,6 +393,8 @@ def _main() -> int:
             why = "left out"
         elif missing and "emulators" in campaign.name:
             why = missing
+        elif "small disk" in campaign.name and (reason := unavailable()) is not None:
+            why = reason
         elif (outcome := progress.get(campaign.name)) is not None:
             print(f"{head}: done before\n   {outcome}", flush=True)
             results.append(Result(campaign.name, campaign.a_round, campaign.at_random, outcome))

@@ -1,5 +1,6 @@
 """Attacks on real processes, each with figures of what was done and what came of it."""
 
+import os
 import random
 import threading
 import time
@@ -8,13 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from logleap.client import ApiError, Unreachable
 from tools.faults.cluster import Cluster
 from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, RUN
 from tools.faults.faulty_proxy import Fault, Proxy
-from tools.faults.history import Findings, History
+from tools.faults.history import Answer, Findings, History, Operation
 from tools.faults.installations import Installation
-from tools.faults.workload import NEVER, Caller, clients_at_work, inspect, meeting, retries
+from tools.faults.small_disk import fill
+from tools.faults.workload import NEVER, TIME, Caller, clients_at_work, inspect, meeting, retries
 
 _BY_THEMSELVES = "processes that ended by themselves"
 _RESTART = 30.0  # seconds within which a killed process must be back
@@ -300,6 +304,95 @@ class _FaultyNetwork:
         return _judged(site, history, faults(), began, counts, failures)
 
 
+def full_disk(
+    site: Installation,
+    disk: Path,
+    *,
+    rounds: int,
+    seconds: float,
+    seed: int = 1,
+    mutation: str | None = None,
+) -> Outcome:
+    """The disk of the installation is filled and freed while clients are at work; a round is once.
+
+    By turns others fill it to the last byte and free it, or uploads fill what they may use, and the deletion
+    of what they brought must free it, by LogLeap's own means.
+    """
+    rng = random.Random(seed)
+    history, began, done = History(), time.monotonic(), 0
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    spare = disk / "spare"
+    spare.write_bytes(bytes(4 << 20))
+    with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(site.settings, site.folder, mutation=mutation))
+        stop = threading.Event()
+        stack.callback(stop.set)
+        ended = clients_at_work(cluster.urls, history, seed, number=4, patience=20, stop=stop)
+        bulk = stack.enter_context(Caller("anna", cluster.urls, history, patience=20))
+        while done < rounds and time.monotonic() - began < seconds and not failures:
+            if done % 2:
+                data_id, uploads = _filled_by_uploads(bulk, rng)
+                counts["uploads until the disk was full"] += uploads
+                try:
+                    bulk.client.delete(data_id)
+                except (ApiError, Unreachable) as error:
+                    failures.append(f"what had filled the disk could not be deleted: {error}")
+                    spare.unlink()  # or no client would come to its end
+            else:
+                ballast = fill(disk)
+                time.sleep(0.2 + rng.random())
+                ballast.unlink()
+            time.sleep(rng.random())
+            done += 1
+        stop.set()
+        failures += ended(lambda: None)
+        counts += history.tally() + _deaths(cluster)
+    return _judged(site, history, done, began, counts, failures)
+
+
+def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str | None = None) -> Outcome:
+    """The log goes to a pipe that nobody reads; a round is a data set's main job, each call sent once.
+
+    Every call must be answered, and at the end SIGTERM must stop the server and the worker.
+    """
+    history, began, done = History(), time.monotonic(), 0
+    chatty = site.with_settings(LOGLEAP_LOG_LEVEL="info")
+    failures: list[str] = []
+    with ExitStack() as stack:
+        pipe = site.folder / "unread"
+        os.mkfifo(pipe)
+        end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        stack.callback(os.close, end)
+        for size in (4096, 1):
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(end, b"." * size)
+        cluster = stack.enter_context(Cluster(chatty.settings, site.folder, mutation=mutation, log=pipe))
+        anna = stack.enter_context(Caller("anna", cluster.urls, history, patience=NEVER, timeout=10))
+        while done < rounds and time.monotonic() - began < seconds and not failures:
+            try:
+                data_id = str(anna.client.announce()["dataId"])
+                history.add(Operation("announce", anna.owner, data_id, "", answer=Answer.OK))
+                sent = [anna.append(data_id, 5) for _ in range(3)]
+                sent.append(anna.train(data_id))
+                anna.client.wait(data_id, timeout=20)
+            except (ApiError, Unreachable, TimeoutError) as error:
+                failures.append(f"a call was not answered: {error}")
+                break
+            failures += [f"{one.kind} was not answered" for one in sent if one.answer is not Answer.OK]
+            done += 1
+        counts = history.tally() + _deaths(cluster)
+        for name, member in cluster.members.items():
+            ends = len(member.ends)
+            cluster.terminate(name)
+            try:
+                cluster.wait_for_end(name, ends + 1, seconds=15)
+            except TimeoutError:
+                failures.append(f"SIGTERM did not stop {name}")
+    return _judged(site, history, done, began, counts, failures)
+
+
 def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
     """A worker stands still in the middle of a run (SIGSTOP) until another has done it, and then goes on."""
     history, began, done = History(), time.monotonic(), 0
@@ -331,6 +424,18 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
         counts = history.tally() + _deaths(cluster) + Counter({"runs taken over": overtaken})
         counts["stood still with the file locked"] = locked
     return _judged(site, history, done, began, counts)
+
+
+def _filled_by_uploads(caller: Caller, rng: random.Random) -> tuple[str, int]:
+    """A data set that nobody compares, with so many uploads that the next one found no room."""
+    data_id = str(caller.client.announce()["dataId"])
+    number = 0
+    with suppress(ApiError):
+        while True:
+            entries = [{"timestamp": TIME, "message": rng.randbytes(50_000).hex()} for _ in range(10)]
+            caller.client.append(data_id, entries, f"{data_id}-{number}")
+            number += 1
+    return data_id, number
 
 
 def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> None:

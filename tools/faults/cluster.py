@@ -42,6 +42,8 @@ def environment(backend: str, folder: Path, **more: str) -> Mapping[str, str]:
         "LOGLEAP_RUN_MAX_ATTEMPTS": "100",
         "LOGLEAP_SWEEP_INTERVAL": "0.1",
         "LOGLEAP_STOP_GRACE": "2",
+        # A fork server for each of so many short lives would be most of the work.
+        "LOGLEAP_TASK_ISOLATION": "thread",
         "LOGLEAP_LOG_LEVEL": "warning",
         **more,
     }
@@ -71,11 +73,15 @@ class Cluster:
         apis: int = 1,
         workers: int = 1,
         mutation: str | None = None,
+        log: Path | None = None,
     ) -> None:
-        """With `mutation` (a name of mutations.py's) the promise must be found broken."""
+        """With `mutation` (a name of mutations.py's) the promise must be found broken.
+
+        `log`: what all of them write their log to, else a file in `folder`.
+        """
         self._settings = dict(settings)
         self._mutation = mutation
-        self._log = folder / "log"
+        self._log = log or folder / "log"
         self._changed = threading.Condition()
         self._starting: deque[Member] = deque()
         self._alive: dict[int, Member] = {}
@@ -136,11 +142,15 @@ class Cluster:
 
     def log(self) -> str:
         """The end of what all of them logged."""
-        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
+        return self._log.read_text(errors="replace")[-4000:] if self._log.is_file() else ""
 
     def kill(self, name: str) -> None:
         """SIGKILL; the supervisor starts it anew."""
         self._signal(name, signal.SIGKILL)
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM: it is to stop; the supervisor starts it anew."""
+        self._signal(name, signal.SIGTERM)
 
     def pause(self, name: str) -> None:
         """SIGSTOP: it stands still, and does not know it."""

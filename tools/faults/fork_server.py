@@ -9,6 +9,7 @@ takes `signal`: [pid, number], for those of its own alone: no other knows for su
 theirs. At the end of its input it kills what is left and ends.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -84,8 +85,7 @@ def _command(order: Mapping[str, Any]) -> None:
 
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        atexit._run_exitfuncs()
         os._exit(code)
 
 

@@ -45,7 +45,7 @@ _SETTINGS = Settings(
     stop_grace=0,
 )
 # A delivery is held for a moment only, so that those of crashed workers come again, and again.
-_QUEUE = {"hold": 0.01, "max_deliveries": 10_000}
+_QUEUE = {"visibility_timeout": 0.01, "max_deliveries": 10_000}
 _ENDS = (EventKind.TRAINING_SUCCEEDED, EventKind.TRAINING_FAILED)
 
 
@@ -169,6 +169,14 @@ class Harness:
         operation = self.history.begin(Operation("train", owner, data_id, key))
         with _answering(operation):
             operation.run_id = self._container.start_training()(owner, data_id, key=key).run_id
+            operation.answer = Answer.OK
+        return operation
+
+    def cancel(self, owner: str, data_id: str) -> Operation:
+        """Cancel the latest run of a data set."""
+        operation = self.history.begin(Operation("cancel", owner, data_id, f"c{next(self._numbers)}"))
+        with _answering(operation):
+            operation.run_id = self._container.cancel_training()(owner, data_id).run_id
             operation.answer = Answer.OK
         return operation
 

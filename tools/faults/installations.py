@@ -55,9 +55,9 @@ class Installation:
 
 
 @contextlib.contextmanager
-def local_installation() -> Iterator[Installation]:
-    """One on a SQLite file in a folder that is removed."""
-    with tempfile.TemporaryDirectory(prefix="logleap-faults-") as name:
+def local_installation(disk: Path | None = None) -> Iterator[Installation]:
+    """One on a SQLite file in a folder that is removed, on the `disk` if there is one."""
+    with tempfile.TemporaryDirectory(prefix="logleap-faults-", dir=disk) as name:
         folder = Path(name)
 
         @contextlib.contextmanager

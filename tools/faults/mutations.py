@@ -7,6 +7,8 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.backends import Backend
 from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Batch, Manifest, Receipt, Totals
+from logleap.entrypoints.log_lines import LineWriter
+from logleap.ports.errors import Unavailable
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.archive import ArchiveDataset
 
@@ -50,6 +52,44 @@ class RowsDroppedFirst(ArchiveDataset):
         )
 
 
+class Swallowing(ReceiptLedger):
+    """A ledger that acknowledges what it could not store."""
+
+    def __init__(self, ledger: ReceiptLedger) -> None:
+        self._ledger = ledger
+
+    def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
+        try:
+            return self._ledger.add(receipt, dataset_version)
+        except Unavailable:
+            return receipt
+
+    def find(self, dataset_id: str, key: str) -> Receipt | None:
+        return self._ledger.find(dataset_id, key)
+
+    def totals(self, dataset_id: str) -> Totals:
+        return self._ledger.totals(dataset_id)
+
+    def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
+        return self._ledger.all_totals(dataset_ids)
+
+    def manifest(self, dataset_id: str) -> Manifest:
+        return self._ledger.manifest(dataset_id)
+
+
+def _swallow(backend: Backend) -> Backend:
+    return replace(backend, ledger=Swallowing(backend.ledger))
+
+
+def _log_in_place(backend: Backend) -> Backend:
+    def write(writer: LineWriter, line: bytes) -> int:
+        writer._file.write(line)
+        return len(line)
+
+    setattr(LineWriter, "write", write)  # noqa: B010 -- of this process
+    return backend
+
+
 def _forget(backend: Backend) -> Backend:
     return replace(backend, ledger=Forgetful(backend.ledger))
 
@@ -61,6 +101,8 @@ def _drop_first(backend: Backend) -> Backend:
 
 MUTATIONS: Mapping[str, Callable[[Backend], Backend]] = {
     "no replay": _forget,
+    "acknowledged though the disk was full": _swallow,
+    "log lines written in place": _log_in_place,
     "the rows dropped before the archive is verified": _drop_first,
 }
 """By name: what makes the backend of a process, or the process itself, a broken one."""

@@ -187,6 +187,9 @@ harness's own process, with its clock, and an uncaught exception stands for the 
 Network faults come from a proxy. With HTTP/1.1 a fault affects one request; with gRPC, which has many
 requests on one connection, all requests in progress on it.
 
+Beside all this, spin checks an outline of the protocol in every order of its steps:
+[the model](protocol/README.md).
+
 ## Results
 
 "Bound" is what follows from no failure in N rounds: the probability of a broken promise in a round of
@@ -200,7 +203,8 @@ _CONTROLS = """## Would failures have been found?
 A harness that finds nothing proves nothing. So each part that the protocol rests on is broken on
 purpose, and the attacks must find it. `make test` runs these controls each time. Beyond the table, it
 runs real servers that do not recognise a repeated batch, or that drop an archiving's rows too early,
-which a bad network and kills at random moments must find; and a ledger that does not recognise a
+which a bad network and kills at random moments must find; servers that acknowledge what a full disk did
+not take, that keep no reserve, or that write their log in place; and a ledger that does not recognise a
 repeated batch, which the random calls must find.
 """
 

@@ -24,7 +24,9 @@ NEVER = 1e-9
 """A patience in which nothing is tried again. (0 would be no limit.)"""
 
 _CERTAIN = (404, 409, 422)  # refused for good; after any other error it may be in
-_TIME = "2026-03-02T06:00:00Z"
+TIME = "2026-03-02T06:00:00Z"
+"""Of every entry."""
+
 _LONGEST = 120.0  # seconds in which a step of a client's job must come about
 _numbers = itertools.count(1)
 
@@ -76,7 +78,7 @@ class Caller:
         """Send a batch: a new one, or that of `key` again."""
         key = key or f"b{next(_numbers)}"
         operation = self.history.begin(Operation("append", self.owner, data_id, key, size))
-        entries = [{"timestamp": _TIME, "message": message(key, index)} for index in range(size)]
+        entries = [{"timestamp": TIME, "message": message(key, index)} for index in range(size)]
         self._call(operation, lambda: self.client.append(data_id, entries, key))
         return operation
 

@@ -1,7 +1,8 @@
 """What a backend is: one adapter per port, and what can be relied on before it is opened."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from logleap.ports.archive import ArchiveStore
@@ -20,7 +21,10 @@ class Backend:
 
     `dead_letter` moves a message that was pushed to us, not received from `queue`, to the dead letters, with
     the reason.
+    `folders` are those, by name, whose disk may become full; uploads leave `disk_reserve` bytes of it free.
     `location` says where everything is kept, for messages to operators: a folder, a project.
+    `handover` gives the environment variables that another process needs to open the same backend, and that
+    this one has taken out of its own environment: secrets.
     """
 
     datasets: DatasetRepository
@@ -34,6 +38,9 @@ class Backend:
     close: Callable[[], None] = lambda: None
     dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only Pub/Sub pushes
     location: str | None = None
+    handover: Callable[[], Mapping[str, str]] = dict
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    disk_reserve: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,10 @@
 """The backend `local`: one SQLite file in a folder of this machine, archives in a folder."""
 
+from pathlib import Path
+from tempfile import gettempdir
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
 from logleap.backends.backend import Backend, backend_factory
 from logleap.settings import Settings, SettingsError
 
@@ -24,7 +29,7 @@ def open_local(
     except ArchiveUrlNotSupported as error:
         raise SettingsError(f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: {error}") from error
     try:
-        database = Database(settings.data_dir)
+        database = Database(settings.data_dir, settings.disk_reserve)
     except StorageUnusable as error:
         raise SettingsError(f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {error}") from error
     if visibility_timeout is None:
@@ -43,4 +48,10 @@ def open_local(
         check=database.check,
         close=database.close,
         location=str(settings.data_dir),
+        folders={
+            "data": settings.data_dir.absolute(),
+            "archive": Path(url2pathname(urlsplit(settings.archive_to).path)),
+            "temporary": Path(gettempdir()),
+        },
+        disk_reserve=database.space.reserve,
     )

@@ -110,6 +110,17 @@ class Client:
         path, key = f"/data/{_segment(data_id)}", key or str(uuid.uuid4())
         return self._call("POST", path, shapes.Appended, content=body, key=key)
 
+    def append_lines(self, data_id: str, body: bytes, key: str) -> Json:
+        """Post one batch that is NDJSON already, an entry a line."""
+        return self._call(
+            "POST",
+            f"/data/{_segment(data_id)}",
+            shapes.Appended,
+            content=body,
+            key=key,
+            media_type="application/x-ndjson",
+        )
+
     def push(
         self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
     ) -> Iterator[Pushed]:
@@ -132,9 +143,18 @@ class Client:
         task: str | None = None,
         parameters: Json | None = None,
         expected_entries: int | None = None,
+        time_limit: int | None = None,
     ) -> Json:
-        """Start the training. Retries within this call answer the same run."""
-        body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
+        """Start the training. Retries within this call answer the same run.
+
+        The run may take `time_limit` seconds, or else as long as the server allows.
+        """
+        body = {
+            "task": task,
+            "parameters": parameters,
+            "expectedEntries": expected_entries,
+            "timeLimit": time_limit,
+        }
         content = _encode({name: value for name, value in body.items() if value is not None})
         path, key = f"/train/{_segment(data_id)}", str(uuid.uuid4())
         return self._call("POST", path, shapes.Started, content=content, key=key)
@@ -142,6 +162,14 @@ class Client:
     def run(self, data_id: str) -> Json:
         """The latest run."""
         return self._call("GET", f"/train/{_segment(data_id)}", shapes.Run)
+
+    def cancel(self, data_id: str, run_id: str | None = None) -> Json:
+        """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
+
+        Raises ApiError, with the status 409, if it has ended otherwise.
+        """
+        content = _encode({} if run_id is None else {"runId": run_id})
+        return self._call("POST", f"/train/{_segment(data_id)}/cancel", shapes.Run, content=content)
 
     def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
         """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""
@@ -198,8 +226,9 @@ class Client:
         content: bytes | None = None,
         key: str | None = None,
         query: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
     ) -> Json:
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = {"Content-Type": media_type} if content is not None else {}
         if key is not None:
             headers["Idempotency-Key"] = key
         request = self._http.build_request(method, path, content=content, headers=headers, params=query)

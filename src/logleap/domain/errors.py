@@ -1,7 +1,7 @@
 """Refusals: what the caller asked for cannot be done, and nothing was changed.
 
 A refusal carries facts. The entry points put them into words for those whom they serve: HTTP in
-`entrypoints/http/contract/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
+`entrypoints/http/errors/refusals.py`, the command line where it needs to. `logleap.errors` maps them all.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,13 @@ class DatasetNotFound(Refusal):
 
 
 class RunNotFound(Refusal):
-    """The data set has no training run yet."""
+    """The data set has no training run yet, or none of the id `run_id`."""
 
-    def __init__(self, dataset_id: str) -> None:
-        super().__init__(f"data set {dataset_id!r} has no training run")
+    def __init__(self, dataset_id: str, run_id: str | None = None) -> None:
+        which = "training run" if run_id is None else f"training run {run_id!r}"
+        super().__init__(f"data set {dataset_id!r} has no {which}")
         self.dataset_id = dataset_id
+        self.run_id = run_id
 
 
 class InvalidTransition(Refusal):
@@ -51,6 +53,23 @@ class RunFinished(Refusal):
         super().__init__(f"run {run_id!r} has {state} and cannot change any more")
         self.run_id = run_id
         self.state = state
+
+
+class RunCancelled(Refusal):
+    """The run was cancelled: it can only fail any more, and stores no result."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id!r} was cancelled")
+        self.run_id = run_id
+
+
+class TimeLimitTooLong(Refusal):
+    """A training was to be allowed more time than the operator allows. Both are in seconds."""
+
+    def __init__(self, seconds: float, longest: float) -> None:
+        super().__init__(f"a time limit of {seconds:g} s is above the longest one, {longest:g} s")
+        self.seconds = seconds
+        self.longest = longest
 
 
 class DatasetEmpty(Refusal):

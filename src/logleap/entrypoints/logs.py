@@ -2,18 +2,24 @@
 
 import json
 import logging
-import sys
+import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from logleap.entrypoints.log_lines import LineWriter, log_writer
 
-def configure_logging(log_format: str, level: str, *, project: str | None = None) -> None:
+
+def configure_logging(
+    log_format: str, level: str, *, project: str | None = None, queued: bool = True
+) -> None:
     """Send the log of this process, structlog's and the standard library's, to stderr.
+
+    Whoever logs never waits for stderr, and never fails by it: see LineWriter, also for `queued`.
 
     `log_format` is `text` (key=value, for people) or `json` (one object a line, with `severity` and the
     request's trace as Cloud Logging reads them: https://docs.cloud.google.com/logging/docs/structured-logging).
@@ -25,7 +31,8 @@ def configure_logging(log_format: str, level: str, *, project: str | None = None
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     rendering = _rendering(log_format, project)
-    handler = logging.StreamHandler(sys.stderr)
+    lines = log_writer(queued=queued)
+    handler = _Handler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
@@ -40,11 +47,24 @@ def configure_logging(log_format: str, level: str, *, project: str | None = None
     # Lines of requests do not go through logging, and what the level leaves out goes through nothing at all:
     # https://www.structlog.org/en/stable/performance.html
     structlog.configure(
-        processors=[*shared, *rendering, _encoded],
+        processors=[*shared, *rendering, _as_bytes],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", lines)),
         cache_logger_on_first_use=True,
     )
+
+
+class _Handler(logging.Handler):
+    def __init__(self, lines: LineWriter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 -- whoever logs what cannot be put into words goes on
+            line = f"a log line of {record.name} cannot be formatted: {traceback.format_exc()}"
+        self._lines.write(_encoded(line) + b"\n")
 
 
 def _rendering(log_format: str, project: str | None) -> list[Processor]:
@@ -104,8 +124,12 @@ def _as_json(logger: WrappedLogger, name: str, event: EventDict) -> str:
         return json.dumps(event, default=repr)
 
 
-def _encoded(logger: WrappedLogger, name: str, line: Any) -> bytes:
-    return str(line).encode(errors="backslashreplace")
+def _as_bytes(logger: WrappedLogger, name: str, line: Any) -> bytes:
+    return _encoded(str(line))
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode(errors="backslashreplace")
 
 
 def _as_text(logger: WrappedLogger, name: str, event: EventDict) -> str:

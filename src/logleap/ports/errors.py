@@ -23,3 +23,7 @@ class Unavailable(Exception):
 
     The text is meant for operators: it names the service, never data or credentials.
     """
+
+
+class StorageFull(Unavailable):
+    """There is no room for more: nothing of the call took effect. Calls that make room still work."""

@@ -9,14 +9,19 @@ of all, without `process_…` (https://prometheus.github.io/client_python/multip
 """
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from logleap.domain.runs import Run
 
@@ -34,6 +39,31 @@ _RUNS = (0.1, 1, 10, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 24 * 3_600)
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
+class _Disks(Collector):
+    """Free bytes, at the time of the scrape."""
+
+    def __init__(self) -> None:
+        self.folders: Mapping[str, Path] = {}
+        self.reserve = 0
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        if not self.folders:
+            return
+        free = GaugeMetricFamily(
+            "logleap_disk_free_bytes", "Bytes that are free on the disk of a folder.", labels=["folder"]
+        )
+        for name, folder in self.folders.items():
+            with suppress(OSError):  # it cannot be read: then there is no figure
+                there = next(path for path in (folder, *folder.parents) if path.exists())
+                free.add_metric([name], shutil.disk_usage(there).free)
+        yield free
+        yield GaugeMetricFamily(
+            "logleap_disk_reserve_bytes",
+            "Bytes of the disk of the data folder that uploads leave free.",
+            value=self.reserve,
+        )
+
+
 class Metrics:
     """Counts what it is told. A registry of its own: several apps in one process do not collide."""
 
@@ -41,6 +71,8 @@ class Metrics:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._registry = registry
+        self._disks = _Disks()
+        registry.register(self._disks)
         self._requests = Counter(
             "logleap_http_requests_total",
             "Requests answered.",
@@ -106,12 +138,26 @@ class Metrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+        self._dropped_lines = Counter(
+            "logleap_log_lines_dropped_total",
+            "Lines of the log that could not be written.",
+            ["reason"],
+            registry=registry,
+        )
         self._overdue = Gauge(
             "logleap_overdue_runs",
             "Runs that the last sweep found overdue: their message or worker is lost (100 at most).",
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+
+    def show_disks(self, folders: Mapping[str, Path], reserve: int) -> None:
+        """Tell how much is free on the disks of these folders, by name, and what uploads leave of `data`."""
+        self._disks.folders, self._disks.reserve = folders, reserve
+
+    def log_lines_dropped(self, reason: str, lines: int) -> None:
+        """So many lines of the log could not be written, for one of log_lines.REASONS."""
+        self._dropped_lines.labels(reason).inc(lines)
 
     def answered(self, method: str, route: str, status: int, code: str | None, seconds: float) -> None:
         """A request was answered; `code` is its problem's, if it is one."""
@@ -156,6 +202,7 @@ class Metrics:
             return self._registry
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        together.register(self._disks)
         return together
 
     def exposition(self, accept: str) -> tuple[bytes, str]:

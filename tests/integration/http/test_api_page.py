@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from logleap.entrypoints.http.contract.blueprint import ALWAYS, WITH_BODY, WITH_OWNER
-from logleap.entrypoints.http.contract.codes import PROBLEMS
-from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
+from logleap.entrypoints.http.errors.codes import PROBLEMS
+from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
 from tools.docs.replay import Replay, examples
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()

@@ -89,7 +89,7 @@ def test_a_failed_run_is_counted_by_its_code(start_server: Any, monkeypatch: pyt
 def test_what_the_sweep_finds_unpublished_or_overdue_shows(
     start_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def down(body: bytes) -> None:
+    def down(body: bytes, owner: str) -> None:
         raise Unavailable("the queue is down")
 
     with start_server(run_patience=0.1) as server:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from logleap.entrypoints.http.contract.codes import PROBLEMS
-from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
+from logleap.entrypoints.http.errors.codes import PROBLEMS
+from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 JSON = "application/json"

@@ -85,12 +85,12 @@ def new_id() -> str:
 
 
 @pytest.fixture
-def open_local() -> Iterator[Callable[[Path], Local]]:
+def open_local() -> Iterator[Callable[..., Local]]:
     """Opens the file in a folder, as one more process would."""
     opened: list[Database] = []
 
-    def call(folder: Path) -> Local:
-        opened.append(Database(folder))
+    def call(folder: Path, reserve: int | None = None) -> Local:
+        opened.append(Database(folder, reserve))
         return Local(opened[-1])
 
     yield call
@@ -99,7 +99,7 @@ def open_local() -> Iterator[Callable[[Path], Local]]:
 
 
 @pytest.fixture
-def local(open_local: Callable[[Path], Local], tmp_path: Path) -> Local:
+def local(open_local: Callable[..., Local], tmp_path: Path) -> Local:
     """The backend on a folder of this test's own."""
     return open_local(tmp_path)
 

@@ -99,3 +99,19 @@ def test_a_file_that_is_damaged_as_a_whole_is_unavailable_and_said_to_be_damaged
     local = open_local(tmp_path)
     with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a copy"):
         local.count(dataset)
+
+
+def test_a_damaged_last_page_is_not_taken_for_a_full_disk(
+    open_local: Any, tmp_path: Path, noise: Any
+) -> None:
+    local = open_local(tmp_path)
+    datasets = [local.announce(), local.announce()]
+    for _ in range(10):
+        for dataset in datasets:
+            local.upload(dataset, noise(1))
+    local.database.close()
+    file = tmp_path / FILE_NAME
+    file.write_bytes(file.read_bytes()[:-4096] + b"\xff" * 4096)
+    local = open_local(tmp_path)
+    with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a copy"):
+        local.store.drop(datasets[0].dataset_id)

@@ -1,49 +1,27 @@
 """A disk that is full, or mounted for reading: nothing is lost, and all goes on once that is mended."""
 
-import os
+import itertools
+import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from logleap.adapters.local.sqlite.database import Database, StorageUnusable
-from logleap.ports.errors import Unavailable
+from logleap.adapters.local.archive import LocalArchiveStore
+from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
+from logleap.adapters.local.sqlite.space import DiskSpace
+from logleap.ports.errors import StorageFull, Unavailable
+from logleap.usecases.delete import DeleteDataset
+from tools.faults.small_disk import fill
 
-OpenLocal = Callable[[Path], Any]
+OpenLocal = Callable[..., Any]
 MIB = 1 << 20
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 48 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", place],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def fill(place: Path, leave: int) -> Path:
-    """A file that leaves so many bytes free."""
-    ballast = place / "ballast"
-    status = os.statvfs(place)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - leave)
-    return ballast
 
 
 def test_a_full_disk_makes_it_unavailable_and_keeps_what_was_acknowledged(
@@ -68,11 +46,17 @@ def test_a_full_disk_makes_it_unavailable_and_keeps_what_was_acknowledged(
 
 
 def test_a_log_that_cannot_be_emptied_for_want_of_room_loses_nothing(
-    small_disk: Path, open_local: OpenLocal, noise: Any, caplog: pytest.LogCaptureFixture
+    small_disk: Path,
+    open_local: OpenLocal,
+    noise: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(DiskSpace, "take", lambda space, size: None)
+    monkeypatch.setattr(DiskSpace, "log_limit", 8 * MIB)
     local = open_local(small_disk / "data")
     dataset = local.announce()
-    ballast = fill(small_disk, leave=22 * MIB)  # for the log, but not for as much in the file
+    ballast = fill(small_disk, leave=11 * MIB)  # for the log, but not for as much in the file
     uploads = 0
     while "could not checkpoint" not in caplog.text:
         local.upload(dataset, noise(40))
@@ -129,3 +113,124 @@ def test_a_file_that_cannot_grow_makes_it_unavailable_and_keeps_what_was_acknowl
     local = open_local(tmp_path)
     local.upload(dataset, noise(40))
     assert local.count(dataset) == 45
+
+
+@dataclass
+class Filled:
+    """A data folder on a disk that uploads have filled."""
+
+    local: Any
+    datasets: list[Any]
+    uploaded: Counter[str]
+
+
+@pytest.fixture
+def filled(small_disk: Path, open_local: OpenLocal, noise: Any) -> Filled:
+    local = open_local(small_disk / "data")
+    datasets = [local.announce() for _ in range(3)]
+    uploaded: Counter[str] = Counter()
+    for entries in (40, 1):
+        for dataset in itertools.cycle(datasets):
+            try:
+                local.upload(dataset, noise(entries))
+            except StorageFull:
+                break
+            uploaded[dataset.dataset_id] += entries
+    return Filled(local, datasets, uploaded)
+
+
+def delete(local: Any, dataset: Any) -> None:
+    archives = LocalArchiveStore((local.database._folder / "archive").as_uri())
+    DeleteDataset(local.datasets, local.store, archives, lambda: datetime.now(UTC))(
+        dataset.owner, dataset.dataset_id
+    )
+
+
+def test_uploads_leave_a_reserve_with_which_deleting_makes_room_for_uploads(
+    filled: Filled, small_disk: Path, noise: Any
+) -> None:
+    local = filled.local
+    assert sum(filled.uploaded.values()) * 32 * 1024 > 25 * MIB
+    assert shutil.disk_usage(small_disk).free > 3 * MIB
+    with pytest.raises(StorageFull, match="its disk is full except for"):  # noqa: PT012
+        while True:
+            local.announce()
+    assert shutil.disk_usage(small_disk).free > 3 * MIB
+    first, *others = filled.datasets
+    free = shutil.disk_usage(small_disk).free
+    delete(local, first)
+    assert shutil.disk_usage(small_disk).free > free + 4 * MIB
+    for dataset in others:
+        assert local.count(dataset) == filled.uploaded[dataset.dataset_id]
+    local.upload(others[0], noise(40))
+    local.database.check()
+
+
+def test_a_disk_that_uploads_have_filled_can_be_opened_again(
+    filled: Filled, small_disk: Path, open_local: OpenLocal, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled.local.database.close()
+    fill(small_disk, leave=3 * MIB)
+    local = open_local(small_disk / "data")
+    assert "no uploads for now" in caplog.text
+    for dataset in filled.datasets:
+        assert local.count(dataset) == filled.uploaded[dataset.dataset_id]
+    delete(local, filled.datasets[0])
+
+
+def test_a_disk_that_others_have_filled_to_the_last_byte_can_be_opened_and_deleted_from(
+    filled: Filled, small_disk: Path, open_local: OpenLocal
+) -> None:
+    filled.local.database.close()
+    fill(small_disk)
+    local = open_local(small_disk / "data")
+    delete(local, filled.datasets[0])
+    assert local.count(filled.datasets[1]) == filled.uploaded[filled.datasets[1].dataset_id]
+
+
+def test_a_disk_on_which_nothing_is_held_can_be_read_while_it_is_full(
+    filled: Filled, small_disk: Path, open_local: OpenLocal, caplog: pytest.LogCaptureFixture
+) -> None:
+    (small_disk / "data" / f"{FILE_NAME}-reserve").unlink()
+    fill(small_disk)
+    local = open_local(small_disk / "data")
+    assert "nothing can be stored for now, only read" in caplog.text
+    for dataset in filled.datasets:
+        assert local.count(dataset) == filled.uploaded[dataset.dataset_id]
+    with pytest.raises(Unavailable, match="its disk is full: free some space"):
+        delete(local, filled.datasets[0])
+
+
+def test_what_was_held_is_held_again_once_there_is_room(local: Any, tmp_path: Path) -> None:
+    held = tmp_path / f"{FILE_NAME}-reserve"
+    size = held.stat().st_size
+    assert size == 4 * MIB
+    assert local.database.space.release()
+    assert not held.exists()
+    local.database.check()
+    assert held.stat().st_size == size
+
+
+def test_a_reserve_of_nothing_lets_uploads_use_the_whole_disk(
+    small_disk: Path, open_local: OpenLocal, noise: Any
+) -> None:
+    local = open_local(small_disk / "data", reserve=0)
+    assert not (small_disk / "data" / f"{FILE_NAME}-reserve").exists()
+    dataset = local.announce()
+    fill(small_disk, leave=2 * MIB)
+    local.upload(dataset, noise(40))
+
+
+def test_several_processes_leave_the_reserve_too(small_disk: Path, open_local: OpenLocal, noise: Any) -> None:
+    processes = [open_local(small_disk / "data") for _ in range(3)]
+    full = 0
+    dataset = processes[0].announce()
+    for local in itertools.cycle(processes):
+        try:
+            local.upload(dataset, noise(40))
+        except StorageFull:
+            full += 1
+            if full == 6:
+                break
+    assert shutil.disk_usage(small_disk).free > 3 * MIB
+    delete(processes[1], dataset)

@@ -43,7 +43,7 @@ def test_folder_and_file_are_made_and_found_again(
     dataset = first.announce()
     first.upload(dataset, lines(5))
     first.database.close()
-    assert {path.name for path in place.iterdir()} == {FILE_NAME, f"{FILE_NAME}-next"}
+    assert {path.name for path in place.iterdir()} == {FILE_NAME, f"{FILE_NAME}-next", f"{FILE_NAME}-reserve"}
     assert open_local(place).count(dataset) == 5
 
 

@@ -226,5 +226,5 @@ def test_a_dead_letter_marks_a_run_that_was_tried_as_failed(site: MakeSite) -> N
     assert error.code == "DEAD_LETTERED"
 
 
-def _down(body: bytes) -> None:
+def _down(body: bytes, owner: str = "") -> None:
     raise Unavailable("the queue is down")

@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 
 from logleap.codecs.errors import BodyTooLarge
 from logleap.domain.errors import Refusal
-from logleap.entrypoints.http.contract.refusals import HttpError, worded
+from logleap.entrypoints.http.errors.refusals import HttpError, worded
 from logleap.entrypoints.http.ingest.body import open_body, read_body
 
 if sys.version_info >= (3, 14):

@@ -23,8 +23,8 @@ from logleap.container import build_container
 from logleap.domain.errors import BatchEmpty, KeyReused, StoredPartially
 from logleap.entrypoints.http.app import bare_app, create_app
 from logleap.entrypoints.http.contract.blueprint import Api, Call
-from logleap.entrypoints.http.contract.codes import Code
-from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError
+from logleap.entrypoints.http.errors.codes import Code
+from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError
 from logleap.ports.errors import Unavailable
 from logleap.settings import Settings
 from logleap.usecases.start_training import StartTraining

@@ -21,7 +21,7 @@ from logleap.codecs.limits import Limits
 from logleap.container import build_container
 from logleap.domain.entries import Entry, Manifest
 from logleap.domain.errors import InvalidEntries, Refusal
-from logleap.entrypoints.http.contract.refusals import HttpError, worded
+from logleap.entrypoints.http.errors.refusals import HttpError, worded
 from logleap.entrypoints.http.ingest.entry_stream import entry_stream
 from logleap.settings import Settings
 

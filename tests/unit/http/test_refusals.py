@@ -13,10 +13,10 @@ from logleap.codecs.errors import Place
 from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
-from logleap.entrypoints.http.contract.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.contract.refusals import WORDINGS, Busy, HttpError, worded
+from logleap.entrypoints.http.errors.codes import PROBLEMS, PUSH_PROBLEMS
+from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 PACKAGE = Path(logleap.__file__).parent
 BELOW = ("domain", "ports", "usecases", "codecs", "adapters", "reporting")
@@ -37,6 +37,7 @@ CASES: list[tuple[Exception, str, str]] = [
         "Invalid entries: 3.*Nothing of this request was stored",
     ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
+    (domain.RunCancelled("r-1"), "STATE_CONFLICT", "'r-1' was cancelled"),
     (domain.RunFinished("r-1", "failed"), "STATE_CONFLICT", "'r-1' has failed: it cannot change"),
     (
         domain.RunInProgress("d-1", "r-1", "t"),
@@ -49,11 +50,14 @@ CASES: list[tuple[Exception, str, str]] = [
         "'r-1' of data set 'd-1' is under way; another request started it. GET /train/d-1 shows",
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
+    (domain.RunNotFound("d-1", "r-1"), "RUN_NOT_FOUND", "'d-1' has no training run 'r-1'"),
+    (domain.TimeLimitTooLong(90_000, 86_400), "TIME_LIMIT_TOO_LONG", "is 90000.*86400 seconds at most"),
     (domain.StoredPartially("k-1", "b-1", 7), "STORED_PARTIALLY", "'k-1'.*7 of its entries.*'b-1'"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
+    (StorageFull("9 MiB are free"), "STORAGE_FULL", "Nothing .* stored .9 MiB are free.*free space"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
     (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection was lost"),
     (codecs.BodyEmpty(), "BODY_EMPTY", "at least one entry"),
@@ -98,7 +102,13 @@ def test_each_refusal_is_worded_with_its_code_and_what_to_do(error: Exception, c
 
 def test_every_refusal_there_is_has_its_words() -> None:
     kinds = {kind for kind in Refusal.__subclasses__() if kind.__module__.startswith("logleap.")}
-    assert kinds - CLI_ALONE == set(WORDINGS) - {ArchiveDamaged, Busy, CountMismatch, Unavailable}
+    assert kinds - CLI_ALONE == set(WORDINGS) - {
+        ArchiveDamaged,
+        Busy,
+        CountMismatch,
+        StorageFull,
+        Unavailable,
+    }
     assert {type(error) for error, _, _ in CASES} == set(WORDINGS) - {InvalidTransition}
 
 
@@ -126,7 +136,7 @@ REMEDIES = [
             "training",
             action,
             f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 "
-            "shows that it has ended.",
+            "shows that it has ended, or cancel it.",
         )
         for action in ("archive", "delete")
     ),

@@ -14,9 +14,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.receiver import ChunkedReceiver
+from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from waitress.wasyncore import dispatcher
@@ -48,6 +49,7 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "HTTPRequestParser.received": (HTTPRequestParser.received, "b466c02de37d4a01"),
     "HTTPRequestParser.parse_header": (HTTPRequestParser.parse_header, "c2c093b901782da6"),
     "dispatcher.recv": (dispatcher.recv, "2e96a95e63f72440"),
+    "OverflowableBuffer": (OverflowableBuffer, "545747c4f2e2e71a"),
     # called
     "create_server": (create_server, "2e506b208edceac2"),
     "BaseWSGIServer.handle_accept": (BaseWSGIServer.handle_accept, "69bfcf0fc140592a"),
@@ -80,6 +82,7 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "HTTPChannel.cancel": (HTTPChannel.cancel, "ba151d8a01e670b4"),
     "HTTPChannel.handle_read": (HTTPChannel.handle_read, "5f1fb08c95aa00cc"),
     "HTTPChannel.handle_write": (HTTPChannel.handle_write, "6c900f395b306f09"),
+    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
     "Task.start": (Task.start, "4a0ea27954923854"),
     "Task.finish": (Task.finish, "9bc080ca74743a10"),
     "WSGITask.execute": (WSGITask.execute, "207afc60fcf3181f"),

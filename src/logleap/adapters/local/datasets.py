@@ -31,7 +31,7 @@ class SqliteDatasetRepository(DatasetRepository):
         self._database = database
 
     def add(self, dataset: Dataset, event: Event) -> None:
-        with self._database.writing() as connection:
+        with self._database.adding() as connection:
             if connection.execute(_ADD, _to_row(dataset)).rowcount == 0:
                 raise Conflict(f"data set {dataset.dataset_id} exists")
             add_event(connection, dataset.dataset_id, event)

@@ -48,7 +48,7 @@ class SqliteEntryStore(EntryStore):
         if not staging.put(chunk):
             return
         try:
-            with self._database.writing(staging.per_batch) as connection:
+            with self._database.adding(staging.per_batch) as connection:
                 excess = staging.excess()  # read once it is our turn: another thread may have written it
                 insert_chunks(connection, excess)
         except BaseException:

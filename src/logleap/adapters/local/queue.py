@@ -16,6 +16,16 @@ _SECOND = 1_000_000  # microseconds
 # as expired, so that nothing waits for as long as the clock jumped. Both cost one more delivery, no loss.
 _FREE = f"(visible_at <= :now OR stamped_at > :now + {_SECOND})"
 _HELD = f"(visible_at > :now AND stamped_at <= :now + {_SECOND})"
+
+# Owners are served in turn: a message's turn follows that of the same owner's last one, or the latest that
+# was served, if that is later (fair queueing: https://en.wikipedia.org/wiki/Fair_queuing).
+_PUBLISH = """
+    INSERT INTO messages (body, owner, stamped_at, visible_at, turn)
+    VALUES (:body, :owner, :now, :now, 1 + max(
+        (SELECT turn FROM served WHERE id = 1),
+        ifnull((SELECT max(turn) FROM messages WHERE owner = :owner AND dead = 0), 0)
+    ))
+"""
 _USED_UP = f"dead = 0 AND deliveries >= :max_deliveries AND {_FREE}"
 
 
@@ -32,10 +42,9 @@ class SqliteTrainingQueue(TrainingQueue):
         self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
 
-    def publish(self, body: bytes) -> None:
-        insert = "INSERT INTO messages (body, stamped_at, visible_at) VALUES (:body, :now, :now)"
+    def publish(self, body: bytes, owner: str = "") -> None:
         with self._database.writing() as connection:
-            connection.execute(insert, {"body": body, "now": _now()})
+            connection.execute(_PUBLISH, {"body": body, "owner": owner, "now": _now()})
 
     def receive(self, wait: float) -> Delivery | None:
         return self._receive(f"dead = 0 AND {_FREE}", wait, dead=False)
@@ -65,13 +74,15 @@ class SqliteTrainingQueue(TrainingQueue):
                 values,
             )
             row = connection.execute(
-                "SELECT message_id, body, deliveries + 1 FROM messages "  # noqa: S608
-                f"WHERE dead = :dead AND {_FREE} ORDER BY message_id LIMIT 1",
+                "SELECT message_id, body, deliveries + 1, turn FROM messages "  # noqa: S608
+                f"WHERE dead = :dead AND {_FREE} ORDER BY turn, message_id LIMIT 1",
                 values,
             ).fetchone()
             if row is None:
                 return None
-            message_id, body, number = row
+            message_id, body, number, turn = row
+            if not dead:
+                connection.execute("UPDATE served SET turn = max(turn, ?) WHERE id = 1", (turn,))
             delivery = _SqliteDelivery(self._database, message_id, body, number, dead=dead)
             connection.execute(
                 "UPDATE messages SET deliveries = :number, stamped_at = :now, visible_at = :until "

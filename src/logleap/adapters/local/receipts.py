@@ -40,7 +40,7 @@ class SqliteReceiptLedger(ReceiptLedger):
     def add(self, receipt: Receipt, dataset_version: int) -> Receipt:
         staging = self._database.staging
         chunks = staging.of_batch(receipt.dataset_id, receipt.batch_id)
-        with self._database.writing(sum(len(chunk.data) for chunk in chunks)) as connection:
+        with self._database.adding(sum(len(chunk.data) for chunk in chunks)) as connection:
             stored = receipt
             if connection.execute(_ADD, (*_to_row(receipt), receipt.dataset_id, dataset_version)).rowcount:
                 insert_chunks(connection, chunks)

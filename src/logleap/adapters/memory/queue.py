@@ -10,23 +10,32 @@ from logleap.ports.queue import Delivery, TrainingQueue
 @dataclass(eq=False, slots=True)
 class _Message:
     body: bytes
+    owner: str
+    turn: int
     visible_at: float = 0.0
     deliveries: int = 0
 
 
 @dataclass(slots=True)
 class _Line:
-    """Messages that wait or are being delivered, in the order of their publishing."""
+    """Messages that wait or are being delivered. Each has a turn; those of several owners share it."""
 
     messages: list[_Message] = field(default_factory=list)
+    served: int = 0  # the latest turn
+
+    def add(self, body: bytes, owner: str) -> None:
+        """A message's turn follows that of the same owner's last one, or the latest, if that is later."""
+        last = max((message.turn for message in self.messages if message.owner == owner), default=0)
+        self.messages.append(_Message(body, owner, 1 + max(self.served, last)))
 
     def take(self, now: float, visibility_timeout: float) -> _Message | None:
-        for message in self.messages:
-            if message.visible_at <= now:
-                message.visible_at = now + visibility_timeout
-                message.deliveries += 1
-                return message
-        return None
+        visible = (message for message in self.messages if message.visible_at <= now)
+        message = min(visible, key=lambda message: message.turn, default=None)
+        if message is not None:
+            self.served = max(self.served, message.turn)
+            message.visible_at = now + visibility_timeout
+            message.deliveries += 1
+        return message
 
 
 class MemoryTrainingQueue(TrainingQueue):
@@ -42,9 +51,9 @@ class MemoryTrainingQueue(TrainingQueue):
         self._waiting = _Line()
         self._dead = _Line()
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         with self._changed:
-            self._waiting.messages.append(_Message(body))
+            self._waiting.add(body, owner)
             self._changed.notify_all()
 
     def receive(self, wait: float) -> Delivery | None:
@@ -81,7 +90,7 @@ class MemoryTrainingQueue(TrainingQueue):
     def move_to_dead(self, message: _Message) -> None:
         """Make a message a dead letter."""
         self._waiting.messages.remove(message)
-        self._dead.messages.append(_Message(message.body))
+        self._dead.add(message.body, message.owner)
         self._changed.notify_all()
 
     def settle(self, line: _Line, message: _Message, delivery_number: int, visible_in: float | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.entrypoints.log_lines import note
 from logleap.extras import ExtraMissing, needing
 
 FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
@@ -16,6 +17,12 @@ FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
 def finish(message: str, code: int) -> NoReturn:
     """End the command with a message on stderr."""
     click.echo(f"logleap: {message}", err=True)
+    sys.exit(code)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """`finish` for a command of the server, which must end even if nobody reads its stderr."""
+    note(f"logleap: {message}", "stderr")
     sys.exit(code)
 
 
@@ -34,9 +41,9 @@ def endings() -> Iterator[None]:
             try:
                 yield
             except SettingsError as error:
-                finish(str(error), USAGE)
+                fail(str(error), USAGE)
     except ExtraMissing as error:
-        finish(str(error), USAGE)
+        fail(str(error), USAGE)
 
 
 @contextlib.contextmanager

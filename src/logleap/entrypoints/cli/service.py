@@ -1,24 +1,30 @@
 """`logleap serve` and `logleap worker`."""
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
 from logleap.entrypoints.cli.output import endings
+from logleap.entrypoints.log_lines import count_dropped_lines, note
 
 if TYPE_CHECKING:
     from logleap.container import Container
     from logleap.settings import Settings
 
 _TASK = click.option("--training-task", metavar="TASK", help="count-entries, or package.module:callable.")
+
+
+_METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
@@ -54,6 +60,7 @@ def worker(push: bool, **flags: Any) -> None:
                 "would not see what the server stores. logleap serve has one inside."
             )
         container = build_container(settings)
+        count_dropped_lines(container.metrics().log_lines_dropped)
         stop = _stop_on_signals()
         if settings.metrics_port is not None:
             _show_metrics(settings.host, settings.metrics_port, container)
@@ -63,9 +70,7 @@ def worker(push: bool, **flags: Any) -> None:
             from logleap.entrypoints.worker.worker import make_worker
 
             worker = make_worker(container)
-            click.echo(
-                f"LogLeap worker waiting for trainings (backend {settings.backend}). Press Ctrl-C to stop."
-            )
+            note(f"LogLeap worker waiting for trainings (backend {settings.backend}). Press Ctrl-C to stop.")
             worker.run(stop)
         _close(container)
 
@@ -97,8 +102,8 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
         request_time=settings.request_time_limit,
     )
-    note = f"LogLeap worker receives pushes on {url_of(listener)}."
-    serve(app, listener, options, stop=stop, listening=lambda: click.echo(note))
+    address = f"LogLeap worker receives pushes on {url_of(listener)}."
+    serve(app, listener, options, stop=stop, listening=lambda: note(address))
 
 
 def _show_metrics(host: str, port: int, container: "Container") -> None:
@@ -111,7 +116,7 @@ def _show_metrics(host: str, port: int, container: "Container") -> None:
     except OSError as error:
         said = f"LOGLEAP_METRICS_PORT is {port}, LOGLEAP_HOST is {host!r}"
         raise SettingsError(f"{said}: cannot listen there: {error}.") from error
-    click.echo(f"Worker metrics: http://{host}:{server.server_port}/metrics.")
+    note(f"Worker metrics: http://{host}:{server.server_port}/metrics.")
 
 
 def _configure(flags: dict[str, Any]) -> "Settings":
@@ -153,7 +158,7 @@ def _serve(flags: dict[str, Any]) -> None:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
             notes.append("slow parser: installed without a C compiler")
-        click.echo(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
+        note(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
@@ -163,10 +168,29 @@ def _serve(flags: dict[str, Any]) -> None:
     if settings.processes == 1:
         work(0, ready)
         return
-    with tempfile.TemporaryDirectory(prefix="logleap-metrics-") as folder:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # read when the metrics' module is imported
+    with _metric_files(settings):
         if code := run_processes(settings.processes, work, stop=stop, ready=ready):
             sys.exit(code)
+
+
+@contextlib.contextmanager
+def _metric_files(settings: "Settings") -> Iterator[None]:
+    """PROMETHEUS_MULTIPROC_DIR, unless it is set. It is read when the metrics' module is imported."""
+    from logleap.settings import SettingsError
+    from logleap.telemetry.metric_files import NoRoomForMetrics, shared_folder
+
+    if _METRIC_FILES in os.environ:
+        yield
+        return
+    candidates = [Path(tempfile.gettempdir()), Path("/dev/shm"), settings.data_dir]  # noqa: S108
+    try:
+        with shared_folder(settings.processes, candidates) as folder:
+            os.environ[_METRIC_FILES] = str(folder)
+            yield
+    except NoRoomForMetrics as error:
+        raise SettingsError(
+            f"LOGLEAP_PROCESSES is {settings.processes}: no disk has room for their metrics: {error}."
+        ) from error
 
 
 def _sharing() -> str:
@@ -190,7 +214,10 @@ def _answer(
     from logleap.entrypoints.http.server.server import ServerOptions, serve
     from logleap.entrypoints.worker.worker import make_worker
 
+    if _METRIC_FILES in os.environ:
+        _allocate_metric_files(Path(os.environ[_METRIC_FILES]))
     container = build_container(settings)
+    count_dropped_lines(container.metrics().log_lines_dropped)
     app = create_app(container)
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
@@ -209,6 +236,16 @@ def _answer(
     for thread in threads:
         thread.join()
     _close(container)
+
+
+def _allocate_metric_files(folder: Path) -> None:
+    from logleap.settings import SettingsError
+    from logleap.telemetry.metric_files import NoRoomForMetrics, allocate
+
+    try:
+        allocate(folder)
+    except NoRoomForMetrics as error:
+        raise SettingsError(f"{_METRIC_FILES}: no room for the metrics of this process: {error}.") from error
 
 
 def _close(container: "Container") -> None:

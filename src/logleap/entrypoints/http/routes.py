@@ -63,7 +63,12 @@ def apis(container: Container) -> Sequence[Api]:
         decoders=decoders,
     )
     report.add(calls, container.report_on_dataset(), long_calls)
-    training.add(calls, start=container.start_training(), show_training=container.show_training())
+    training.add(
+        calls,
+        start=container.start_training(),
+        show_training=container.show_training(),
+        cancel=container.cancel_training(),
+    )
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)
     return calls, exports
 

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from logleap.container import Container, build_container
 from logleap.entrypoints.correlation import message_scope, trace_of
 from logleap.entrypoints.http.app import create_app
+from logleap.entrypoints.log_lines import count_dropped_lines
 from logleap.entrypoints.logs import configure_logging
 from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
 from logleap.entrypoints.worker.worker import make_worker
@@ -81,12 +82,16 @@ def sweep(request: flask.Request) -> tuple[str, int]:
 
 @cache
 def _opened() -> Container:
-    defaults = {"backend": "gcp", "log_format": "json"}
+    # An instance is the platform's to end, with what it runs: another process would only take memory.
+    defaults = {"backend": "gcp", "log_format": "json", "task_isolation": "thread"}
     given = {name: os.environ.get(f"LOGLEAP_{name.upper()}", value) for name, value in defaults.items()}
     settings = load_settings(given)
     project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
-    configure_logging(settings.log_format, settings.log_level, project=project)
-    return build_container(settings)
+    # Not queued: between two requests an instance is frozen, and with it the thread that would write.
+    configure_logging(settings.log_format, settings.log_level, project=project, queued=False)
+    container = build_container(settings)
+    count_dropped_lines(container.metrics().log_lines_dropped)
+    return container
 
 
 def _container() -> Container:

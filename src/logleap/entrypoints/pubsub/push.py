@@ -11,7 +11,7 @@ from logleap.container import Container
 from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.http.app import bare_app
 from logleap.entrypoints.http.calls.health import health
-from logleap.entrypoints.http.contract.refusals import RETRY_AFTER, HttpError
+from logleap.entrypoints.http.errors.refusals import RETRY_AFTER, HttpError
 from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_envelope
 from logleap.entrypoints.pubsub.tokens import TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker

@@ -14,7 +14,7 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 
 _CLOCK_SKEW = 10  # seconds by which Google's clock and ours may differ
 _FETCH = 5.0  # seconds for the certificates

@@ -2,10 +2,9 @@
 
 import logging
 import os
-import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,24 +15,30 @@ from logleap.adapters.local.sqlite.folder import make_durable, network_file_syst
 from logleap.adapters.local.sqlite.group_commit import Writer
 from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from logleap.adapters.local.sqlite.space import LEAST_LOG, LOG_LIMIT, MIB, DiskSpace
 from logleap.adapters.local.sqlite.staging import Staging
 from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset
-from logleap.ports.errors import Unavailable
+from logleap.ports.errors import StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "logleap.db"
 
-_MIB = 1 << 20
 LOCK_SECONDS = 3.0
 """For a turn in this process, and as many for other processes: an answer within 10."""
 
-MAX_LOG_BYTES = 16 * _MIB
-"""Of the write-ahead log, for each process that writes."""
-
 VACUUM_PAGES = 1000
 """Released at a time: uploads get in between."""
+
+SCARCE_VACUUM_PAGES = 100
+"""The same where a thousand may not fit into the write-ahead log."""
+
+READY_BYTES = MIB
+"""Of an upload that must find room, or the store is not ready."""
+
+AMPLE_BYTES = 64 * MIB
+"""Free on the disk: an SQLITE_FULL then is not for want of room."""
 
 TRANSACTION_OVERHEAD = 32 * 1024
 """Bytes of a transaction in the log, beside its payload: a generous estimate."""
@@ -42,13 +47,14 @@ TRANSACTION_OVERHEAD = 32 * 1024
 _THE_STORE = f"the store {FILE_NAME}: "
 _BUSY = f"other processes have been writing for {LOCK_SECONDS:.0f} s"
 _READ_ONLY = "it cannot be written: check its owner and permissions, and that its disk is mounted for writing"
+_FULL = "its disk is full: free some space"
 _DAMAGED = "it is damaged: stop every process that uses it, and restore a copy"
 _NO_DATABASE = "it is not an SQLite file: move it away, or choose another data folder"
 _MEANING = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_PROTOCOL: _BUSY,
-    sqlite3.SQLITE_FULL: "its disk is full: free some space",
+    sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: "its disk fails to read or write",
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
@@ -69,10 +75,15 @@ class Database:
     Readers wait for nobody. Writers take turns. What `writing` stored is on the disk when it ends.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable."""
+    def __init__(self, folder: Path, reserve: int | None = None) -> None:
+        """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable.
+
+        `reserve`: bytes of the disk that `adding` leaves free; None for a default, see DiskSpace.
+        """
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
+        self.space = DiskSpace(self._folder, self._path.with_name(f"{FILE_NAME}-wal"), reserve)
+        self._translated = _Translated(self._means_full)
         self.snapshots = SnapshotCache[Dataset]()
         self._connections = Connections(self._connect, self._make_writer, 2 * LOCK_SECONDS)
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
@@ -97,7 +108,7 @@ class Database:
         Use up or close each cursor in the block: one that is open keeps the write-ahead log from being
         emptied. Raises Unavailable.
         """
-        with _translated, self._connections.reader() as connection:
+        with self._translated, self._connections.reader() as connection:
             yield connection
 
     @contextmanager
@@ -106,25 +117,39 @@ class Database:
 
         `payload` is about how many bytes it stores. Raises Unavailable.
         """
-        with _translated, self._connections.transaction() as connection:
+        with self._translated, self._connections.transaction() as connection:
             yield connection
             self._logged += payload + TRANSACTION_OVERHEAD
 
+    @contextmanager
+    def adding(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
+        """The same for what makes the file larger. Raises StorageFull where that would use up the reserve."""
+        try:
+            with self.writing(payload) as connection:
+                self.space.take(payload + TRANSACTION_OVERHEAD)
+                yield connection
+        except StorageFull:
+            if self.space.log_size > LEAST_LOG:  # empty the log: there may be room for the next try
+                self._logged = max(self._logged, LOG_LIMIT)
+                with self.writing():
+                    pass
+            raise
+
     def check(self) -> None:
         """Store something, as an upload would. Raises Unavailable if that cannot be done."""
-        with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (time.time_ns() // 1000,))
-            free = shutil.disk_usage(self._folder).free
-            if free < MAX_LOG_BYTES:
-                raise Unavailable(f"its disk is full except for {free // _MIB} MiB: free some space")
+        self._write_heartbeat()
+        self.space.hold()
+        if self.space.reserve and self.space.left() < 2 * READY_BYTES:
+            raise StorageFull(f"{_THE_STORE}{self.space.full()}")
 
     def release_space(self) -> None:
         """Return freed space to the file system, a few MiB at a time. Raises Unavailable."""
         left, before = 1, 2
         while 0 < left < before:
-            with self.writing(2 * VACUUM_PAGES * 4096) as connection:
+            pages = SCARCE_VACUUM_PAGES if self.space.scarce else VACUUM_PAGES
+            with self.writing(2 * pages * 4096) as connection:
                 before = _number(connection, "PRAGMA freelist_count")
-                for _ in range(min(before, VACUUM_PAGES)):
+                for _ in range(min(before, pages)):
                     connection.execute("PRAGMA incremental_vacuum(1)")  # Python's module does one page a call
                 left = _number(connection, "PRAGMA freelist_count")
 
@@ -143,18 +168,54 @@ class Database:
         for path in (self._folder, self._path):
             if path.exists() and not _may_write(path):
                 raise StorageUnusable(f"{path}: {_READ_ONLY}.")
-        with _translated, closing(self._connect(mode="rwc")) as connection:
+        self._twice(self._prepare_file)
+        make_durable(self._folder)
+        self._identity = _identity(self._path)
+        self._logged = self.space.log_size  # left by a process that was killed
+        try:
+            self._twice(self.check)
+        except StorageFull as error:
+            log.warning("no uploads for now: %s", error)
+        except Unavailable as error:
+            if not _says_full(error.__cause__):
+                self.close()
+                raise
+            log.error("nothing can be stored for now, only read: %s", error)
+
+    def _twice(self, call: Callable[[], None]) -> None:
+        """On a disk that is full to the last byte, the first time releases what is held: `_means_full`."""
+        try:
+            call()
+        except Unavailable as error:
+            if not _says_full(error.__cause__):
+                raise
+            call()
+
+    def _prepare_file(self) -> None:
+        with self._translated, closing(self._connect(mode="rwc")) as connection:
             if self._is_new(connection):
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # cannot be set later
             self._use_log(connection)
             self._migrate(connection)
-        make_durable(self._folder)
-        self._identity = _identity(self._path)
+
+    def _write_heartbeat(self) -> None:
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (time.time_ns() // 1000,))
+
+    def _means_full(self) -> bool:
+        """Whether SQLite's “full” is: it is what damage to the file's last page looks like, too.
+
+        Of that page SQLite makes a number of pages, and that is above the largest that a file may have.
+        """
+        if self.space.free < AMPLE_BYTES:
+            self.space.release()
+            return True
         try:
-            self.check()
-        except Unavailable:
-            self.close()
-            raise
+            with closing(self._connect()) as connection:
+                pages = _number(connection, "PRAGMA page_count")
+                return (_number(connection, "PRAGMA max_page_count") - pages) * 4096 < AMPLE_BYTES
+        except sqlite3.Error:
+            return False
 
     def _connect(self, *, mode: str = "rw", timeout: float = LOCK_SECONDS) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -167,7 +228,8 @@ class Database:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _empty_log
-            connection.execute(f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}")
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
+            connection.execute("PRAGMA temp_store = MEMORY")  # nothing depends on the temporary folder
             connection.execute("PRAGMA secure_delete = OFF")  # some builds have it on; see release_space
             connection.execute(f"PRAGMA busy_timeout = {1000 * timeout:.0f}")
         except sqlite3.Error:
@@ -230,10 +292,14 @@ class Database:
         return Writer(
             partial(self._connect, timeout=0),
             lock,
-            begun=self._check_unchanged,
+            begun=self._begun,
             committed=partial(self._empty_log, lock),
             timeout=LOCK_SECONDS,
         )
+
+    def _begun(self, connection: sqlite3.Connection) -> None:
+        self._check_unchanged(connection)
+        self.space.begin()
 
     def _check_unchanged(self, connection: sqlite3.Connection) -> None:
         # A file that was deleted can be written on: what is stored there is lost.
@@ -247,15 +313,17 @@ class Database:
 
         FULL takes the lock of the writer first. A checkpoint beside one, as SQLite does it by itself, can
         lose data in versions before 3.51.3: https://www.sqlite.org/wal.html#walresetbug
+        Where room is scarce, TRUNCATE gives the log's room back besides.
         """
-        if self._logged < MAX_LOG_BYTES:
+        if self._logged < self.space.log_limit:
             return
+        mode = "TRUNCATE" if self.space.scarce else "FULL"
         self._logged = 0
         try:
             with lock:
                 connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS:.0f}")
                 try:
-                    connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+                    connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
                 finally:
                     connection.execute("PRAGMA busy_timeout = 0")
         except (sqlite3.Error, Unavailable) as error:
@@ -272,15 +340,24 @@ def lookup(text: str) -> str | bytes:
     return text
 
 
-def _meaning(error: sqlite3.Error) -> str | None:
-    """What an error means to the operator; None if it means a bug in this code."""
+def _says_full(error: BaseException | None) -> bool:
     code = getattr(error, "sqlite_errorcode", 0)
-    meaning = _MEANING.get(code & 0xFF)
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
+
+
+def _meaning(error: sqlite3.Error, means_full: Callable[[], bool]) -> str | None:
+    """What an error means for the operator; None if it means a mistake in this code."""
+    meaning = _MEANING.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    if _says_full(error):
+        meaning = _FULL if means_full() else _DAMAGED
     return meaning and f"{meaning} ({error.sqlite_errorname})"
 
 
 class _Translated:
     """Around what may fail: the errors come out as what they mean."""
+
+    def __init__(self, means_full: Callable[[], bool]) -> None:
+        self._means_full = means_full
 
     def __enter__(self) -> None:
         pass
@@ -289,12 +366,9 @@ class _Translated:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, Unavailable):
-            raise Unavailable(f"{_THE_STORE}{error}") from error.__cause__
-        if isinstance(error, sqlite3.Error) and (meaning := _meaning(error)) is not None:
+            raise type(error)(f"{_THE_STORE}{error}") from error.__cause__
+        if isinstance(error, sqlite3.Error) and (meaning := _meaning(error, self._means_full)) is not None:
             raise Unavailable(f"{_THE_STORE}{meaning}") from error
-
-
-_translated = _Translated()
 
 
 def _may_write(path: Path) -> bool:

@@ -146,7 +146,20 @@ _VERSION_3 = (
     "ALTER TABLE outbox ADD COLUMN traceparent TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# `time_limit` is in microseconds. Messages are delivered by their `turn`; `served` has the latest delivered.
+_VERSION_4 = (
+    "ALTER TABLE runs ADD COLUMN time_limit INTEGER",
+    "ALTER TABLE runs ADD COLUMN cancel_requested_at INTEGER",
+    "ALTER TABLE messages ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE messages ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX messages_in_order",
+    "CREATE INDEX messages_in_turn ON messages (dead, turn, message_id)",
+    "CREATE INDEX messages_by_owner ON messages (owner, dead, turn)",
+    "CREATE TABLE served (id INTEGER PRIMARY KEY CHECK (id = 1), turn INTEGER NOT NULL)",
+    "INSERT INTO served VALUES (1, 0)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

@@ -8,7 +8,6 @@ from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.paging import Filters, page_position, page_token
-from logleap.entrypoints.http.contract.refusals import Busy
 from logleap.entrypoints.http.contract.requests import (
     AnnounceBody,
     EmptyBody,
@@ -16,6 +15,7 @@ from logleap.entrypoints.http.contract.requests import (
     NoQuery,
     parse_query,
 )
+from logleap.entrypoints.http.errors.refusals import Busy
 from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-from logleap.entrypoints.http.contract.refusals import Busy
+from logleap.entrypoints.http.errors.refusals import Busy
 
 
 class LongCalls:

@@ -12,9 +12,9 @@ from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.blueprint import Api
-from logleap.entrypoints.http.contract.refusals import Busy
 from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
 from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
+from logleap.entrypoints.http.errors.refusals import Busy
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
 from logleap.usecases.report import DatasetReport, ReportOnDataset

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaMode
 
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
 from logleap.entrypoints.http.contract.headers import (
     ANSWER_HEADERS,
     ConditionalHeaders,
@@ -21,11 +20,12 @@ from logleap.entrypoints.http.contract.headers import (
 )
 from logleap.entrypoints.http.contract.negotiation import check_accept, tagged
 from logleap.entrypoints.http.contract.problems import Problem, example_of
-from logleap.entrypoints.http.contract.refusals import WORDINGS
 from logleap.entrypoints.http.contract.requests import DataPath, EmptyBody, NoQuery, codes_of
 from logleap.entrypoints.http.contract.responses import Answer
 from logleap.entrypoints.http.contract.schemas import Json, parameters, ref
-from logleap.entrypoints.http.contract.security import SCHEMES
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.refusals import WORDINGS
+from logleap.entrypoints.http.errors.security import SCHEMES
 
 Refusals = Callable[[int, Sequence[Code]], Json]
 View = TypeVar("View", bound=Callable[..., Response])
@@ -47,6 +47,7 @@ WITH_OWNER: Sequence[Code] = (
     "UNAVAILABLE",
 )
 WITH_BODY: Sequence[Code] = (
+    "STORAGE_FULL",
     "BODY_BROKEN_OFF",
     "BODY_TOO_SHORT",
     "CONTENT_LENGTH_INVALID",

@@ -7,7 +7,7 @@ from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import generate_etag, parse_accept_header
 
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 
 
 def check_accept(request: Request, offered: Sequence[str]) -> None:

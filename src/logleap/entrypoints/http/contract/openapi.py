@@ -10,7 +10,7 @@ from flask import Flask, Response, json
 
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.schemas import Json, schemas
-from logleap.entrypoints.http.contract.security import SCHEMES
+from logleap.entrypoints.http.errors.security import SCHEMES
 
 _ABOUT = """\
 Announce a data set, post log entries to it, have a model trained on them.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from logleap.domain.datasets import State
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.ports.datasets import Position
 
 

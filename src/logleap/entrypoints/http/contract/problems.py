@@ -11,12 +11,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from logleap.domain.errors import InvalidEntries
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.contract.examples import BAD_ENTRY
-from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError, worded
 from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, EntryProblems, Positive
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,7 @@ def register(app: Flask) -> None:
     for refusal in WORDINGS:
         app.register_error_handler(refusal, _refusal)
     app.register_error_handler(InvalidEntries, _invalid_entries)
+    app.register_error_handler(StorageFull, _unavailable)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(CountMismatch, _damage)
     app.register_error_handler(ArchiveDamaged, _damage)

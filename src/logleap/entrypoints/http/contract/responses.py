@@ -12,8 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 from logleap.domain import datasets as domain
 from logleap.domain import runs as training
 from logleap.domain.errors import EntryError, InvalidEntries
-from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
-from logleap.entrypoints.http.contract.locations import shown_location
+from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
+from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.usecases import append as entries
 from logleap.usecases.datasets import DatasetView
 
@@ -256,6 +256,10 @@ class Run(Answer):
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
+    time_limit: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    """Seconds from `startedAt`, as the start asked for; without it the operator's limit counts."""
+    cancel_requested_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When the run was first cancelled: it has failed as `CANCELLED`, or is about to."""
     result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
     """What the task returned; `count-entries` returns the number of entries."""
     error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
@@ -274,6 +278,8 @@ class Run(Answer):
             created_at=time(run.created_at),
             started_at=time(run.started_at) if run.started_at else None,
             finished_at=time(run.finished_at) if run.finished_at else None,
+            time_limit=int(run.time_limit.total_seconds()) if run.time_limit else None,
+            cancel_requested_at=time(run.cancel_requested_at) if run.cancel_requested_at else None,
             result=dict(run.result) if run.result is not None else None,
             error=RunError(code=run.error.code, detail=run.error.detail) if run.error else None,
         )

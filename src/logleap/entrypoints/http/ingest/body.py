@@ -11,7 +11,7 @@ from flask import Request
 
 from logleap.codecs.body import Body
 from logleap.codecs.compression import CODINGS, Coding
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 
 
 def open_body(request: Request, limit: int) -> Body:

@@ -12,7 +12,7 @@ from logleap.codecs.json.stream import EntryStream, read_json, read_ndjson
 from logleap.codecs.json.strict import STRICT, EntryFormat
 from logleap.codecs.limits import Limits
 from logleap.codecs.mappings import MappingsInvalid
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import open_body
 from logleap.settings import SettingsError
 

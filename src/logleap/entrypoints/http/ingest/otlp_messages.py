@@ -13,8 +13,8 @@ from google.rpc.status_pb2 import Status
 from logleap.codecs.limits import Limits
 from logleap.codecs.otlp.messages import Group, from_json, from_protobuf
 from logleap.entrypoints.http.contract import examples
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.refusals import HttpError
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"

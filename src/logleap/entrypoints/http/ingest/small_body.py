@@ -9,8 +9,8 @@ from flask import Request
 from pydantic import ValidationError
 
 from logleap.codecs.json.walk import JsonWalk, TooDeep
-from logleap.entrypoints.http.contract.refusals import HttpError
 from logleap.entrypoints.http.contract.requests import EmptyBody
+from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import read_body
 
 LIMIT = 64 * 1024

@@ -5,8 +5,8 @@ import logging
 from flask import Request
 
 from logleap.backends import Capabilities
-from logleap.entrypoints.http.contract.refusals import HttpError
-from logleap.entrypoints.http.contract.security import CHALLENGE
+from logleap.entrypoints.http.errors.refusals import HttpError
+from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.errors import Unavailable
 from logleap.settings import Settings, SettingsError
 from logleap.usecases.keys import Authenticate

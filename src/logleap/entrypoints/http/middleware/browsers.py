@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Request
 
 from logleap.backends import Capabilities
-from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.settings import Settings
 from logleap.usecases.keys import Authenticate
 

@@ -9,9 +9,11 @@ import re
 import time
 from typing import Any
 
-from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.parser import ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest, Error
+
+from logleap.entrypoints.http.server.body_buffer import BufferingParser
 
 MAX_HEAD = 1 << 16
 """Bytes of the first line and the headers."""
@@ -37,7 +39,7 @@ class RequestTimeout(Error):
     reason = "Request Timeout"
 
 
-class Request(HTTPRequestParser):
+class Request(BufferingParser):
     """One request of a connection. `began` is when its first byte arrived (monotonic seconds)."""
 
     headers: Any  # the stubs have it immutable

@@ -9,7 +9,8 @@ import structlog
 from waitress.task import ErrorTask, WSGITask
 from werkzeug.http import HTTP_STATUS_CODES
 
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
+from logleap.entrypoints.http.errors.refusals import RETRY_AFTER_FULL
 
 log = structlog.get_logger()
 
@@ -21,13 +22,13 @@ class ProblemTask(ErrorTask):
         """Write the problem."""
         error = self.request.error  # type: ignore[attr-defined]
         code, title = _CODES[error.code], HTTP_STATUS_CODES[error.code]
-        reason = str(error.body).rstrip(".")
+        reason, remedy = str(error.body).rstrip("."), PROBLEMS[code].remedy
         body = {
             "type": "about:blank",
             "title": title,
             "status": error.code,
             "code": code,
-            "detail": f"The request was refused before it was read whole: {reason}. {PROBLEMS[code].remedy}",
+            "detail": f"The request was refused before it was read in full: {reason}. {remedy}",
             "requestId": str(uuid.uuid4()),
         }
         content = json.dumps(body).encode()
@@ -37,6 +38,8 @@ class ProblemTask(ErrorTask):
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", str(body["requestId"])),
         ]
+        if error.code == 503:
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_FULL)))
         log.info("request", status=error.code, code=code, requestId=body["requestId"])
         self.set_close_on_finish()
         self.content_length = len(content)
@@ -51,6 +54,7 @@ _CODES: Mapping[int, Code] = {
     431: "HEADERS_TOO_LARGE",
     500: "INTERNAL_ERROR",
     501: "TRANSFER_CODING_UNSUPPORTED",
+    503: "STORAGE_FULL",
 }
 
 

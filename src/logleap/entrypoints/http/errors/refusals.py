@@ -11,14 +11,17 @@ from logleap.codecs import errors as codecs
 from logleap.domain import errors as domain
 from logleap.domain.datasets import Action, State
 from logleap.domain.errors import InvalidTransition
-from logleap.entrypoints.http.contract.codes import Code, meaning_of
-from logleap.entrypoints.http.contract.locations import shown_location
-from logleap.entrypoints.http.contract.security import CHALLENGE
+from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.errors.locations import shown_location
+from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
 RETRY_AFTER = 2
-"""Seconds, sent with every 503."""
+"""Seconds, sent with every 503 but STORAGE_FULL."""
+
+RETRY_AFTER_FULL = 30
+"""Seconds, sent with STORAGE_FULL: first somebody has to free space."""
 
 
 class HttpError(Exception):
@@ -48,7 +51,7 @@ class Busy(Exception):
 
 
 _STARTED = "its training has started; create a new data set for more entries"
-_UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended"
+_UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended, or cancel it"
 
 _WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -167,6 +170,9 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Send the same body again, or choose a new key for a new batch."
             ),
         ),
+        domain.RunCancelled: Wording(
+            "STATE_CONFLICT", lambda it: f"Run {it.run_id!r} was cancelled: it stores no result any more."
+        ),
         domain.RunFinished: Wording(
             "STATE_CONFLICT",
             lambda it: f"Run {it.run_id!r} has {it.state}: it cannot change any more.",
@@ -177,6 +183,15 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             lambda it: (
                 f"Data set {it.dataset_id!r} has no training run yet. "
                 f"Start one with POST /train/{it.dataset_id}."
+                if it.run_id is None
+                else f"Data set {it.dataset_id!r} has no training run {it.run_id!r}."
+            ),
+        ),
+        domain.TimeLimitTooLong: Wording(
+            "TIME_LIMIT_TOO_LONG",
+            lambda it: (
+                f"timeLimit is {it.seconds:.0f}, but a run may take {it.longest:g} seconds at most. "
+                "Nothing was started: send at most that, or omit timeLimit."
             ),
         ),
         domain.StoredPartially: Wording(
@@ -207,6 +222,11 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         ),
         CountMismatch: Wording(
             "COUNT_MISMATCH", lambda it: f"{it} Nothing was changed; the operator has to investigate."
+        ),
+        StorageFull: Wording(
+            "STORAGE_FULL",
+            lambda it: f"Nothing of this request was stored ({it}). {PROBLEMS['STORAGE_FULL'].remedy}",
+            {"Retry-After": str(RETRY_AFTER_FULL)},
         ),
         Unavailable: Wording(
             "UNAVAILABLE",

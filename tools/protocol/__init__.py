@@ -1,0 +1,1 @@
+"""The protocol as a model: spin searches all its states."""
