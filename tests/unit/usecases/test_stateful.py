@@ -347,7 +347,7 @@ class Platform(RuleBasedStateMachine):
         if isinstance(answer, RunNotFound):
             assert run_id is None
         elif isinstance(answer, RunFinished):
-            assert run_id in ended.keys() - self.maybe_cancelled
+            assert run_id in ended.keys() - self.cancelled
         elif run_id is not None:
             self.maybe_cancelled.add(run_id)
             if not isinstance(answer, Unavailable | Crash):
