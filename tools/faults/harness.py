@@ -45,7 +45,7 @@ _SETTINGS = Settings(
     stop_grace=0,
 )
 # A delivery is held for a moment only, so that those of crashed workers come again, and again.
-_QUEUE = {"hold": 0.01, "max_deliveries": 10_000}
+_QUEUE = {"visibility_timeout": 0.01, "max_deliveries": 10_000}
 _ENDS = (EventKind.TRAINING_SUCCEEDED, EventKind.TRAINING_FAILED)
 
 

@@ -52,6 +52,7 @@ CASES: list[tuple[Exception, str, str]] = [
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///a"), "ARCHIVE_DAMAGED", "there is no archive file:///a.*operator"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
+    (StorageFull("9 MiB are free"), "STORAGE_FULL", "Nothing .* stored .9 MiB are free.*free space"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
     (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection was lost"),
     (codecs.BodyEmpty(), "BODY_EMPTY", "at least one entry"),
