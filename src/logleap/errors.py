@@ -39,6 +39,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         UnsupportedCharset    the HTTP entry point → HTTP
         ZstdMalformed         codecs: any body → HTTP
       HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
+      Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
       Conflict                adapters: somebody else was quicker → retried on what is stored now
@@ -57,17 +58,22 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
-      _TooDeep                codecs: nested too deep for the fast reader → the strict reader decides
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
+      Ambiguous               log files: which of two hours a time is in → LogFileError
       BadAddress              client: the URL or the key → its caller; exit code 2
+      BadLine                 log files: a line that cannot be read with certainty → LogFileError
+        NoTimes               log files: no line of the sample has a known time
+        Undecided             log files: whether a text belongs to the time
       BadTimestamp            codecs: a time → InvalidEntry
       LogFileError            client: a log file → the command line, exit code 1
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
+      TooDeep                 codecs: JSON nested too deep → InvalidEntry, HttpError, or the strict reader
+      TooLong                 codecs: an entry with too many bytes → EntryTooLarge
       MappingsInvalid         codecs: a file of mappings → SettingsError
       TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
       ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp

@@ -39,6 +39,18 @@ def _api_keys(value: object) -> object:
     return tuple(keys)
 
 
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(filter(None, (part.strip() for part in value.split(","))))
+    for host in hosts:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]", host):
+            raise ValueError(
+                f"{host!r} is not a host name or address, without a port: logs.example.org,10.0.0.4"
+            )
+    return hosts
+
+
 def _rate(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]{0,14}/(second|minute|hour|day)", value):
         raise ValueError(
@@ -69,6 +81,8 @@ class Settings(BaseSettings):
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+
     requests_per_owner: _Rate | None = None
     entries_per_owner: _Rate | None = None
     datasets_per_owner: _Rate | None = None
@@ -78,6 +92,7 @@ class Settings(BaseSettings):
     ndjson_body_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.ndjson_bytes
     entry_limit: Annotated[int, Field(ge=1, le=4 * MIB)] = DEFAULT_LIMITS.entry_bytes
     json_entries_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_entries
+    request_time_limit: Annotated[float, Field(ge=1)] = 1800.0
     mappings: Path | None = None
 
     training_task: str = "count-entries"

@@ -106,6 +106,16 @@ class Client:
         """Post one batch that is already encoded, as a JSON array of entries."""
         return self._call("POST", f"/data/{_segment(data_id)}", content=body, key=key or str(uuid.uuid4()))
 
+    def append_lines(self, data_id: str, body: bytes, key: str) -> Json:
+        """Post one batch that is NDJSON already, an entry a line."""
+        return self._call(
+            "POST",
+            f"/data/{_segment(data_id)}",
+            content=body,
+            key=key,
+            media_type="application/x-ndjson",
+        )
+
     def push(
         self, data_id: str, entries: Iterable[Json], *, batch_size: int = 1000, keys: str | None = None
     ) -> Iterator[Pushed]:
@@ -190,8 +200,9 @@ class Client:
         content: bytes | None = None,
         key: str | None = None,
         query: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
     ) -> Json:
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = {"Content-Type": media_type} if content is not None else {}
         if key is not None:
             headers["Idempotency-Key"] = key
         request = self._http.build_request(method, path, content=content, headers=headers, params=query)

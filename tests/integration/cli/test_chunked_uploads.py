@@ -44,7 +44,7 @@ def send(url: str, data_id: str, body: bytes) -> bytes:
     """What comes back until the server closes the connection, of which our side ends with the body."""
     host, port = urlsplit(url).hostname, urlsplit(url).port
     head = (
-        f"POST /data/{data_id} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+        f"POST /data/{data_id} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
         "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     answer = b""

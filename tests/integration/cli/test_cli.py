@@ -49,45 +49,6 @@ def test_a_log_file_is_pushed_trained_and_shown(logleap: Any, url: str, log_file
     assert report["dataId"] in logleap("status", LOGLEAP_URL=url).stdout
 
 
-def test_standard_input_is_pushed_and_trained_in_two_steps(logleap: Any, url: str) -> None:
-    entries = b'{"timestamp":"2026-03-02T06:00:00Z","message":"a"}\n' * 5
-    pushed = logleap(
-        "push", "-", "--format", "ndjson", "--batch-size", "2", "--json", stdin=entries, LOGLEAP_URL=url
-    )
-    report = json.loads(pushed.stdout)
-    assert (report["accepted"], report["batches"]) == (5, 3)
-    trained = logleap("train", report["dataId"], "--expect", "5", "--wait", LOGLEAP_URL=url)
-    assert trained.returncode == 0, trained.stderr
-    assert 'result {"entries": 5}' in trained.stdout
-
-
-def test_a_push_repeated_with_its_key_adds_nothing(logleap: Any, url: str, log_file: Path) -> None:
-    first = json.loads(logleap("push", str(log_file), "--key", "k", "--json", LOGLEAP_URL=url).stdout)
-    again = logleap("push", str(log_file), "--key", "k", "--dataset", first["dataId"], LOGLEAP_URL=url)
-    assert again.returncode == 0, again.stderr
-    shown = json.loads(logleap("status", first["dataId"], "--json", LOGLEAP_URL=url).stdout)
-    assert shown["entries"] == 3
-
-
-def test_a_file_that_breaks_in_the_middle_tells_what_is_in_and_how_to_go_on(
-    logleap: Any, url: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "broken.ndjson"
-    path.write_text('{"timestamp":"2026-03-02T06:00:00Z","message":"a"}\n' * 3 + "{broken\n")
-    done = logleap("push", str(path), "--batch-size", "2", LOGLEAP_URL=url)
-    assert done.returncode == 1
-    assert "line 4" in done.stderr
-    assert "2 entries were added to data set" in done.stderr
-    assert "--key" in done.stderr
-
-
-def test_what_the_server_refuses_is_said_with_its_place(logleap: Any, url: str) -> None:
-    entries = b'{"timestamp":"2026-03-02 06:00","message":"a"}\n'
-    done = logleap("push", "-", "--format", "ndjson", stdin=entries, LOGLEAP_URL=url)
-    assert done.returncode == 1
-    assert "entry 0, timestamp" in done.stderr
-
-
 def test_an_unknown_data_set_is_refused(logleap: Any, url: str) -> None:
     done = logleap("train", "nonsense", LOGLEAP_URL=url)
     assert done.returncode == 1

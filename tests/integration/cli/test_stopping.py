@@ -124,7 +124,7 @@ def test_a_call_that_never_ends_does_not_keep_the_server_from_stopping(serving: 
     with serving(LOGLEAP_STOP_GRACE="0.5") as server:
         address = urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port)) as connection:
-            connection.sendall(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            connection.sendall(b"POST /data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
             time.sleep(0.3)
             began = time.monotonic()
             assert server.stop() == 0

@@ -50,9 +50,8 @@ def test_a_bug_answers_500_without_telling_its_details(
 def test_slow_clients_hold_no_thread(start_server: Any) -> None:
     with start_server() as server:  # with 4 threads
         address = urlsplit(server.url)
-        head = (
-            b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
-        )
+        head = b"POST /data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += b"Content-Length: 50\r\n\r\n{"
         slow = [socket.create_connection((address.hostname, address.port)) for _ in range(40)]
         for connection in slow:
             connection.sendall(head)

@@ -1,11 +1,13 @@
 """What `GET /metrics` tells."""
 
+import http.client
 import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -177,3 +179,15 @@ def test_counts_stay_right_under_many_threads(start_server: Any) -> None:
         for thread in threads:
             thread.join()
         assert metrics(server)("accepted_entries_total") == 4 * 20 * 3
+
+
+@pytest.mark.parametrize(
+    "path", ["//metrics", "/%6detrics", "/metrics/", "/metric%73", "http://localhost/metrics"]
+)
+def test_no_other_spelling_of_the_path_leads_to_the_metrics(server: Any, path: str) -> None:
+    address = urlsplit(server.url)
+    for asked, expected in ((path, 404), ("/metrics", 200), ("/metrics?x=1", 200)):
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
+        connection.request("GET", asked)
+        assert connection.getresponse().status == expected, asked
+        connection.close()

@@ -103,8 +103,9 @@ def test_each_bad_entry_is_named_and_the_good_ones_beside_it_are_not_stored(
     assert answer.status_code == 422, answer.text
     problem = answer.json()
     assert problem["code"] == "ENTRIES_INVALID"
-    assert problem["errorsTotal"] == 2
-    assert [error["index"] for error in problem["errors"]] == [1, 3]
+    last = form == "array" and case == "deep context"  # what is behind it is not read
+    assert problem["errorsTotal"] == (1 if last else 2)
+    assert [error["index"] for error in problem["errors"]] == ([1] if last else [1, 3])
     if form == "ndjson":
         assert [error["line"] for error in problem["errors"]] == [2, 5]
     assert {error.get("field") for error in problem["errors"]} == {field}
@@ -193,7 +194,9 @@ def test_a_body_cut_off_on_its_way_is_not_stored(server: Any, chunked: bool) -> 
     whole = entry() + b"\n" + entry() + b"\n"
     address = urlsplit(server.url)
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(whole) * 2}"
-    head = f"POST /data/{data_id} HTTP/1.1\r\nHost: x\r\nContent-Type: {NDJSON}\r\n{framing}\r\n\r\n".encode()
+    head = (
+        f"POST /data/{data_id} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON}\r\n{framing}\r\n\r\n"
+    ).encode()
     sent = f"{len(whole):x}\r\n".encode() + whole + b"\r\n" if chunked else whole
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head + sent)
@@ -274,7 +277,9 @@ def test_expected_entries_that_differ_start_nothing(server: Any) -> None:
         ("[1]", 422, "object"),
         ("{", 400, "JSON"),
         ('{"parameters": ' + "[" * 50_000 + "]" * 50_000 + "}", 413, "65536"),
-        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "101 levels deep"),
+        ('{"parameters": {"x": ' + "[" * 99 + "]" * 99 + "}}", 422, "more than 100 levels deep"),
+        ('{"expectedEntries": 99, "expectedEntries": 1}', 422, "'expectedEntries' occurs more than once"),
+        ('{"parameters": {"x": [{"a": 1, "\\u0061": 2}]}}', 422, "'a' occurs more than once"),
         ('{"parameters": {"x": ' + "[" * 20_000 + "]" * 20_000 + "}}", 400, "JSON"),
     ],
 )
@@ -296,7 +301,17 @@ def test_parameters_that_nest_as_deep_as_they_may_are_told_again(server: Any) ->
 
 
 @pytest.mark.parametrize(
-    "body", ['{"name": 5}', '{"nam": "x"}', '{"labels": {"a": 1}}', '{"name": ""}', "[]", "x", '"x"']
+    "body",
+    [
+        '{"name": "x", "name": "x"}',
+        '{"name": 5}',
+        '{"nam": "x"}',
+        '{"labels": {"a": 1}}',
+        '{"name": ""}',
+        "[]",
+        "x",
+        '"x"',
+    ],
 )
 def test_a_bad_announcement_is_refused(server: Any, body: str) -> None:
     answer = server.http.post("/data", content=body, headers={"Content-Type": JSON})
@@ -391,10 +406,10 @@ def test_what_the_server_itself_refuses_is_a_problem_too(server: Any) -> None:
     address = urlsplit(server.url)
     for request, status in [
         (b"GARBAGE\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 262_200 + b"\r\n\r\n", b"431"),
-        (b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
-        (b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
-        (b"POST /data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 262_200 + b"\r\n\r\n", b"431"),
+        (b"POST /data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
+        (b"POST /data HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /data HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
     ]:
         with socket.create_connection((address.hostname, address.port)) as connection:
             connection.settimeout(10)

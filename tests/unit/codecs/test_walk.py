@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span, has_lone_surrogate, lone_surrogates_replaced
+from logleap.codecs.json.walk import (
+    MAX_CONTEXT_DEPTH,
+    JsonWalk,
+    Malformed,
+    Span,
+    TooDeep,
+    TooLong,
+    has_lone_surrogate,
+    lone_surrogates_replaced,
+)
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -58,7 +67,7 @@ PIECES = st.lists(
 
 
 def walk_over(data: bytes) -> Span:
-    walk = JsonWalk(data)
+    walk = JsonWalk(data, deepest=len(data))
     span = walk.value()
     walk.finish()
     return span
@@ -146,6 +155,26 @@ def test_depth_is_not_limited_by_the_stack(opener: str) -> None:
     assert walked(deep.encode()) is None
     closed = deep + "0" + {"[": "]", '{"a":': "}"}[opener] * 50_000
     assert walked(closed.encode()) == Span(0, len(closed), 50_000)
+
+
+@pytest.mark.parametrize("opener", [b"[", b'{"a":', b"[1,["])
+def test_the_walk_stops_where_it_gets_too_deep(opener: bytes) -> None:
+    walk = JsonWalk(opener * 50_000)
+    with pytest.raises(TooDeep):
+        walk.value()
+    assert walk.position <= (MAX_CONTEXT_DEPTH + 2) * len(opener)
+
+
+@pytest.mark.parametrize("item", [b"1", b"[]", b'{"a":1}'])
+def test_the_walk_stops_where_a_value_gets_too_long(item: bytes) -> None:
+    data = b"[" + b",".join([item] * 50_000) + b"]"
+    walk = JsonWalk(data, largest=1000)
+    with pytest.raises(TooLong):
+        walk.value()
+    assert walk.position <= 1000 + len(item) + 1
+    assert JsonWalk(data, largest=len(data)).value().end == len(data)
+    with pytest.raises(TooLong):
+        JsonWalk(data, largest=len(data) - 1).value()
 
 
 @pytest.mark.parametrize(

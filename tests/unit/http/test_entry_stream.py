@@ -191,7 +191,7 @@ def test_json_that_is_not_surely_entries_is_refused(body: bytes) -> None:
         (b"[1", "byte 3 (line 1, column 3)"),
         (b"{'message': 1}", "byte 2 (line 1, column 2)"),
         (b"[] []", "byte 4 (line 1, column 4)"),
-        (b"[" * 100_000, "byte 100001 (line 1, column 100001)"),
+        (b"[" * 100, "byte 101 (line 1, column 101)"),
         (b"\xe2\x82\xac", "byte 1 (line 1, column 1)"),
     ],
 )

@@ -14,7 +14,7 @@ from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
 from logleap.entrypoints.http.contract.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.contract.refusals import WORDINGS, HttpError, worded
+from logleap.entrypoints.http.contract.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
 
@@ -50,7 +50,8 @@ CASES: list[tuple[Exception, str, str]] = [
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
-    (ArchiveDamaged("file:///a"), "ARCHIVE_DAMAGED", "there is no archive file:///a.*operator"),
+    (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
+    (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
     (StorageFull("9 MiB are free"), "STORAGE_FULL", "Nothing .* stored .9 MiB are free.*free space"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
@@ -97,7 +98,13 @@ def test_each_refusal_is_worded_with_its_code_and_what_to_do(error: Exception, c
 
 def test_every_refusal_there_is_has_its_words() -> None:
     kinds = {kind for kind in Refusal.__subclasses__() if kind.__module__.startswith("logleap.")}
-    assert kinds - CLI_ALONE == set(WORDINGS) - {ArchiveDamaged, CountMismatch, StorageFull, Unavailable}
+    assert kinds - CLI_ALONE == set(WORDINGS) - {
+        ArchiveDamaged,
+        Busy,
+        CountMismatch,
+        StorageFull,
+        Unavailable,
+    }
     assert {type(error) for error, _, _ in CASES} == set(WORDINGS) - {InvalidTransition}
 
 

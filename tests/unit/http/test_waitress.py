@@ -22,11 +22,13 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from waitress.wasyncore import dispatcher
 
+_channel: Any = HTTPChannel  # the stubs lack what begins with an underscore
+
 ROOT = Path(__file__).parents[3]
 
 # What entrypoints/http/server overrides, calls, or relies upon without calling it, with the first digits of
-# the SHA-256 of its source. A difference means: read what has changed, and the comments in server.py and
-# epoll.py that rest on it; only then take the new digest.
+# the SHA-256 of its source. A difference means: read what has changed, and the comments in the server's
+# files that rest on it; only then take the new digest.
 INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     # overridden
     "HTTPChannel.__init__": (HTTPChannel.__init__, "a194769af3fd2e35"),
@@ -37,15 +39,22 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "Task.write": (Task.write, "f9a97135b3b5d691"),
     "Task.build_response_header": (Task.build_response_header, "2cf70b88816fabc1"),
     "BaseWSGIServer.pull_trigger": (BaseWSGIServer.pull_trigger, "bf12fa7216edc247"),
-    "OverflowableBuffer": (OverflowableBuffer, "545747c4f2e2e71a"),
-    "HTTPRequestParser.parse_header": (HTTPRequestParser.parse_header, "c2c093b901782da6"),
+    "HTTPChannel.handle_close": (HTTPChannel.handle_close, "8f59b9aaa45566bb"),
+    "HTTPChannel.received": (HTTPChannel.received, "08d6df73fb69da84"),
+    "HTTPChannel._flush_outbufs_below_high_watermark": (
+        _channel._flush_outbufs_below_high_watermark,
+        "27a2b75117abd0d7",
+    ),
+    "HTTPRequestParser.__init__": (HTTPRequestParser.__init__, "d43d0602efd291cf"),
     "HTTPRequestParser.received": (HTTPRequestParser.received, "b466c02de37d4a01"),
+    "HTTPRequestParser.parse_header": (HTTPRequestParser.parse_header, "c2c093b901782da6"),
+    "dispatcher.recv": (dispatcher.recv, "2e96a95e63f72440"),
+    "OverflowableBuffer": (OverflowableBuffer, "545747c4f2e2e71a"),
     # called
     "create_server": (create_server, "2e506b208edceac2"),
     "BaseWSGIServer.handle_accept": (BaseWSGIServer.handle_accept, "69bfcf0fc140592a"),
     "HTTPChannel.readable": (HTTPChannel.readable, "e4722238ce60c915"),
     "HTTPChannel.writable": (HTTPChannel.writable, "d0cbd4ae1b3ba2a3"),
-    "HTTPChannel.handle_close": (HTTPChannel.handle_close, "8f59b9aaa45566bb"),
     "HTTPChannel.write_soon": (HTTPChannel.write_soon, "20eedb92a8237c47"),
     "Task.set_close_on_finish": (Task.set_close_on_finish, "90433a0ffcaf34a7"),
     "ThreadedTaskDispatcher.shutdown": (ThreadedTaskDispatcher.shutdown, "f2550ddbfb8d46b9"),
@@ -56,7 +65,15 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "wasyncore.readwrite": (wasyncore.readwrite, "2467235cc3f4eb51"),
     "BaseWSGIServer.readable": (BaseWSGIServer.readable, "4eea9c1036b55b41"),
     "BaseWSGIServer.writable": (BaseWSGIServer.writable, "845a962ae2c8703c"),
+    "HTTPChannel._flush_exception": (_channel._flush_exception, "c9f3751ffdb057b7"),
+    "HTTPChannel._flush_some": (_channel._flush_some, "fe7a9a752a419402"),
+    "HTTPChannel.send_continue": (HTTPChannel.send_continue, "842ebf929f6dbb14"),
+    "ThreadedTaskDispatcher.add_task": (ThreadedTaskDispatcher.add_task, "1028105a9aed367d"),
+    "ThreadedTaskDispatcher.set_thread_count": (ThreadedTaskDispatcher.set_thread_count, "97cddfc021373f31"),
     # relied upon
+    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
+    "ChunkedReceiver": (ChunkedReceiver, "7d4fd7a3f8c53daa"),
+    "ThreadedTaskDispatcher.handler_thread": (ThreadedTaskDispatcher.handler_thread, "fe586964e3f09522"),
     "Adjustments": (Adjustments, "475cc98278b2e1d7"),
     "BaseWSGIServer.__init__": (BaseWSGIServer.__init__, "e70a16b5b63c0a98"),
     "BaseWSGIServer.accept_connections": (BaseWSGIServer.accept_connections, "c18b3b1efdba9e30"),
@@ -66,9 +83,6 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "HTTPChannel.cancel": (HTTPChannel.cancel, "ba151d8a01e670b4"),
     "HTTPChannel.handle_read": (HTTPChannel.handle_read, "5f1fb08c95aa00cc"),
     "HTTPChannel.handle_write": (HTTPChannel.handle_write, "6c900f395b306f09"),
-    "HTTPChannel.received": (HTTPChannel.received, "08d6df73fb69da84"),
-    "ChunkedReceiver": (ChunkedReceiver, "7d4fd7a3f8c53daa"),
-    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
     "Task.start": (Task.start, "4a0ea27954923854"),
     "Task.finish": (Task.finish, "9bc080ca74743a10"),
     "WSGITask.execute": (WSGITask.execute, "207afc60fcf3181f"),

@@ -1,6 +1,10 @@
-"""Reads log files (plain text, NDJSON, JSON, CSV; gzipped or not) into entries for the API."""
+"""Reads log files, of many formats and packed or not, into batches of entries for the API."""
 
-from logleap.client.logfiles._entries import LogEntry, LogFileError
-from logleap.client.logfiles._reader import FORMATS, Format, read_log
+from logleap.client.logfiles._entries import Batch, Limits
+from logleap.client.logfiles._errors import LogFileError
+from logleap.client.logfiles._logfile import FORMATS, LogFile
+from logleap.client.logfiles._options import ReadOptions
+from logleap.client.logfiles._report import Report
+from logleap.client.logfiles._times.zones import named_zone
 
-__all__ = ["FORMATS", "Format", "LogEntry", "LogFileError", "read_log"]
+__all__ = ["FORMATS", "Batch", "Limits", "LogFile", "LogFileError", "ReadOptions", "Report", "named_zone"]

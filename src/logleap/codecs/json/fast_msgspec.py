@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, TooDeep
 from logleap.codecs.timestamps import BadTimestamp, parse_timestamps
 from logleap.domain.entries import Entries
 from logleap.domain.times import to_micros
@@ -47,17 +47,13 @@ TREACHEROUS = re.compile(rb"\\u00(?:22|[67])")
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.[0-9]{7}")
 
 
-class _TooDeep(Exception):
-    pass
-
-
 _CLOSER_LOOK = (
     msgspec.DecodeError,
     UnicodeDecodeError,
     RecursionError,
     OverflowError,
     BadTimestamp,
-    _TooDeep,
+    TooDeep,
 )
 
 
@@ -148,6 +144,6 @@ def _context(raw: str) -> str | None:
     if raw[0] == '"':
         return _decode_string(raw)
     perhaps_deep = len(raw) > _SHALLOW and raw.count("[") + raw.count("{") > MAX_CONTEXT_DEPTH
-    if perhaps_deep and JsonWalk(raw.encode()).value().depth > MAX_CONTEXT_DEPTH:
-        raise _TooDeep
+    if perhaps_deep:
+        JsonWalk(raw.encode()).value()
     return raw

@@ -9,7 +9,15 @@ from functools import lru_cache
 import msgspec
 
 from logleap.codecs.epoch import Unit, epoch_micros, is_number, likely_unit, parse_epoch
-from logleap.codecs.json.strict import EntryFormat, InvalidEntry, decode_string, members, shown, well_formed
+from logleap.codecs.json.strict import (
+    EntryFormat,
+    InvalidEntry,
+    decode_string,
+    members,
+    shown,
+    too_deep,
+    well_formed,
+)
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, has_lone_surrogate
 from logleap.codecs.mappings import FieldMapping, Pattern
 from logleap.codecs.templates import Template, fill_message_template, fill_slf4j
@@ -398,12 +406,7 @@ def _rest(fields: "list[_Field]") -> str:
             if raw == "{}":
                 continue
         if field.depth >= MAX_CONTEXT_DEPTH:  # the context is one around it
-            raise InvalidEntry(
-                "CONTEXT_TOO_DEEP",
-                f"{field.name} nests arrays and objects {field.depth} levels deep; the limit is "
-                f"{MAX_CONTEXT_DEPTH - 1}. Send it as a string that contains the JSON.",
-                field.name,
-            )
+            raise too_deep(field.name, MAX_CONTEXT_DEPTH - 1)
         kept.append(f"{field.written}:{raw}")
     return "{" + ",".join(kept) + "}"
 

@@ -14,8 +14,8 @@ from logleap.codecs.errors import (
     Place,
     TooManyEntries,
 )
-from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
-from logleap.codecs.json.walk import JsonWalk, Malformed, Span
+from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry, too_deep
+from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, TooDeep, TooLong
 from logleap.codecs.limits import SPREAD, Limits
 from logleap.domain.entries import Entry
 from logleap.domain.errors import EntryError, InvalidEntries, Refusal
@@ -24,6 +24,7 @@ _BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece
 _NAMED = 100  # bad entries
 _COUNTED = 100_000  # bad entries: a small gzip can hold millions, and each costs time
 _EXAMINED = 16 << 20  # bytes of bad entries: to find out what is wrong takes up to a second for each MiB
+_EXPORT_DEPTH = 4 * MAX_CONTEXT_DEPTH  # of texts that hold several entries: three levels for one of theirs
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 
@@ -144,16 +145,21 @@ def read_json(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -
 def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries) -> list[Entry]:
     look = _CloserLook(form, limits.entry_bytes, bad)
     largest = _largest(limits, form)
+    deepest = (MAX_CONTEXT_DEPTH if form.several is None else _EXPORT_DEPTH) + 1
     try:
         data.decode()
-        for span in _spans(data):
+        for span in _spans(data, deepest, largest):
             if look.index >= limits.json_entries:
                 raise TooManyEntries(limits.json_entries)
-            if span.end - span.start > largest:
-                raise EntryTooLarge(largest, look.index)
             look.at(data[span.start : span.end])
             if look.characters > SPREAD * limits.json_bytes:
                 raise ExportTooLarge(SPREAD * limits.json_bytes)
+    except TooLong:
+        raise EntryTooLarge(largest, look.index) from None
+    except TooDeep as deep:  # where the next entry begins is not known: the reading ends here
+        beginning = data[deep.start : deep.start + limits.entry_bytes]
+        bad.add(_too_deep(beginning, form), beginning, look.index)
+        bad.refuse()
     except UnicodeDecodeError as error:
         raise BodyNotUtf8(Place.of(data, error.start)) from None
     except Malformed as error:
@@ -161,35 +167,56 @@ def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries
     return look.taken()
 
 
-def _spans(data: bytes) -> Iterator[Span]:
-    """Where the entries of a JSON body stand. Raises Malformed, BodyEmpty or BodyNotEntries."""
-    walk = JsonWalk(data)
-    kind = walk.upcoming()
+def _too_deep(data: bytes, form: EntryFormat) -> InvalidEntry:
+    """What is wrong with the entry that `data` begins with."""
+    try:
+        form.entry(data)
+    except InvalidEntry as invalid:
+        return invalid
+    return too_deep()
+
+
+def _spans(data: bytes, deepest: int, largest: int) -> Iterator[Span]:
+    """Where the entries of a JSON body are. Raises Malformed, BodyEmpty, BodyNotEntries, TooLong or TooDeep.
+
+    Nothing behind the first byte that is wrong is read.
+    """
+    walk = JsonWalk(data, deepest=deepest, largest=largest)
+    kind, start = walk.upcoming(), walk.position
     if not kind:
         raise BodyEmpty
     if kind == b"[":
         yield from walk.items()
         walk.finish()
         return
-    if kind == b"{":
-        whole = walk.value()
-        walk.finish()
-        names = 0
-        wrapped = None
-        for name, span in JsonWalk(data).members():
-            names += 1
-            if json.loads(name) == "entries":
-                wrapped = span
-        if wrapped is None:
-            yield whole
-            return
-        if names == 1 and data[wrapped.start] == ord("["):
-            yield from JsonWalk(data, wrapped.start).items()
-            return
-    else:
-        walk.value()
-        walk.finish()
-    raise BodyNotEntries
+    if kind != b"{":
+        scalar = JsonWalk(data)
+        scalar.value()
+        scalar.finish()
+        raise BodyNotEntries
+    depth = 0
+    wrapped = False
+    for number, name in enumerate(walk.names()):
+        if wrapped:
+            raise BodyNotEntries
+        if json.loads(name) == "entries":
+            if number or walk.upcoming() != b"[":
+                raise BodyNotEntries
+            wrapped = True
+            yield from walk.items()
+        else:
+            try:
+                depth = max(depth, walk.value().depth)
+            except TooDeep:
+                raise TooDeep(start) from None
+            if walk.position - start > largest:
+                raise TooLong
+    whole = Span(start, walk.position, depth + 1)
+    walk.finish()
+    if not wrapped:
+        if whole.end - start > largest:
+            raise TooLong
+        yield whole
 
 
 def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -> Iterator[Sequence[Entry]]:

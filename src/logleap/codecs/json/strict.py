@@ -7,7 +7,14 @@ import msgspec
 
 from logleap.codecs.json.fast import READERS
 from logleap.codecs.json.fast_msgspec import TREACHEROUS
-from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, has_lone_surrogate
+from logleap.codecs.json.walk import (
+    MAX_CONTEXT_DEPTH,
+    JsonWalk,
+    Malformed,
+    Span,
+    TooDeep,
+    has_lone_surrogate,
+)
 from logleap.codecs.timestamps import EXAMPLE, BadTimestamp, parse_timestamp
 from logleap.domain.entries import Entries, Entry
 
@@ -120,7 +127,6 @@ def decode_entry_exactly(data: bytes) -> Entry:
         raise InvalidEntry("MESSAGE_EMPTY", "message is empty. Give it a text, or omit the entry.", "message")
     if "context" not in fields:
         return Entry(timestamp, message)
-    _check_depth(fields["context"])
     return Entry(timestamp, message, _context(well_formed(data, fields["context"], "context").decode()))
 
 
@@ -130,18 +136,22 @@ def members(data: bytes) -> list[tuple[bytes, Span]]:
     Raises InvalidEntry unless it is an object.
     """
     found: list[tuple[bytes, Span]] = []
+    name = None
     try:
         data.decode()
         walk = JsonWalk(data)
         is_object = walk.upcoming() == b"{"
         if is_object:
-            found = list(walk.members())
+            for name in walk.names():
+                found.append((name, walk.value()))
         else:
             walk.value()
         walk.finish()
     except UnicodeDecodeError as error:
         detail = f"The line is not UTF-8: its byte {error.start + 1} is wrong. Send it in UTF-8."
         raise InvalidEntry("NOT_UTF8", detail) from None
+    except TooDeep:
+        raise too_deep(None if name is None else field_name(name)) from None
     except Malformed as error:
         detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send one entry per line."
         raise InvalidEntry("JSON_MALFORMED", detail) from None
@@ -158,7 +168,7 @@ def _fields(data: bytes) -> dict[str, Span]:
     unknown: list[str] = []
     repeated = None
     for raw, span in members(data):
-        name = _name(raw)
+        name = field_name(raw)
         if name in fields:
             repeated = name
         elif name in _FIELDS:
@@ -178,7 +188,8 @@ def _fields(data: bytes) -> dict[str, Span]:
     return fields
 
 
-def _name(raw: bytes) -> str:
+def field_name(raw: bytes) -> str:
+    """The name of a field, from its JSON string."""
     return raw[1:-1].decode() if has_lone_surrogate(raw) else decode_string(raw)
 
 
@@ -208,14 +219,15 @@ def well_formed(data: bytes, span: Span, field: str) -> bytes:
     return raw
 
 
-def _check_depth(context: Span) -> None:
-    if context.depth > MAX_CONTEXT_DEPTH:
-        raise InvalidEntry(
-            "CONTEXT_TOO_DEEP",
-            f"context nests arrays and objects {context.depth} levels deep; the limit is "
-            f"{MAX_CONTEXT_DEPTH}. Send it as a string that contains the JSON.",
-            "context",
-        )
+def too_deep(field: str | None = None, limit: int = MAX_CONTEXT_DEPTH) -> InvalidEntry:
+    """What is wrong with an entry of which a field nests more than `limit` arrays and objects."""
+    name = "The entry" if field is None else field[:100]
+    return InvalidEntry(
+        "CONTEXT_TOO_DEEP",
+        f"{name} nests arrays and objects more than {limit} levels deep. "
+        "Send the context as a string that contains the JSON.",
+        None if field is None else name,
+    )
 
 
 def shown(text: str) -> str:

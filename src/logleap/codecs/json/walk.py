@@ -36,6 +36,18 @@ class Malformed(ValueError):
         self.trailing = trailing
 
 
+class TooDeep(ValueError):
+    """A value that begins at byte `start` (from 0) nests more arrays and objects than are walked over."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__(f"the value at byte {start + 1} is nested too deeply")
+        self.start = start
+
+
+class TooLong(ValueError):
+    """A value that has more bytes than are walked over."""
+
+
 class Span(NamedTuple):
     """Where a value stands, and how many arrays and objects are nested in it (0: it is neither)."""
 
@@ -45,11 +57,22 @@ class Span(NamedTuple):
 
 
 class JsonWalk:
-    """A walk over JSON text in UTF-8, from `position` on. Each step raises Malformed where JSON ends."""
+    """A walk over JSON text in UTF-8. Each step raises Malformed where JSON ends.
 
-    def __init__(self, data: bytes, position: int = 0) -> None:
+    It does not go on within a value that nests more than `deepest` arrays and objects (TooDeep), or that has
+    more than `largest` bytes (TooLong): each step takes about a microsecond, and a body has millions.
+    """
+
+    def __init__(self, data: bytes, *, deepest: int = MAX_CONTEXT_DEPTH, largest: int | None = None) -> None:
         self._data = data
-        self._position = position
+        self._position = 0
+        self._deepest = deepest
+        self._largest = len(data) if largest is None else largest
+
+    @property
+    def position(self) -> int:
+        """The byte, counted from 0, at which the next step begins."""
+        return self._position
 
     def upcoming(self) -> bytes:
         """The first byte of what follows; empty at the end."""
@@ -57,7 +80,7 @@ class JsonWalk:
         return self._data[self._position : self._position + 1]
 
     def value(self) -> Span:
-        """The next value, of any kind and depth."""
+        """The next value, of any kind. Raises TooDeep, TooLong."""
         start = _skip_blanks(self._data, self._position)
         closers: list[bytes] = []  # what will close the arrays and objects that are open
         depth = 0
@@ -66,6 +89,8 @@ class JsonWalk:
             if opener:
                 closers.append(_CLOSER[opener])
                 depth = max(depth, len(closers))
+                if depth > self._deepest:
+                    raise TooDeep(start)
                 if self.upcoming() != closers[-1]:
                     if opener == b"{":
                         self._step(_KEY, "a field's name in double quotes and ':'")
@@ -74,6 +99,8 @@ class JsonWalk:
                 closers.pop()
             while closers and self._closes(closers[-1]):
                 closers.pop()
+            if self._position - start > self._largest:
+                raise TooLong
             if not closers:
                 return Span(start, self._position, depth)
             if closers[-1] == b"}":
@@ -92,13 +119,17 @@ class JsonWalk:
 
     def members(self) -> Iterator[tuple[bytes, Span]]:
         """The names (JSON strings, as sent) and values of the object that comes next, repeated ones too."""
+        for name in self.names():
+            yield name, self.value()
+
+    def names(self) -> Iterator[bytes]:
+        """The names of the object that comes next. After each the caller walks over its value."""
         self._step(_VALUE, "an object")
         if self.upcoming() == b"}":
             self._position += 1
             return
         while True:
-            name = self._step(_KEY, "a field's name in double quotes and ':'")
-            yield name, self.value()
+            yield self._step(_KEY, "a field's name in double quotes and ':'")
             if self._closes(b"}"):
                 return
 

@@ -2,10 +2,11 @@
 
 import click
 
-from logleap.entrypoints.cli.calls import archive, push, status, train
+from logleap.entrypoints.cli.calls import archive, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.keys import keys
+from logleap.entrypoints.cli.push import push
 from logleap.entrypoints.cli.report import report
 from logleap.entrypoints.cli.service import serve, sweep, worker
 

@@ -1,21 +1,14 @@
-"""`logleap push`, `train`, `archive` and `status`: the commands that call a server."""
+"""`logleap train`, `status` and `archive`: commands that call a server, and what those share."""
 
-import contextlib
 import sys
-import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from logleap.entrypoints.cli import output
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     from logleap.client import Client
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -46,102 +39,12 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _wait_options(command: Callable[..., None]) -> Callable[..., None]:
+def wait_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How long a command waits for a training that it starts."""
     command = click.option(
         "--timeout", type=float, help="With --wait: give up after so many seconds (exit code 4)."
     )(command)
     return click.option("--wait", is_flag=True, help="Wait until the training has ended.")(command)
-
-
-@click.command()
-@click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, exists=True))
-@click.option("--dataset", metavar="ID", help="Push into this data set instead of a new one.")
-@click.option("--name", help="The new data set's name (default: the file's).")
-@click.option("--train", "then_train", is_flag=True, help="Start the training afterwards.")
-@_wait_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["auto", "plain", "ndjson", "json", "csv"]),
-    default="auto",
-    show_default=True,
-    help="The file's format.",
-)
-@click.option("--encoding", default="utf-8", show_default=True, help="The file's encoding.")
-@click.option(
-    "--timezone", default="UTC", show_default=True, help="For times without an offset, e.g. Europe/Berlin."
-)
-@click.option("--timestamp-format", metavar="STRPTIME", help="For times in an unknown form.")
-@click.option("--batch-size", type=click.IntRange(1, 50_000), default=1000, show_default=True)
-@click.option(
-    "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
-)
-@server_options
-def push(
-    file: str,
-    dataset: str | None,
-    name: str | None,
-    then_train: bool,
-    wait: bool,
-    timeout: float | None,
-    form: Any,
-    encoding: str,
-    timezone: str,
-    timestamp_format: str | None,
-    batch_size: int,
-    key: str | None,
-    url: str,
-    api_key: str | None,
-    patience: float,
-    as_json: bool,
-) -> None:
-    """Push a log file ("-": standard input): plain text with leading times, NDJSON, JSON or CSV, also .gz."""
-    from logleap.client import Client, Pushed
-    from logleap.client.logfiles import LogFileError, read_log
-
-    zone = _zone(timezone)
-    with (
-        output.call_endings(),
-        _opened(file) as stream,
-        Client(url, api_key=api_key, patience=patience) as client,
-    ):
-        label = "standard input" if file == "-" else Path(file).name
-        entries = read_log(
-            stream,
-            name=file,
-            format=form,
-            encoding=encoding,
-            timezone=zone,
-            timestamp_format=timestamp_format,
-        )
-        try:
-            first = next(entries, None)
-        except LogFileError as error:
-            output.finish(str(error), output.FAILED)
-        if first is None:
-            output.finish(f"{label} contains no entries.", output.FAILED)
-        data_id = dataset or client.announce(name or label)["dataId"]
-        prefix = key or str(uuid.uuid4())
-        posts = (entry.to_json() for entry in chain([first], entries))
-        done = Pushed(0, 0)
-        try:
-            with _progress(stream, label, quiet=as_json) as show:
-                for done in client.push(data_id, posts, batch_size=batch_size, keys=prefix):
-                    show(done.entries)
-        except BaseException as error:
-            _tell_what_is_in(file, data_id, prefix, batch_size, done.entries)
-            if isinstance(error, LogFileError):
-                output.finish(str(error), output.FAILED)
-            raise
-        report: dict[str, Any] = {"dataId": data_id, "accepted": done.entries, "batches": done.batches}
-        if not as_json:
-            click.echo(
-                f"{done.entries} entries of {label} are in data set {data_id} ({done.batches} batches)."
-            )
-        if then_train:
-            _train(client, data_id, {}, wait=wait, timeout=timeout, as_json=as_json, report=report)
-        elif as_json:
-            output.print_json(report)
 
 
 @click.command()
@@ -150,7 +53,7 @@ def push(
 @click.option(
     "--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries were acknowledged."
 )
-@_wait_options
+@wait_options
 @server_options
 def train(
     dataset: str,
@@ -168,7 +71,7 @@ def train(
 
     asked = {"task": task, "expected_entries": expect}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
-        _train(client, dataset, asked, wait=wait, timeout=timeout, as_json=as_json, report={})
+        start_training(client, dataset, asked, wait=wait, timeout=timeout, as_json=as_json, report={})
 
 
 @click.command()
@@ -213,7 +116,7 @@ def status(dataset: str | None, url: str, api_key: str | None, patience: float, 
             click.echo(f"  {output.describe_run(run)}")
 
 
-def _train(
+def start_training(
     client: "Client",
     data_id: str,
     asked: dict[str, Any],
@@ -223,6 +126,7 @@ def _train(
     as_json: bool,
     report: dict[str, Any],
 ) -> None:
+    """Starts the training, or takes the run that somebody else has started, and tells what became of it."""
     from logleap.client import ApiError
 
     try:
@@ -238,68 +142,3 @@ def _train(
         click.echo(output.describe_run(run))
     if run["state"] == "failed":
         sys.exit(output.FAILED)
-
-
-def _tell_what_is_in(file: str, data_id: str, prefix: str, batch_size: int, entries: int) -> None:
-    again = f"--dataset {data_id} --key {prefix} --batch-size {batch_size}"
-    click.echo(
-        f"logleap: {entries} entries were added to data set {data_id}. To continue, without duplicates:\n"
-        f"  logleap push {file} {again}",
-        err=True,
-    )
-
-
-def _zone(name: str) -> "tzinfo":
-    from zoneinfo import ZoneInfo
-
-    if name.upper() == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise click.BadParameter(f"{name!r} is not a time zone; use a name such as Europe/Berlin.") from None
-
-
-@contextlib.contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    with Path(file).open("rb") as stream:
-        yield stream
-
-
-@contextlib.contextmanager
-def _progress(stream: BinaryIO, label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar while a person watches; a line now and then when the output is piped; nothing if `quiet`."""
-    if quiet:
-        yield lambda entries: None
-    elif sys.stderr.isatty():
-        yield from _bar(stream, label)
-    else:
-        yield _plain_progress(label)
-
-
-def _plain_progress(label: str) -> Callable[[int], None]:
-    told = 0
-
-    def show(entries: int) -> None:
-        nonlocal told
-        if entries >= told + 10_000:
-            told = entries
-            click.echo(f"{label}: {entries} entries acknowledged", err=True)
-
-    return show
-
-
-def _bar(stream: BinaryIO, label: str) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    size = Path(stream.name).stat().st_size if stream.seekable() else None
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[entries]} entries"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=size, entries=0)
-        yield lambda entries: progress.update(
-            task, completed=stream.tell() if size is not None else None, entries=entries
-        )

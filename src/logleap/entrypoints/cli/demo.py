@@ -84,10 +84,10 @@ class _Steps:
 
 
 def _batches(log: Any) -> Iterator[list[dict[str, object]]]:
-    from logleap.client.logfiles import read_log
+    from logleap.client.logfiles import LogFile
 
     with log.open("rb") as stream:
-        entries = (entry.to_json() for entry in read_log(stream, name=log.name))
+        entries = LogFile(stream, name=log.name).entries()
         while batch := list(itertools.islice(entries, _BATCH)):
             yield batch
 

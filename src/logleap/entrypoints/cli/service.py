@@ -100,6 +100,7 @@ def _serve_pushes(settings: "Settings", container: "Container", stop: threading.
         threads=settings.threads,
         body_limit=BODY_LIMIT,
         grace=settings.stop_grace + 5,  # a task that is handed back takes its whole grace
+        request_time=settings.request_time_limit,
     )
     address = f"LogLeap worker receives pushes on {url_of(listener)}."
     serve(app, listener, options, stop=stop, listening=lambda: note(address))
@@ -229,6 +230,7 @@ def _answer(
         threads=settings.threads,
         body_limit=max(settings.ndjson_body_limit, settings.json_body_limit) + 1,
         grace=settings.stop_grace,
+        request_time=settings.request_time_limit,
     )
     serve(app, listener, options, stop=stop, listening=listening)
     for thread in threads:

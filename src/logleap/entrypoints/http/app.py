@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from logleap.container import Container
 from logleap.entrypoints.http import routes
@@ -11,6 +11,7 @@ from logleap.entrypoints.http.calls.health import health
 from logleap.entrypoints.http.contract import openapi, problems
 from logleap.entrypoints.http.contract.docs import docs
 from logleap.entrypoints.http.middleware import observability
+from logleap.entrypoints.http.middleware.browsers import BrowserGuard
 
 
 class _App(Flask):
@@ -21,6 +22,12 @@ class _App(Flask):
 def create_app(container: Container) -> Flask:
     """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
     app = bare_app(container)
+    guard = BrowserGuard(container.settings(), container.capabilities(), container.authenticate())
+
+    @app.before_request
+    def check_sender() -> None:
+        guard.check(request._get_current_object())  # type: ignore[attr-defined]
+
     openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
     app.register_blueprint(docs())
     return app
@@ -34,4 +41,10 @@ def bare_app(container: Container) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     observability.observe(app, container)
     problems.register(app)
+
+    @app.after_request
+    def forbid_sniffing(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
     return app

@@ -7,6 +7,7 @@ from flask import Response, g, request
 from logleap.codecs.limits import Limits
 from logleap.container import Container
 from logleap.entrypoints.http.calls import datasets, entries, otlp, report, training
+from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
@@ -40,6 +41,7 @@ def apis(container: Container) -> Sequence[Api]:
         if quotas.limited:
             api.after_request(tell_quotas)
     append, limits = container.append_entries(), _limits(settings)
+    long_calls = LongCalls(settings.threads)
     datasets.add(
         calls,
         announce=container.announce_dataset(),
@@ -47,6 +49,7 @@ def apis(container: Container) -> Sequence[Api]:
         archive=container.archive_dataset(),
         delete=container.delete_dataset(),
         quota=quotas.datasets,
+        long_calls=long_calls,
     )
     entries.add(
         calls,
@@ -57,7 +60,7 @@ def apis(container: Container) -> Sequence[Api]:
         watched=container.instruments().trace_source,
         quota=quotas.entries,
     )
-    report.add(calls, container.report_on_dataset())
+    report.add(calls, container.report_on_dataset(), long_calls)
     training.add(calls, start=container.start_training(), show_training=container.show_training())
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries)
     return calls, exports

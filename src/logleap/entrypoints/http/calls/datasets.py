@@ -4,9 +4,11 @@ from flask import Request, Response, g
 
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
+from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.paging import Filters, page_position, page_token
+from logleap.entrypoints.http.contract.refusals import Busy
 from logleap.entrypoints.http.contract.requests import (
     AnnounceBody,
     EmptyBody,
@@ -34,6 +36,7 @@ def add(
     archive: ArchiveDataset,
     delete: DeleteDataset,
     quota: Quota,
+    long_calls: LongCalls,
 ) -> None:
     """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
 
@@ -118,7 +121,7 @@ def add(
         body_example={},
         answer=responses.Dataset,
         example=examples.ARCHIVED,
-        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
+        raises=[ArchiveDamaged, Busy, CountMismatch, DatasetNotFound, InvalidTransition],
     )
     def archive_dataset(request: Request, data_id: str) -> Response:
         """Archive a data set.
@@ -128,7 +131,10 @@ def add(
         """
         parse_query(NoQuery, request)
         parse_body(EmptyBody, request)
-        return responses.Dataset.of(archive(g.owner, data_id)).response()
+        owner = g.owner
+        with long_call(long_calls, (owner, data_id)):
+            archived = archive(owner, data_id)
+        return responses.Dataset.of(archived).response()
 
     @api.call(
         "DELETE",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from flask import Request, Response
+from werkzeug.exceptions import NotFound
 
 from logleap.entrypoints.http.contract import responses
 from logleap.entrypoints.http.contract.blueprint import Api
@@ -10,6 +11,7 @@ from logleap.ports.errors import Unavailable
 from logleap.telemetry.metrics import Metrics
 
 TAG = "Health"
+METRICS_PATH = "/metrics"
 
 
 _TEXT = {
@@ -47,12 +49,16 @@ def health(check: Callable[[], None], metrics: Metrics) -> Api:
         check()  # raises Unavailable: 503
         return responses.Health(status="ready").response()
 
-    @api.call("GET", "/metrics", tag=TAG, answer=METRICS)
+    @api.call("GET", METRICS_PATH, tag=TAG, answer=METRICS)
     def show_metrics(request: Request) -> Response:
         """Get the metrics of this process.
 
         For Prometheus, as text or as OpenMetrics. Nothing in it names an owner or a data set.
         """
+        # A proxy may be set to keep it from clients: by this path, whatever else leads to the same call.
+        asked = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or METRICS_PATH
+        if asked.partition("?")[0] != METRICS_PATH:
+            raise NotFound
         content, content_type = metrics.exposition(request.headers.get("Accept", ""))
         return Response(content, content_type=content_type)
 

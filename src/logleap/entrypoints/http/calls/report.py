@@ -9,8 +9,10 @@ from pydantic import Field
 from logleap.domain import report as domain
 from logleap.domain.datasets import State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
+from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.blueprint import Api
+from logleap.entrypoints.http.contract.refusals import Busy
 from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
 from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
 from logleap.ports.archive import ArchiveDamaged
@@ -127,7 +129,7 @@ class Report(Answer):
         )
 
 
-def add(api: Api, report_on: ReportOnDataset) -> None:
+def add(api: Api, report_on: ReportOnDataset, long_calls: LongCalls) -> None:
     """Report on a data set."""
 
     @api.call(
@@ -136,7 +138,7 @@ def add(api: Api, report_on: ReportOnDataset) -> None:
         tag=TAG,
         answer=Report,
         example=examples.REPORT,
-        raises=[DatasetNotFound, InvalidTransition, CountMismatch, ArchiveDamaged],
+        raises=[ArchiveDamaged, Busy, CountMismatch, DatasetNotFound, InvalidTransition],
     )
     def report_on_dataset(request: Request, data_id: str) -> Response:
         """Tell what a data set's entries are like, before a training is paid for.
@@ -145,4 +147,6 @@ def add(api: Api, report_on: ReportOnDataset) -> None:
         a few seconds a million. Entries may be posted meanwhile.
         """
         parse_query(NoQuery, request)
-        return Report.of(report_on(g.owner, data_id)).response()
+        with long_call(long_calls):
+            told = report_on(g.owner, data_id)
+        return Report.of(told).response()

@@ -30,11 +30,19 @@ from logleap.entrypoints.http.contract.security import SCHEMES
 Refusals = Callable[[int, Sequence[Code]], Json]
 View = TypeVar("View", bound=Callable[..., Response])
 
-ALWAYS: Sequence[Code] = ("REQUEST_MALFORMED", "HEADERS_TOO_LARGE", "INTERNAL_ERROR")
+ALWAYS: Sequence[Code] = (
+    "REQUEST_MALFORMED",
+    "REQUEST_TIMEOUT",
+    "HEADERS_TOO_LARGE",
+    "CROSS_SITE_REQUEST",
+    "INTERNAL_ERROR",
+)
 WITH_OWNER: Sequence[Code] = (
     "QUERY_PARAMETER_UNKNOWN",
     "API_KEY_MISSING",
     "API_KEY_INVALID",
+    "HOST_NOT_ALLOWED",
+    "FORWARDED_WITHOUT_KEYS",
     "QUOTA_EXCEEDED",
     "UNAVAILABLE",
 )

@@ -60,6 +60,12 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "BODY_TOO_SHORT": Meaning(
             400, "The body ended before its `Content-Length`.", "Send the whole request again."
         ),
+        "BUSY": Meaning(
+            503,
+            "Too many requests that take long are being carried out, or another one for the same. "
+            "The request had no effect.",
+            "Retry after `Retry-After` seconds.",
+        ),
         "CONTENT_LENGTH_INVALID": Meaning(
             400, "`Content-Length` is not a number.", "Send the number of bytes of the body."
         ),
@@ -67,6 +73,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             500,
             "The stored entries do not match what was acknowledged. Nothing was changed.",
             "Contact the operator, and include the `requestId`.",
+        ),
+        "CROSS_SITE_REQUEST": Meaning(
+            403,
+            "A web page of another site sent the request, and the server requires no key.",
+            "Send it from a program, or ask the operator to require keys.",
         ),
         "DATASET_EMPTY": Meaning(
             409, "The data set has no entries to train on.", "Post entries to `/data/{dataId}` first."
@@ -87,12 +98,22 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Upload what is missing, or correct `expectedEntries`.",
         ),
         "ENTRY_TOO_LARGE": Meaning(413, "An entry exceeds the size limit.", "Shorten it, or split it."),
+        "FORWARDED_WITHOUT_KEYS": Meaning(
+            403,
+            "A proxy forwarded the request to a server that has no keys.",
+            "Ask the operator to create keys, or to set `LOGLEAP_AUTH=none` if the proxy guards the server.",
+        ),
         "GZIP_MALFORMED": Meaning(
             400,
             "The body is not valid gzip, is truncated, or has data after its end.",
             "Compress the whole body, or send it without `Content-Encoding`.",
         ),
         "HEADERS_TOO_LARGE": Meaning(431, "The headers are too long.", "Send fewer or shorter ones."),
+        "HOST_NOT_ALLOWED": Meaning(
+            403,
+            "The server does not answer to the name in the request's `Host`.",
+            "Use one that `detail` names, or ask the operator to add yours (`LOGLEAP_ALLOWED_HOSTS`).",
+        ),
         "IDEMPOTENCY_KEY_INVALID": Meaning(
             400,
             "`Idempotency-Key` is not 1 to 255 visible ASCII characters.",
@@ -162,6 +183,12 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Give each a body or an event name, and a time.",
         ),
         "REQUEST_MALFORMED": Meaning(400, "The request is not HTTP.", "Correct what `detail` names."),
+        "REQUEST_TIMEOUT": Meaning(
+            408,
+            "The request took too long to arrive.",
+            "Send it again in one go, or in smaller parts; the operator sets the limit "
+            "(`LOGLEAP_REQUEST_TIME_LIMIT`).",
+        ),
         "RUN_IN_PROGRESS": Meaning(
             409,
             "Another training run, with another task or other parameters, is under way.",

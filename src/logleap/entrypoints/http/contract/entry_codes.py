@@ -15,8 +15,8 @@ class EntryMeaning(NamedTuple):
 ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
     {
         "CONTEXT_TOO_DEEP": EntryMeaning(
-            "`context` is nested too deeply.",
-            "Send it as a string that contains the JSON.",
+            "`context`, or another field, is nested too deeply.",
+            "Send the context as a string that contains the JSON.",
         ),
         "ENTRY_TOO_LARGE": EntryMeaning(
             "With `mapping`: a log record of an export is larger than an entry may be, or a message becomes "

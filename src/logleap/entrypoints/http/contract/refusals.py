@@ -12,6 +12,7 @@ from logleap.domain import errors as domain
 from logleap.domain.datasets import Action, State
 from logleap.domain.errors import InvalidTransition
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code, meaning_of
+from logleap.entrypoints.http.contract.locations import shown_location
 from logleap.entrypoints.http.contract.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
@@ -39,6 +40,14 @@ class HttpError(Exception):
     def status(self) -> int:
         """The HTTP status."""
         return meaning_of(self.code).status
+
+
+class Busy(Exception):
+    """The request is not carried out now, for there is no room; `why` says what is under way."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 _STARTED = "its training has started; create a new data set for more entries"
@@ -177,10 +186,19 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             "TASK_UNKNOWN",
             lambda it: f"There is no training task {it.task!r}. Use one of: {', '.join(it.offered)}.",
         ),
+        # ---- HTTP's own
+        Busy: Wording(
+            "BUSY",
+            lambda it: f"The request had no effect: {it.why}. Retry it after {RETRY_AFTER} seconds.",
+            {"Retry-After": str(RETRY_AFTER)},
+        ),
         # ---- ports
         ArchiveDamaged: Wording(
             "ARCHIVE_DAMAGED",
-            lambda it: f"The archive cannot be read: {it}. The operator has to investigate.",
+            lambda it: (
+                f"The archive {shown_location(it.url)} is missing, or is not what was written. "
+                "The operator has to investigate."
+            ),
         ),
         CountMismatch: Wording(
             "COUNT_MISMATCH", lambda it: f"{it} Nothing was changed; the operator has to investigate."

@@ -13,6 +13,7 @@ from logleap.domain import datasets as domain
 from logleap.domain import runs as training
 from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.contract.entry_codes import ENTRY_PROBLEMS
+from logleap.entrypoints.http.contract.locations import shown_location
 from logleap.usecases import append as entries
 from logleap.usecases.datasets import DatasetView
 
@@ -55,7 +56,7 @@ class Archive(Answer):
     """Where the entries of an archived data set are."""
 
     url: str
-    """`file:///…` or `gs://…`, depending on the operator's settings."""
+    """`gs://…`, or `file:` and the file's name in the operator's folder."""
     entries: Count
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """Of the archive file, in hex."""
@@ -92,7 +93,7 @@ class Dataset(Answer):
             entries=view.totals.entries,
             batches=view.totals.batches,
             run_id=shown.run_id,
-            archive=Archive(url=archive.url, entries=archive.entries, sha256=archive.sha256)
+            archive=Archive(url=shown_location(archive.url), entries=archive.entries, sha256=archive.sha256)
             if (archive := shown.archive) is not None
             else None,
             created_at=time(shown.created_at),

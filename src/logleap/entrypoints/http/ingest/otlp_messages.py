@@ -24,6 +24,7 @@ Json = Mapping[str, Any]
 _RPC_CODES: Mapping[int, int] = MappingProxyType(
     {
         401: code_pb2.UNAUTHENTICATED,
+        403: code_pb2.PERMISSION_DENIED,
         404: code_pb2.NOT_FOUND,
         409: code_pb2.FAILED_PRECONDITION,
         429: code_pb2.RESOURCE_EXHAUSTED,

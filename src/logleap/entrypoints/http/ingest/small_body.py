@@ -1,12 +1,14 @@
 """Small JSON bodies, read as models."""
 
-from typing import TypeVar
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Request
 from pydantic import ValidationError
 
-from logleap.codecs.json.walk import JsonWalk
+from logleap.codecs.json.walk import JsonWalk, TooDeep
 from logleap.entrypoints.http.contract.refusals import HttpError
 from logleap.entrypoints.http.contract.requests import EmptyBody
 from logleap.entrypoints.http.ingest.body import read_body
@@ -29,9 +31,8 @@ def parse_body(model: type[Body], request: Request) -> Body:
         raise HttpError("JSON_MALFORMED", f"The body is not JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise HttpError("BODY_INVALID", "The body must be a JSON object, or empty.")
-    if fields and (depth := JsonWalk(body).value().depth) > MAX_DEPTH:
-        detail = f"The body nests arrays and objects {depth} levels deep; the limit is {MAX_DEPTH}."
-        raise HttpError("BODY_INVALID", detail)
+    if fields:
+        _check_names(body)
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -41,3 +42,22 @@ def parse_body(model: type[Body], request: Request) -> Body:
         said = "is not a field of this body" if first["type"] == "extra_forbidden" else f"- {first['msg']}"
         detail = f"Field {place!r} {said}. The fields are: {allowed}."
         raise HttpError("BODY_INVALID", detail) from error
+
+
+def _check_names(body: bytes) -> None:
+    """Raises HttpError if the JSON nests too deeply, or if an object in it has a name twice."""
+    try:
+        JsonWalk(body, deepest=MAX_DEPTH).value()
+    except TooDeep:
+        detail = f"The body nests arrays and objects more than {MAX_DEPTH} levels deep."
+        raise HttpError("BODY_INVALID", detail) from None
+    json.loads(body, object_pairs_hook=_once_each, parse_int=str, parse_float=str)
+
+
+def _once_each(members: Sequence[tuple[str, Any]]) -> None:
+    names = set()
+    for name, _ in members:
+        if name in names:
+            # Parsers differ in which of them they take.
+            raise HttpError("BODY_INVALID", f"Field {name[:100]!r} occurs more than once. Send it once.")
+        names.add(name)

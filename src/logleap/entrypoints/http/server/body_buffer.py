@@ -2,10 +2,8 @@
 
 import logging
 from contextlib import suppress
-from typing import Any
 
 from waitress.buffers import OverflowableBuffer
-from waitress.parser import HTTPRequestParser
 from waitress.utilities import Error
 
 log = logging.getLogger(__name__)
@@ -19,10 +17,10 @@ class NoRoomForBody(Error):
 
 
 class BodyBuffer(OverflowableBuffer):
-    """A body in memory, from 512 KiB on in a temporary file. From an error of that on it is thrown away.
+    """A body in memory, above 512 KiB in a temporary file. After an error of the file it is discarded.
 
-    It is read to its end all the same: an answer before that would be lost with the connection, for who
-    closes one that data still come on resets it.
+    It is read to its end all the same: an answer before that could be lost, because a connection that is
+    closed while data arrive is reset.
     """
 
     def __init__(self, overflow: int) -> None:
@@ -34,7 +32,7 @@ class BodyBuffer(OverflowableBuffer):
         return self._length if self.failed else super().__len__()
 
     def append(self, data: bytes) -> None:
-        """Keep a part of the body, or pass over it."""
+        """Keep a part of the body, or discard it."""
         if not self.failed:
             try:
                 super().append(data)
@@ -50,22 +48,3 @@ class BodyBuffer(OverflowableBuffer):
         """Remove the file."""
         with suppress(OSError):  # what it could not write before, it tries once more
             super().close()
-
-
-class Parser(HTTPRequestParser):
-    """Reads a request. One whose body found no room gets the error NoRoomForBody."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """What comes before the body."""
-        super().parse_header(header_plus)
-        receiver: Any = self.body_rcv
-        if receiver is not None:
-            receiver.buf = BodyBuffer(self.adj.inbuf_overflow)
-
-    def received(self, data: bytes) -> int:
-        """More of the request: how many bytes of it were needed."""
-        consumed = super().received(data)
-        receiver: Any = self.body_rcv
-        if self.completed and self.error is None and receiver is not None and receiver.buf.failed:
-            self.error = NoRoomForBody("there is no room for its body in the server's temporary folder")
-        return consumed

@@ -5,12 +5,10 @@ slow clients hold no thread, and a body that is cut off on its way never reaches
 """
 
 import gc
-import json
 import selectors
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask, WSGITask
-from werkzeug.http import HTTP_STATUS_CODES
 
-from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
-from logleap.entrypoints.http.contract.refusals import RETRY_AFTER_FULL
-from logleap.entrypoints.http.server.body_buffer import Parser
+from logleap.entrypoints.http.server.channel import Channel
 from logleap.entrypoints.http.server.descriptors import connections_that_fit
 from logleap.entrypoints.http.server.epoll import Loop
+from logleap.entrypoints.http.server.request import MAX_HEAD
+from logleap.entrypoints.http.server.threads import Threads
 from logleap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -39,108 +35,26 @@ POLL_SECONDS = 0.2
 LINGER_SECONDS = 0.1
 """Without a request; after that a stopping server closes the connections that are still open."""
 
+MIN_IDLE_SECONDS = 0.5
+"""A connection that was just made, or just answered, is not closed to make room for another."""
+
+HEALTH_PATH = "/healthz"
+MAX_HEALTH_HEAD = 1 << 12  # bytes
+
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # needs no descriptor
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How many threads answer, the largest body accepted (bytes), how long a stop may take (seconds)."""
+    """How many threads answer, the largest body accepted (bytes), how long a stop may take (seconds).
+
+    `request_time` is how long a client may take to send a request (seconds).
+    """
 
     threads: int
     body_limit: int
     grace: float
-
-
-class _ProblemTask(ErrorTask):
-    """What waitress itself refuses, answered as problem+json."""
-
-    def execute(self) -> None:
-        error = self.request.error  # type: ignore[attr-defined]
-        code, title = _CODES[error.code], HTTP_STATUS_CODES[error.code]
-        reason = str(error.body).rstrip(".")
-        body = {
-            "type": "about:blank",
-            "title": title,
-            "status": error.code,
-            "code": code,
-            "detail": f"The request was refused before it was read whole: {reason}. {PROBLEMS[code].remedy}",
-            "requestId": str(uuid.uuid4()),
-        }
-        content = json.dumps(body).encode()
-        self.status = f"{error.code} {title}"
-        self.response_headers = [
-            ("Content-Type", "application/problem+json"),
-            ("X-Request-Id", str(body["requestId"])),
-        ]
-        if error.code == 503:
-            self.response_headers.append(("Retry-After", str(RETRY_AFTER_FULL)))
-        log.info("request", status=error.code, code=code, requestId=body["requestId"])
-        self.set_close_on_finish()
-        self.content_length = len(content)
-        self.write(content)
-
-
-# By the statuses of waitress.utilities.Error, and of NoRoomForBody.
-_CODES: Mapping[int, Code] = {
-    400: "REQUEST_MALFORMED",
-    413: "BODY_TOO_LARGE",
-    431: "HEADERS_TOO_LARGE",
-    500: "INTERNAL_ERROR",
-    501: "TRANSFER_CODING_UNSUPPORTED",
-    503: "STORAGE_FULL",
-}
-
-
-class _Task(WSGITask):
-    """While the server stops, each answer says that it is the last on its connection."""
-
-    def service(self) -> None:
-        super().service()
-        channel: Any = self.channel
-        if len(channel.requests) > 1 and channel.total_outbufs_len > channel.adj.outbuf_high_watermark:
-            # Before the next of several requests that were sent at once, waitress would wait until the client
-            # reads its answers, and hold this thread for as long. The connection is dropped instead: the
-            # client has left 16 MiB of answers unread.
-            self.set_close_on_finish()
-            channel.will_close = True
-            channel.connected = False
-
-    def write(self, data: bytes) -> None:
-        whole = self.complete and self.has_body and len(data) == self.content_length
-        if self.wrote_header or not whole:
-            super().write(data)
-            return
-        # Header and body in one packet: waitress would send two.
-        self.channel.write_soon(self.build_response_header() + data)
-        self.wrote_header = True
-        self.content_bytes_written = len(data)
-
-    def build_response_header(self) -> bytes:
-        if self.channel.server.stopping:  # type: ignore[attr-defined]
-            self.set_close_on_finish()
-        return super().build_response_header()
-
-
-class _Channel(HTTPChannel):
-    task_class = _Task
-    error_task_class = _ProblemTask
-    parser_class = Parser
-
-    def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(server, *args, **kwargs)
-        self._loop: Loop = server.loop
-        try:
-            self._loop.add(self)
-        except OSError as error:  # left to waitress, it would close the listener
-            log.warning(f"closing connection: cannot register it with epoll: {error}")
-            self.handle_close()
-
-    def handle_expt(self) -> None:
-        self.handle_close()  # urgent data, where it is reported at all: it would be reported again and again
-
-    def service(self) -> None:
-        self._loop.serving(self)
-        super().service()
+    request_time: float = 1800.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -173,6 +87,7 @@ def serve(
     Calls `listening` once it answers. Several processes may serve on one listener.
     """
     connections: dict[int, Any] = {}
+    most = connections_that_fit()
     # Any: the stubs have the wrong type for active_channels, and no server made of a ready socket.
     server: Any = create_server(
         app,
@@ -180,21 +95,25 @@ def serve(
         sockets=[listener],
         threads=options.threads,
         ident="",
-        clear_untrusted_proxy_headers=True,
+        clear_untrusted_proxy_headers=False,  # the app never uses them: middleware/browsers.py refuses them
         max_request_body_size=options.body_limit,
-        connection_limit=connections_that_fit(),
+        max_request_header_size=MAX_HEAD,
+        connection_limit=most + 4,  # with waitress's own two: _make_room comes first
         recv_bytes=1 << 18,
     )
-    server.channel_class = _Channel
+    server.channel_class = Channel
     server.stopping = False
-    loop = server.loop = Loop(server, connections)
+    loop = server.loop = Loop(server, connections, options.request_time)
+    threads = server.threads = Threads(server.task_dispatcher, options.threads)
     server.accept = _pausing(server, server.accept)
+    server.add_task = lambda channel: _start(server, channel)
     try:
         gc.collect()
         gc.freeze()  # what exists now stays: the collector need not traverse it again and again
         listening()
         while not stop.is_set():
             loop.run(POLL_SECONDS)
+            _make_room(server, most)  # not before: descriptors would be used again within one run
         server.stopping = True
         server.accepting = True  # it may have paused, and there be room again
         _accept_pending(server)
@@ -208,9 +127,44 @@ def serve(
             if _busy(server.active_channels):
                 quiet_since = now
     finally:
+        threads.close()
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         server.asyncore.close_all(connections)
         loop.close()
+
+
+def _start(server: Any, channel: Any) -> None:
+    """Have the first request of a channel answered: by the loop's own thread if it is for HEALTH_PATH.
+
+    It has no thread to wait for then, however many calls are being carried out.
+    """
+    if _asks_for_health(channel.requests[0]) and server.loop.is_here():
+        server.loop.answer(channel)
+    else:
+        server.task_dispatcher.add_task(channel)
+
+
+def _asks_for_health(request: Any) -> bool:
+    """Whether it is a short request for HEALTH_PATH, which the app answers without waiting for anything."""
+    return bool(
+        request.error is None
+        and request.path == HEALTH_PATH
+        and request.command in ("GET", "HEAD")
+        and request.body_rcv is None
+        and request.header_bytes_received <= MAX_HEALTH_HEAD
+        and not request.headers.keys() & {"ORIGIN", "SEC_FETCH_SITE"}  # the app may have to look for keys
+    )
+
+
+def _make_room(server: Any, most: int) -> None:
+    """Close the connections that were idle for longest, until there are at most `most`."""
+    surplus = len(server.active_channels) - most
+    if surplus > 0:
+        latest = time.time() - MIN_IDLE_SECONDS
+        channels = server.active_channels.values()
+        idle = [channel for channel in channels if channel.idle and channel.last_activity < latest]
+        for channel in sorted(idle, key=lambda channel: channel.last_activity)[:surplus]:
+            channel.handle_close()
 
 
 def _pausing(server: Any, accept: Callable[[], Any]) -> Callable[[], Any]:

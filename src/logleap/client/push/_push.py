@@ -1,0 +1,235 @@
+"""Log files on their way to the API: read ahead, sent while the next part is read, and safe to repeat."""
+
+import queue
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from logleap.client._api import ApiError, Client
+from logleap.client.logfiles import Batch, Limits, LogFile, LogFileError, ReadOptions, Report
+
+_AHEAD = 2  # batches that are read and wait
+_UNDER_WAY = 2  # requests at once
+
+_TOO_LARGE = re.compile(r"entry with index (\d+), (has more than \d+ bytes)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to push: its name, and how it is opened. Standard input ("-") can be opened once."""
+
+    name: str
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+@dataclass(slots=True)
+class Stored:
+    """What has been acknowledged so far.
+
+    `replayed` of the entries were stored by an earlier push with the same key. Up to `line` of the file
+    `name` all lines are stored.
+    """
+
+    entries: int = 0
+    batches: int = 0
+    replayed: int = 0
+    bytes: int = 0
+    name: str = ""
+    line: int = 0
+    after_a_gap: int = 0
+    """Entries that are stored although earlier ones are not."""
+
+
+@dataclass(slots=True)
+class Push:
+    """One push of files into a data set. `reports` tell what each file is read as, and grow."""
+
+    client: Client
+    key: str
+    limits: Limits
+    options: ReadOptions
+    stored: Stored = field(default_factory=Stored)
+    reports: list[Report] = field(default_factory=list)
+
+    def first(self, sources: Sequence[Source]) -> Iterator[tuple[int, Batch]]:
+        """Starts to read the files; what it gives is for `send`.
+
+        Returns once the beginnings of all files are read without a contradiction. Raises LogFileError before
+        anything is sent.
+        """
+        reading = _Reading(sources, self.options, self.limits, self.reports)
+        return reading.batches()
+
+    def send(self, data_id: str, batches: Iterator[tuple[int, Batch]]) -> Iterator[Stored]:
+        """Posts the batches, telling after each what is acknowledged.
+
+        Each has a key of its own, made of the push's, the file's number and the line on which it begins: a
+        push that is repeated with the same key and options adds nothing. Raises what the reading or the API
+        raises, after the requests under way have been answered.
+        """
+        under_way: deque[tuple[Batch, Future[Mapping[str, Any]]]] = deque()
+        with ThreadPoolExecutor(_UNDER_WAY, "logleap-push") as senders:
+            try:
+                for number, batch in batches:
+                    while len(under_way) >= _UNDER_WAY:
+                        yield self._answered(*under_way.popleft())
+                    key = f"{self.key}-{number}-{batch.first_line}-{batch.nth}"
+                    under_way.append((batch, senders.submit(self._post, data_id, batch, key)))
+                while under_way:
+                    yield self._answered(*under_way.popleft())
+            except BaseException:
+                self._await_rest(under_way)
+                raise
+
+    def _await_rest(self, under_way: "deque[tuple[Batch, Future[Mapping[str, Any]]]]") -> None:
+        """Counts what is stored in the end of the requests that are under way when one fails."""
+        gap = False
+        for batch, future in under_way:
+            if future.exception() is not None:
+                gap = True
+            elif gap:
+                self.stored.after_a_gap += batch.entries
+            else:
+                self._answered(batch, future)
+
+    def _answered(self, batch: Batch, future: "Future[Mapping[str, Any]]") -> Stored:
+        answer = future.result()
+        stored = self.stored
+        stored.entries += answer.get("accepted", 0)
+        stored.batches += 1
+        stored.bytes += len(batch.body)
+        stored.replayed += answer.get("accepted", 0) if answer.get("replayed") else 0
+        stored.name, stored.line = batch.name, batch.end_line
+        return stored
+
+    def _post(self, data_id: str, batch: Batch, key: str) -> Mapping[str, Any]:
+        body, starts = batch.body, list(batch.starts)
+        while True:
+            try:
+                return self.client.append_lines(data_id, body, key)
+            except ApiError as error:
+                refused = _refused(error)
+                if not refused:
+                    raise
+                index = min(refused)
+                line = starts[index] if index < len(starts) else None
+                if not self.options.skip:
+                    raise LogFileError(
+                        batch.name, line, f"the server refuses this entry: {refused[index]}", left_out=True
+                    ) from error
+                lines = body.splitlines(keepends=True)
+                report = next(report for report in self.reports if report.name == batch.name)
+                for at, detail in refused.items():
+                    report.skip(
+                        starts[at],
+                        lines[at][:60].decode(errors="replace"),
+                        f"the server refuses it: {detail}",
+                    )
+                    report.entries -= 1
+                kept = [at for at in range(len(lines)) if at not in refused]
+                body, starts = b"".join(lines[at] for at in kept), [starts[at] for at in kept]
+                if not body:
+                    return {"accepted": 0}
+
+
+def _refused(error: ApiError) -> Mapping[int, str]:
+    """The entries of a request that the server refuses, by their index."""
+    named = {
+        one["index"]: str(one.get("detail"))
+        for one in error.problem.get("errors", [])
+        if isinstance(one, dict) and isinstance(one.get("index"), int)
+    }
+    if error.code == "ENTRY_TOO_LARGE" and (found := _TOO_LARGE.search(str(error))):
+        named[int(found[1])] = f"it {found[2]}"
+    return named
+
+
+class _Reading:
+    """Reads files in a thread of its own, a few batches ahead of who takes them."""
+
+    def __init__(
+        self, sources: Sequence[Source], options: ReadOptions, limits: Limits, reports: list[Report]
+    ) -> None:
+        self._sources = sources
+        self._options = options
+        self._limits = limits
+        self._reports = reports
+        self._queue: queue.Queue[tuple[int, Batch] | BaseException | None] = queue.Queue(_AHEAD)
+        self._stop = threading.Event()
+
+    def batches(self) -> Iterator[tuple[int, Batch]]:
+        """The batches, with the number of their file. The files' beginnings are read before this returns."""
+        for source in self._sources[1:]:
+            with source.open() as stream:
+                begun = LogFile(stream, name=source.name, options=self._options)
+                _begin(begun.batches(self._limits), begun)
+        return self._begun()
+
+    def _begun(self) -> Iterator[tuple[int, Batch]]:
+        files = self._files()
+        held = next(files, None)
+        return self._in_thread(held, files)
+
+    def _files(self) -> Iterator[list[tuple[int, Batch]]]:
+        """The first batches of the first file, all read before they are given; then each other one."""
+        years = self._options.years() if self._options.year is not None else None  # go on from file to file
+        for number, source in enumerate(self._sources):
+            with source.open() as stream:
+                file = LogFile(stream, name=source.name, options=self._options, years=years)
+                self._reports.append(file.report)
+                batches = file.batches(self._limits)
+                yield [(number, batch) for batch in _begin(batches, file)]
+                for batch in batches:
+                    yield [(number, batch)]
+
+    def _in_thread(
+        self, held: list[tuple[int, Batch]] | None, files: Iterator[list[tuple[int, Batch]]]
+    ) -> Iterator[tuple[int, Batch]]:
+        yield from held or ()
+        del held
+        thread = threading.Thread(target=self._fill, args=[files], name="logleap-read", daemon=True)
+        thread.start()
+        try:
+            while (taken := self._queue.get()) is not None:
+                if isinstance(taken, BaseException):
+                    raise taken
+                yield taken
+        finally:
+            self._stop.set()
+            while thread.is_alive():
+                self._drain()
+                thread.join(0.01)
+
+    def _fill(self, files: Iterator[list[tuple[int, Batch]]]) -> None:
+        end: BaseException | None = None
+        try:
+            for batches in files:
+                for batch in batches:
+                    self._queue.put(batch)
+                if self._stop.is_set():
+                    break
+        except BaseException as error:  # noqa: BLE001 -- raised where the batches are taken
+            end = error
+        self._queue.put(end)
+
+    def _drain(self) -> None:
+        try:
+            while True:
+                self._queue.get_nowait()
+        except queue.Empty:
+            pass
+
+
+def _begin(batches: Iterator[Batch], file: LogFile) -> list[Batch]:
+    """The batches that were read when the file's sample had been."""
+    begun = []
+    for batch in batches:
+        begun.append(batch)
+        if file.passed_sample:
+            break
+    return begun

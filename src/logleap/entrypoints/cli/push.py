@@ -1,0 +1,312 @@
+"""`logleap push`: log files into a data set."""
+
+import contextlib
+import os
+import shlex
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
+from logleap.entrypoints.cli.progress import Counted, Counter, progress
+
+if TYPE_CHECKING:
+    from logleap.client.push import Push
+
+_STANDARD_INPUT = "standard input"
+_SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
+_BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
+
+_FORMATS = (
+    "auto",
+    "plain",
+    "ndjson",
+    "json",
+    "csv",
+    "w3c",
+    "logfmt",
+    "syslog-frames",
+    "cri",
+    "docker",
+    "journald",
+)
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(allow_dash=True, dir_okay=False, exists=True)
+)
+@click.option("--dataset", metavar="ID", help="Push into this data set instead of a new one.")
+@click.option("--name", help="The new data set's name (default: the file's).")
+@click.option("--train", "then_train", is_flag=True, help="Start the training afterwards.")
+@wait_options
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@click.option("--encoding", help="The files' encoding (default: UTF-8, or UTF-16 that shows by its pattern).")
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="For times that name no zone, e.g. Europe/Berlin, +01:00 (default: UTC).",
+)
+@click.option("--timestamp-format", metavar="STRPTIME", help="For times in none of the known forms.")
+@click.option(
+    "--year",
+    type=click.IntRange(1, 9999),
+    help="The first entry's year, for times without one (default: the latest possible).",
+)
+@click.option(
+    "--repeated-hour",
+    type=click.Choice(["first", "second"]),
+    help="Which is meant of the two hours when clocks are put back, where the order does not tell.",
+)
+@click.option(
+    "--columns",
+    metavar="timestamp=COL[+COL],message=COL",
+    help="For CSV: the columns, by name or number.",
+)
+@click.option("--mapping", metavar="NAME", help="For JSON: which fields are time and message; as of the API.")
+@click.option(
+    "--on-bad-line",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What to do with lines that cannot be read with certainty.",
+)
+@click.option(
+    "--skip-lines", type=click.IntRange(0), default=0, help="Leave out entries on the first N lines."
+)
+@click.option("--batch-size", type=click.IntRange(1, 50_000), default=50_000, show_default=True)
+@click.option(
+    "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
+)
+@server_options
+@click.pass_context
+def push(
+    context: click.Context,
+    files: tuple[str, ...],
+    dataset: str | None,
+    name: str | None,
+    then_train: bool,
+    wait: bool,
+    timeout: float | None,
+    form: str,
+    encoding: str | None,
+    timezone: str | None,
+    timestamp_format: str | None,
+    year: int | None,
+    repeated_hour: Any,
+    columns: str | None,
+    mapping: str | None,
+    on_bad_line: Any,
+    skip_lines: int,
+    batch_size: int,
+    key: str | None,
+    url: str,
+    api_key: str | None,
+    patience: float,
+    as_json: bool,
+) -> None:
+    """Push log files ("-": standard input), packed or not, of any of these formats, into a data set.
+
+    Plain text with a time at the beginning of each entry, NDJSON, JSON, CSV, W3C (IIS), logfmt, syslog,
+    Kubernetes' and Docker's logs, journald. Rotated files may be named together; the oldest goes first.
+    """
+    from logleap.client import Client
+    from logleap.client.logfiles import Limits, LogFileError, ReadOptions
+    from logleap.client.push import Push, Source, oldest_first
+
+    names = oldest_first(files)
+    if "-" in names and len(names) > 1:
+        raise click.UsageError("standard input (-) is pushed alone, not beside other files.")
+    if skip_lines and len(names) > 1:
+        raise click.UsageError("--skip-lines is for one file.")
+    options = ReadOptions(
+        format=form,
+        encoding=encoding,
+        timezone=_zone(timezone),
+        timestamp_format=timestamp_format,
+        year=year,
+        on_bad_line=on_bad_line,
+        columns=_columns(columns),
+        mapping=mapping,
+        mappings=_mappings(),
+        repeated_hour=repeated_hour,
+        skip_lines=skip_lines,
+    )
+    label = _label(names)
+    counter = Counter(_size(names))
+    sources = [Source(each, lambda each=each: _opened(each, counter)) for each in names]  # type: ignore[misc]
+    with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
+        work = Push(client, key or str(uuid.uuid4()), Limits(batch_size, _BATCH_BYTES), options)
+        try:
+            batches = work.first(sources)
+        except LogFileError as error:
+            output.finish(str(error), output.FAILED)
+        first = next(batches, None)
+        if first is None:
+            output.finish(f"{label} contains no entries.{_left_out(work)}", output.FAILED)
+        data_id = dataset or client.announce(name or label)["dataId"]
+        try:
+            with progress(work, counter, label, quiet=as_json) as show:
+                for _ in work.send(data_id, _again(first, batches)):
+                    show()
+        except BaseException as error:
+            _tell_what_is_in(context, work, data_id, error)
+            if isinstance(error, LogFileError):
+                output.finish(str(error), output.FAILED)
+            raise
+        report: dict[str, Any] = {
+            "dataId": data_id,
+            "accepted": work.stored.entries,
+            "batches": work.stored.batches,
+            "files": [each.to_json() for each in work.reports],
+        }
+        if not as_json:
+            _tell(work, label, data_id)
+        if then_train:
+            start_training(client, data_id, {}, wait=wait, timeout=timeout, as_json=as_json, report=report)
+        elif as_json:
+            output.print_json(report)
+
+
+def _again(first: Any, more: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from more
+
+
+def _tell(work: "Push", label: str, data_id: str) -> None:
+    stored = work.stored
+    before = f", {stored.replayed:,} of them since an earlier push" if stored.replayed else ""
+    click.echo(
+        f"{stored.entries} entries of {label} are in data set {data_id} ({stored.batches} batches){before}."
+    )
+    for report in work.reports:
+        if len(work.reports) > 1:
+            click.echo(f"  {output.in_a_line(report.name)}:")
+        for line in report.in_words():
+            click.echo(f"  {output.in_a_line(line)}")
+
+
+def _left_out(work: "Push") -> str:
+    skipped = sum(report.skipped_lines for report in work.reports)
+    return f" {skipped:,} lines were left out." if skipped else ""
+
+
+def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: BaseException) -> None:
+    """What is stored, and the command that goes on from there."""
+    from logleap.client.logfiles import LogFileError
+
+    stored = work.stored
+    where = ""
+    if stored.line:
+        name = _STANDARD_INPUT if stored.name == "-" else stored.name
+        where = f": up to line {stored.line} of {name}"
+    more = f", and {stored.after_a_gap} from behind the place where it stopped" if stored.after_a_gap else ""
+    changed: dict[str, Any] = {
+        "dataset": data_id,
+        "key": work.key,
+        "name": None,
+        "batch_size": work.limits.entries,
+    }
+    how = "This goes on from there, and stores nothing twice:"
+    if isinstance(error, LogFileError):
+        if error.left_out and context.params["on_bad_line"] != "skip":
+            changed["on_bad_line"] = "skip"
+            how = "This goes on from there, leaves such lines out, and stores nothing twice:"
+        else:
+            how = "Once that is mended, this goes on from there, and stores nothing twice:"
+    guessed = next((report.first_year for report in work.reports if report.first_year is not None), None)
+    if guessed is not None and len(work.reports) == 1:
+        changed["year"] = guessed
+    files: Sequence[str] = context.params["files"]
+    if files == ("-",):
+        several = {report.format for report in work.reports} & set(_SEVERAL_A_LINE)
+        if not several and work.options.mapping != "otel-file":
+            changed["skip_lines"] = max(stored.line, context.params["skip_lines"])
+        how = f"Leave out the first {stored.line} lines of {_STANDARD_INPUT}. With the same input:\n  {how}"
+    click.echo(
+        f"logleap: {stored.entries} entries were added to data set {data_id}{where}{more}. {how}\n"
+        f"  {_command(context, files, changed)}",
+        err=True,
+    )
+
+
+def _command(context: click.Context, files: Sequence[str], changed: Mapping[str, Any]) -> str:
+    """The command as it was given, but for what is changed; without the key of the API, which is a secret."""
+    from click.core import ParameterSource
+
+    words = ["logleap", "push", *files]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if not isinstance(parameter, click.Option) or name == "api_key":
+            continue
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        value = changed[name] if name in changed else context.params[name] if given else None
+        if value is None or value is False or (value == 0 and name == "skip_lines"):
+            continue
+        words += [parameter.opts[0]] if parameter.is_flag else [parameter.opts[0], str(value)]
+    return shlex.join(words)
+
+
+def _zone(name: str | None) -> Any:
+    from logleap.client.logfiles import named_zone
+
+    if name is None:
+        return None
+    try:
+        return named_zone(name)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{error}; use a name such as Europe/Berlin, or an offset such as +01:00."
+        ) from None
+
+
+def _columns(text: str | None) -> Mapping[str, tuple[str, ...]] | None:
+    if text is None:
+        return None
+    columns = {}
+    for part in text.split(","):
+        role, _, names = part.partition("=")
+        columns[role.strip()] = tuple(names.split("+"))
+    if columns.keys() != {"timestamp", "message"} or not all(map(all, columns.values())):
+        raise click.BadParameter(
+            f"{text!r} is not of the form timestamp=COLUMN[+COLUMN],message=COLUMN[+COLUMN]."
+        )
+    return columns
+
+
+def _mappings() -> Any:
+    from logleap.codecs.mappings import MappingsInvalid, load_mappings
+
+    path = os.environ.get("LOGLEAP_MAPPINGS")
+    try:
+        return load_mappings(Path(path) if path else None)
+    except MappingsInvalid as error:
+        raise click.UsageError(f"LOGLEAP_MAPPINGS={path}{error}") from None
+
+
+def _label(names: Sequence[str]) -> str:
+    if names[-1] == "-":
+        return _STANDARD_INPUT
+    first = Path(names[-1]).name
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+
+def _size(names: Sequence[str]) -> int | None:
+    if "-" in names:
+        return None
+    sizes = [Path(name).stat().st_size if Path(name).is_file() else 0 for name in names]
+    return sum(sizes) if all(sizes) else None
+
+
+@contextlib.contextmanager
+def _opened(name: str, counter: Counter) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield Counted(sys.stdin.buffer, counter)  # type: ignore[misc]
+        return
+    with Path(name).open("rb") as stream:
+        yield Counted(stream, counter)  # type: ignore[misc]

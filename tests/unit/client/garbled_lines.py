@@ -1,0 +1,68 @@
+"""Feeds the compiled reader of lines, built with sanitizers, texts that are cut, garbled, patched together.
+
+    python tests/unit/client/garbled_lines.py FOLDER ROUNDS
+
+FOLDER has the module. A sanitizer ends the process at the first byte that is not the text's; else it prints
+how many entries were taken, and how many bytes of what was allocated in the last tenth are still in use.
+"""
+
+import importlib
+import json
+import random
+import sys
+import tracemalloc
+
+_NAMES = " CEST CET EST "
+_FORMS = [  # program, opened, lead, zone's text, priority, without year, digits of a number; a line
+    ("Y-m-d?~C", 0, 0, "", 0, 0, 0, b"2026-03-02 06:00:00,123 x"),
+    ("Y-m-d?~Cz", 0, 0, "+01:00", 0, 0, 0, b"2026-03-02T06:00:00+01:00 [x] y"),
+    ("d/b/Y:Cz", ord("["), -1, " +0100", 0, 0, 0, b'1.2.3.4 - - [02/Mar/2026:06:00:00 +0100] "x"'),
+    ("ab_d_C_Y", ord("["), 0, "", 0, 0, 0, b"[Mon Mar 02 06:00:00.1 2026] [error] x"),
+    ("b_d_C", 0, 0, "", 1, 1, 0, b"<13>Mar  2 06:00:00 host x"),
+    ("yMD K", 0, 1, "", 0, 0, 0, b"one 260302 060000 x"),
+    ("lMD_C", 0, 0, "", 0, 1, 0, b"I0302 06:00:00.123456 1 a] x"),
+    ("d/m/Y?~CP", 0, 0, "", 0, 0, 0, b"2/3/2026 06:00:00 AM x"),
+    ("", 0, 0, "", 0, 0, 13, b"1772427600123: x"),
+]
+_BELOW = [b"\tat a.b", b"", b"Caused: x", b"12:34", b"-", b"==> a", b"\xc2\xa0", b"\xff\xe2", b"[a/b", b"<1"]
+_MARKS = b'0123456789:-./[]()<>+TZMarAMP, \t\r\0\x1b\x7f\x80\xc2\xe2\xff"\\'
+
+
+def _text(chance: random.Random, line: bytes) -> bytes:
+    lines = [chance.choice(_BELOW) if chance.random() < 0.3 else line for _ in range(chance.randrange(1, 6))]
+    text = bytearray(b"\n".join(lines))
+    match chance.randrange(5):
+        case 0:
+            del text[chance.randrange(len(text) + 1) :]
+        case 1:
+            start, end = chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)
+            text[start:end] = text[end:][: chance.randrange(9)]
+        case changes:
+            for _ in range(changes - 2):
+                if text:
+                    text[chance.randrange(len(text))] = chance.choice(_MARKS)
+    return bytes(text) + b"\n"
+
+
+def main() -> None:
+    sys.path.insert(0, sys.argv[1])
+    scan = importlib.import_module("_lines").scan
+    rounds = int(sys.argv[2])
+    chance = random.Random(1)
+    taken = 0
+    for number in range(rounds):
+        if number == rounds - rounds // 10:
+            tracemalloc.start()
+        program, opened, lead, zone, priority, yearless, counted, line = chance.choice(_FORMS)
+        form = (program, opened, lead, int(bool(zone)), zone, priority, yearless, counted, _NAMES)
+        always = chance.random() < 0.9
+        now = (-(1 << 60) if always else 0, 1 << 60 if always else 0, 3600, 2026, 3, 1 << 40)
+        text = _text(chance, line)
+        room = chance.choice([1, 2, 1000]), chance.choice([-5, 0, 100, 1 << 20])
+        found = scan(text, 0, 1, chance.random() < 0.8, *room, chance.random() < 0.5, form, now)
+        taken += len(found[1]) // 8
+    print(json.dumps({"taken": taken, "kept": tracemalloc.get_traced_memory()[0]}))
+
+
+if __name__ == "__main__":
+    main()
