@@ -17,7 +17,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from benchmarks.iterations import FULL, QUICK, Iterations
-from benchmarks.parts import comparison, decode, end_to_end, gcp, intake, large_dataset, many_datasets, upload
+from benchmarks.parts import (
+    comparison,
+    decode,
+    end_to_end,
+    gcp,
+    intake,
+    large_dataset,
+    many_datasets,
+    push,
+    upload,
+)
 from benchmarks.report import document, saved_results
 from benchmarks.report.results import TARGETS_HEADER, Findings, table
 
@@ -27,6 +37,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "comparison": comparison.run,
     "gcp": gcp.run,
     "upload": upload.run,
+    "push": push.run,
     "large_dataset": large_dataset.run,
     "many_datasets": many_datasets.run,
     "intake": intake.run,

@@ -7,20 +7,23 @@ from datetime import UTC, datetime
 from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
-from logleap.backends import Backend, capabilities_of, open_backend
+from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
+from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
+from logleap.task_processes import TaskProcesses
 from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.telemetry.instrument import Instruments
 from logleap.telemetry.metrics import Metrics
-from logleap.telemetry.tracing import build_tracer_provider
+from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.report import ReportOnDataset
-from logleap.usecases.run_training import RunTraining
+from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -43,8 +46,22 @@ def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
     return instruments.instrument(open_backend(settings))
 
 
-def _open_tasks(chosen: str, instruments: Instruments) -> Mapping[str, TrainingTask]:
-    return instruments.trace_tasks(load_tasks(chosen))
+def _open_tasks(chosen: str, tracer: Tracer) -> Mapping[str, TrainingTask]:
+    return traced_tasks(load_tasks(chosen), tracer)
+
+
+def _task_executor(
+    settings: Settings, capabilities: Capabilities, backend: Backend, execute: ExecuteTask
+) -> TaskExecutor:
+    isolation = settings.task_isolation or ("process" if capabilities.shared else "thread")
+    if isolation == "thread":
+        return TaskThreads(execute)
+    if not capabilities.shared:
+        raise SettingsError(
+            f"LOGLEAP_TASK_ISOLATION is 'process', LOGLEAP_BACKEND is {settings.backend!r}, which processes "
+            "cannot share. Choose 'thread', or another backend."
+        )
+    return TaskProcesses(settings, backend.handover)
 
 
 class Container(containers.DeclarativeContainer):
@@ -57,7 +74,7 @@ class Container(containers.DeclarativeContainer):
     instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
     capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
-    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, instruments)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, tracer)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 
@@ -109,25 +126,39 @@ class Container(containers.DeclarativeContainer):
         queue=backend.provided.queue,
         tasks=providers.Callable(tuple, tasks),
         patience=settings.provided.patience,
+        time_limit=settings.provided.time_limit,
         now=_now,
         new_id=_new_id,
     )
+    cancel_training = providers.ThreadSafeSingleton(
+        CancelTraining, datasets=backend.provided.datasets, runs=backend.provided.runs, now=_now
+    )
     show_training = providers.ThreadSafeSingleton(
         ShowTraining, datasets=backend.provided.datasets, runs=backend.provided.runs
+    )
+    execute_task = providers.ThreadSafeSingleton(
+        ExecuteTask,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
+        tasks=tasks,
+    )
+    task_executor = providers.ThreadSafeSingleton(
+        _task_executor, settings, capabilities, backend, execute_task
     )
     run_training = providers.ThreadSafeSingleton(
         RunTraining,
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         ledger=backend.provided.ledger,
-        archives=backend.provided.archives,
         runs=backend.provided.runs,
-        tasks=tasks,
+        executor=task_executor,
         now=_now,
         lease=settings.provided.lease,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
         grace=settings.provided.grace,
+        time_limit=settings.provided.time_limit,
     )
     sweep = providers.ThreadSafeSingleton(
         Sweep,
@@ -139,6 +170,7 @@ class Container(containers.DeclarativeContainer):
         now=_now,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,
+        time_limit=settings.provided.time_limit,
     )
     authenticate = providers.ThreadSafeSingleton(
         Authenticate, given=settings.provided.api_keys, keys=backend.provided.keys
@@ -164,4 +196,5 @@ def build_container(settings: Settings) -> Container:
     except TaskNotLoadable as error:
         raise SettingsError(str(error)) from error
     container.backend()
+    container.task_executor()
     return container

@@ -16,10 +16,13 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         InvalidTransition     domain: the state does not allow the action → HTTP
         KeyNotFound           use cases: a key to revoke → the command line
         KeyReused             use cases: an idempotency key with another request → HTTP
+        RunCancelled          domain: a cancelled run, which may only fail → its worker fails it
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
         RunNotFound           use cases → HTTP
+        StoredPartially         use cases: the key of a batch that was stored in part → HTTP
         TaskUnknown           use cases → HTTP
+        TimeLimitTooLong      use cases: a training with more time than the operator allows → HTTP
         BodyBrokenOff         codecs: the connection, while the body is read → HTTP
         BodyEmpty             codecs: JSON → HTTP
         BodyNotEntries        codecs: JSON → HTTP
@@ -42,12 +45,14 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
+        StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text
       TryAgain                a training task: a transient failure → the run is queued again
       UnreadableMessage       domain: a message of the queue → the dead letters
+      NoRoomForMetrics        telemetry: no folder for the metrics of several processes → SettingsError
       NotAnEnvelope           the Pub/Sub entry point: a pushed message → the dead letters
       SettingsError           settings, container, entry points: a setting is wrong → one line, exit code 2
       PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
@@ -58,6 +63,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3

@@ -17,6 +17,9 @@ def load_plugin(reference: str) -> object:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
         raise PluginNotLoadable(f"cannot import {module_name}: {_first_line(error)}.") from error
+    except Exception as error:  # raised by the module's own code
+        kind = type(error).__name__
+        raise PluginNotLoadable(f"cannot import {module_name}: {kind}: {_first_line(error)}.") from error
     found: object = getattr(module, name, None)
     if found is None:
         near = difflib.get_close_matches(name, vars(module), n=1)

@@ -18,6 +18,9 @@ from logleap.domain.keys import OWNER, ApiKey
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
 
+MAX_TIME_LIMIT = 10**9
+"""Seconds that a run may be allowed at most: some 31 years."""
+
 _SECRET = {"api_keys", "quota_store"}  # or what may hold one by mistake: not shown in errors
 
 
@@ -99,6 +102,9 @@ class Settings(BaseSettings):
     run_lease: Annotated[float, Field(ge=0.1, le=600)] = 30.0
     run_patience: Annotated[float, Field(ge=0.1)] = 600.0
     run_max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    run_time_limit: Annotated[float, Field(ge=0.1, le=MAX_TIME_LIMIT)] = 24 * 3600.0
+    concurrent_runs: Annotated[int, Field(ge=1, le=64)] = 1
+    task_isolation: Literal["process", "thread"] | None = None
     stop_grace: Annotated[float, Field(ge=0, le=3600)] = 20.0
     sweep_interval: Annotated[float, Field(ge=0.05)] = 30.0
 
@@ -133,6 +139,11 @@ class Settings(BaseSettings):
     def patience(self) -> timedelta:
         """How long a queued run waits before its message counts as lost."""
         return timedelta(seconds=self.run_patience)
+
+    @property
+    def time_limit(self) -> timedelta:
+        """How long a run may take from its first attempt."""
+        return timedelta(seconds=self.run_time_limit)
 
     @property
     def grace(self) -> timedelta:

@@ -11,7 +11,7 @@ from logleap.backends import BUILT_IN
 PACKAGE = Path(logleap.__file__).parent
 CONTRACTS = Path(__file__).parent.parent / "contracts"
 
-NO_ADAPTER = {"task", "errors"}  # of `ports`: what a platform implements, and what all adapters raise
+NO_ADAPTER = {"task", "executor", "errors"}  # of `ports`: no part of a backend
 NO_PORT = {"memory": {"database"}}  # of a backend: what its adapters share, where it is no folder
 
 

@@ -42,6 +42,8 @@ def environment(backend: str, folder: Path, **more: str) -> Mapping[str, str]:
         "LOGLEAP_RUN_MAX_ATTEMPTS": "100",
         "LOGLEAP_SWEEP_INTERVAL": "0.1",
         "LOGLEAP_STOP_GRACE": "2",
+        # A fork server for each of so many short lives would be most of the work.
+        "LOGLEAP_TASK_ISOLATION": "thread",
         "LOGLEAP_LOG_LEVEL": "warning",
         **more,
     }

@@ -38,6 +38,14 @@ RUN: Mapping[str, Failpoint] = {
     "run: after the ack": Failpoint("delivery.ack", "after"),
 }
 FAILPOINTS: Mapping[str, Failpoint] = {**UPLOAD, **START, **RUN}
+CANCEL: Mapping[str, Failpoint] = {
+    "before it is stored": Failpoint("runs.save", "before"),
+    "stored, before the answer": Failpoint("runs.save", "after"),
+}
+CANCEL_QUEUED: Mapping[str, Failpoint] = {
+    "before the end": Failpoint("runs.finish", "before"),
+    "after the end, before the answer": Failpoint("runs.finish", "after"),
+}
 
 
 class Step(NamedTuple):

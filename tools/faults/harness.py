@@ -172,6 +172,14 @@ class Harness:
             operation.answer = Answer.OK
         return operation
 
+    def cancel(self, owner: str, data_id: str) -> Operation:
+        """Cancel the latest run of a data set."""
+        operation = self.history.begin(Operation("cancel", owner, data_id, f"c{next(self._numbers)}"))
+        with _answering(operation):
+            operation.run_id = self._container.cancel_training()(owner, data_id).run_id
+            operation.answer = Answer.OK
+        return operation
+
     def put_away(self, owner: str, data_id: str) -> Operation:
         """Archive a data set, or bring its archiving to its end."""
         operation = self.history.begin(Operation("archive", owner, data_id, f"a{next(self._numbers)}"))

@@ -24,7 +24,7 @@ class Answer(Enum):
 class Operation:
     """A call. An append's `key` names its body too: calls of one key send the same `size` entries."""
 
-    kind: Literal["announce", "append", "train", "archive", "delete"]
+    kind: Literal["announce", "append", "train", "cancel", "archive", "delete"]
     owner: str
     data_id: str
     key: str
@@ -140,7 +140,7 @@ class History:
             tally["entries acknowledged"] += batch.size if batch.answer is Answer.OK else 0
         for operation in self._of("train"):
             tally[f"starts {operation.answer.value}"] += 1
-        for kind, plural in (("archive", "archivings"), ("delete", "deletions")):
+        for kind, plural in (("cancel", "cancels"), ("archive", "archivings"), ("delete", "deletions")):
             tally.update(f"{plural} {operation.answer.value}" for operation in self._of(kind))
         tally["data sets"] = sum(one.answer is Answer.OK for one in self._of("announce"))
         return tally
@@ -244,6 +244,10 @@ class History:
                 findings.runs.append(f"data set {data_id}: {len(runs)} runs from {len(sent[data_id])} starts")
             for run in runs:
                 _check_run(findings, run)
+        cancelled = {one.run_id for one in self._of("cancel") if one.answer is Answer.OK}
+        for run in (run for runs in of_dataset.values() for run in runs if run.run_id in cancelled):
+            if run.messages is not None or not (run.error or "").startswith("CANCELLED"):
+                findings.runs.append(f"{_place(run)}: was cancelled, and ended otherwise: {run.error}")
 
 
 def _check_reading(  # noqa: PLR0917

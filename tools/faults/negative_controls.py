@@ -63,6 +63,13 @@ class NoFence(MemoryRunRepository):
             self._database.datasets[dataset.dataset_id] = dataset
 
 
+class CancelForgotten(MemoryRunRepository):
+    """Loses that a run was cancelled."""
+
+    def save(self, run: Run, event: Event | None = None) -> None:
+        super().save(replace(run, cancel_requested_at=None), event)
+
+
 class NoReplay(MemoryReceiptLedger):
     """Knows no batch again."""
 
@@ -186,6 +193,10 @@ NEGATIVE_CONTROLS: Mapping[str, tuple[set[str], Callable[[], Harness]]] = {
     "no fence": (
         {"runs"},
         lambda: _with(lambda parts: replace(parts, runs=NoFence(_database(parts)))),
+    ),
+    "a cancel that is forgotten": (
+        {"runs"},
+        lambda: _with(lambda parts: replace(parts, runs=CancelForgotten(_database(parts)))),
     ),
     "no replay": (
         {"doubled"},

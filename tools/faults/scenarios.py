@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,17 @@ from logleap.domain.runs import TrainingMessage
 from logleap.ports.errors import Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
 from logleap.ports.task import TrainingContext
-from tools.faults.failpoints import FAILPOINTS, START, UPLOAD, AtFailpoint, Failpoint, Hook
+from tools.faults.failpoints import (
+    CANCEL,
+    CANCEL_QUEUED,
+    FAILPOINTS,
+    RUN,
+    START,
+    UPLOAD,
+    AtFailpoint,
+    Failpoint,
+    Hook,
+)
 from tools.faults.harness import LEASE, Crash, Harness
 from tools.faults.history import Answer, Operation
 
@@ -126,6 +137,69 @@ def zombie(point: Failpoint | None) -> Scenario:
     return scenario
 
 
+def cancel_meets(point: Failpoint) -> Scenario:
+    """While a start, or a worker, stands at `point`, the owner cancels the run."""
+
+    def scenario(harness: Harness) -> None:
+        data_id = harness.announce("anna")
+        harness.upload("anna", data_id, 5)
+        hook = AtFailpoint(point, 1, lambda: _ignore(harness.cancel("anna", data_id)))
+        harness.watch(hook)
+        harness.start("anna", data_id)
+        harness.deliver()
+        harness.watch(None)
+        hook.check()
+
+    return scenario
+
+
+def cancel_at_work(*, taken_over: bool) -> Scenario:
+    """The owner cancels the run while its task works; or after its worker has stood still past its lease."""
+
+    def scenario(harness: Harness) -> None:
+        data_id = harness.announce("anna")
+        harness.upload("anna", data_id, 5)
+        harness.start("anna", data_id)
+
+        def at_work(context: TrainingContext) -> None:
+            if taken_over:
+                harness.wait(LEASE)
+            harness.cancel("anna", data_id)
+            harness.cancel("bert", data_id)  # not his
+
+        harness.at_work = at_work
+        harness.deliver()
+        harness.deliver()
+        harness.at_work = lambda context: None
+
+    return scenario
+
+
+def cancel_breaks_off(point: Failpoint, *, claimed: bool, retry: bool) -> Scenario:
+    """The process ends at `point` of cancelling a run, queued or (`claimed`) of a worker that has crashed."""
+
+    def scenario(harness: Harness) -> None:
+        def break_off() -> None:
+            raise Crash
+
+        data_id = harness.announce("anna")
+        harness.upload("anna", data_id, 5)
+        harness.start("anna", data_id)
+        if claimed:
+            harness.watch(AtFailpoint(RUN["run: after the claim"], 1, break_off))
+            with suppress(Crash):
+                harness.deliver()
+        hook = AtFailpoint(point, 1, break_off)
+        harness.restart(hook)
+        harness.cancel("anna", data_id)
+        hook.check()
+        harness.restart()
+        if retry:
+            harness.cancel("anna", data_id)
+
+    return scenario
+
+
 def unreliable_queue(seed: int) -> Scenario:
     """Messages come doubled, late, in any order and with rubbish among them; workers are overtaken."""
 
@@ -210,6 +284,19 @@ def fixed_scenarios() -> Mapping[str, Scenario]:
     scenarios["zombie before the result"] = zombie(FAILPOINTS["run: task done, before the result"])
     scenarios["zombie before the claim"] = zombie(FAILPOINTS["run: before the claim"])
     scenarios["zombie before the ack"] = zombie(FAILPOINTS["run: after the result, before the ack"])
+    for name, point in {**START, **RUN}.items():
+        scenarios[f"{name}: the run is cancelled"] = cancel_meets(point)
+    for taken_over in (False, True):
+        scenarios[f"cancelled at work, lease {'lost' if taken_over else 'held'}"] = cancel_at_work(
+            taken_over=taken_over
+        )
+    for points, claimed in ((CANCEL_QUEUED, False), (CANCEL, True)):
+        for name, point in points.items():
+            for retry in (False, True):
+                how = "the client repeats" if retry else "the client gives up"
+                scenarios[f"crash cancel {'claimed' if claimed else 'queued'}: {name}, {how}"] = (
+                    cancel_breaks_off(point, claimed=claimed, retry=retry)
+                )
     return scenarios
 
 
@@ -220,9 +307,9 @@ class UnreliableQueue(TrainingQueue):
         self._queue = queue
         self._rng = rng
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         for _ in range(self._rng.choice((1, 1, 2, 3))):
-            self._queue.publish(body)
+            self._queue.publish(body, owner)
         if self._rng.random() < 0.3:
             self._queue.publish(self._rng.choice(_POISON))
 

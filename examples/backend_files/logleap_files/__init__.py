@@ -27,7 +27,7 @@ def open_files(settings: Settings) -> Backend:
         ledger=FileReceiptLedger(folder),
         store=FileEntryStore(folder),
         runs=FileRunRepository(folder),
-        queue=FileTrainingQueue(folder, hold=2 * settings.run_lease),
+        queue=FileTrainingQueue(folder, visibility_timeout=2 * settings.run_lease),
         archives=LocalArchiveStore(settings.archive_to),  # adapters may be mixed
         keys=FileKeyRepository(folder),
         check=folder.check,

@@ -32,14 +32,14 @@ _JSON = TypeAdapter(_Message)
 
 
 class FileTrainingQueue(TrainingQueue):
-    """A delivery is its receiver's for `hold` seconds without an `extend`."""
+    """A delivery is its receiver's for `visibility_timeout` seconds without an `extend`."""
 
-    def __init__(self, folder: Folder, *, hold: float, max_deliveries: int = 5) -> None:
+    def __init__(self, folder: Folder, *, visibility_timeout: float, max_deliveries: int = 5) -> None:
         self._folder = folder
-        self._hold = hold
+        self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         self._store(f"{time.time_ns():020}-{uuid4()}", _Message(b64encode(body).decode()))
 
     def receive(self, wait: float) -> Delivery | None:
@@ -80,7 +80,9 @@ class FileTrainingQueue(TrainingQueue):
                     self._store(name, message)
                 if message.dead is dead:
                     number = message.deliveries + 1
-                    self._store(name, replace(message, visible_at=now + self._hold, deliveries=number))
+                    self._store(
+                        name, replace(message, visible_at=now + self._visibility_timeout, deliveries=number)
+                    )
                     return _FileDelivery(self, name, number, message)
             return None
 

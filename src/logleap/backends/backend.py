@@ -23,6 +23,8 @@ class Backend:
     the reason.
     `folders` are those, by name, whose disk may become full; uploads leave `disk_reserve` bytes of it free.
     `location` says where everything is kept, for messages to operators: a folder, a project.
+    `handover` gives the environment variables that another process needs to open the same backend, and that
+    this one has taken out of its own environment: secrets.
     """
 
     datasets: DatasetRepository
@@ -36,6 +38,7 @@ class Backend:
     close: Callable[[], None] = lambda: None
     dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only Pub/Sub pushes
     location: str | None = None
+    handover: Callable[[], Mapping[str, str]] = dict
     folders: Mapping[str, Path] = field(default_factory=dict)
     disk_reserve: int = 0
 

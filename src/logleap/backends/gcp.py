@@ -36,6 +36,7 @@ def _open(settings: Settings) -> Backend:
         storage_client,
         write_client,
     )
+    from logleap.adapters.gcp.google.credentials import handover
     from logleap.adapters.gcp.keys import FirestoreKeyRepository
     from logleap.adapters.gcp.queue import PubSubTrainingQueue
     from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
@@ -89,6 +90,7 @@ def _open(settings: Settings) -> Backend:
         close=close,
         dead_letter=queue.dead_letter,
         location=f"project {access.project}",
+        handover=handover,
     )
 
 

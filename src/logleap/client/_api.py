@@ -10,7 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 import stamina
+
+from logleap.client import _shapes as shapes
 
 _MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
 
@@ -96,7 +99,7 @@ class Client:
         body: dict[str, Any] = {"name": name} if name is not None else {}
         if labels:
             body["labels"] = dict(labels)
-        return self._call("POST", "/data", content=_encode(body))
+        return self._call("POST", "/data", shapes.Announced, content=_encode(body))
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
         """Post one batch. It is retried with the same Idempotency-Key, so it is added once."""
@@ -104,13 +107,15 @@ class Client:
 
     def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
         """Post one batch that is already encoded, as a JSON array of entries."""
-        return self._call("POST", f"/data/{_segment(data_id)}", content=body, key=key or str(uuid.uuid4()))
+        path, key = f"/data/{_segment(data_id)}", key or str(uuid.uuid4())
+        return self._call("POST", path, shapes.Appended, content=body, key=key)
 
     def append_lines(self, data_id: str, body: bytes, key: str) -> Json:
         """Post one batch that is NDJSON already, an entry a line."""
         return self._call(
             "POST",
             f"/data/{_segment(data_id)}",
+            shapes.Appended,
             content=body,
             key=key,
             media_type="application/x-ndjson",
@@ -138,15 +143,33 @@ class Client:
         task: str | None = None,
         parameters: Json | None = None,
         expected_entries: int | None = None,
+        time_limit: int | None = None,
     ) -> Json:
-        """Start the training. Retries within this call answer the same run."""
-        body = {"task": task, "parameters": parameters, "expectedEntries": expected_entries}
+        """Start the training. Retries within this call answer the same run.
+
+        The run may take `time_limit` seconds, or else as long as the server allows.
+        """
+        body = {
+            "task": task,
+            "parameters": parameters,
+            "expectedEntries": expected_entries,
+            "timeLimit": time_limit,
+        }
         content = _encode({name: value for name, value in body.items() if value is not None})
-        return self._call("POST", f"/train/{_segment(data_id)}", content=content, key=str(uuid.uuid4()))
+        path, key = f"/train/{_segment(data_id)}", str(uuid.uuid4())
+        return self._call("POST", path, shapes.Started, content=content, key=key)
 
     def run(self, data_id: str) -> Json:
         """The latest run."""
-        return self._call("GET", f"/train/{_segment(data_id)}")
+        return self._call("GET", f"/train/{_segment(data_id)}", shapes.Run)
+
+    def cancel(self, data_id: str, run_id: str | None = None) -> Json:
+        """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
+
+        Raises ApiError, with the status 409, if it has ended otherwise.
+        """
+        content = _encode({} if run_id is None else {"runId": run_id})
+        return self._call("POST", f"/train/{_segment(data_id)}/cancel", shapes.Run, content=content)
 
     def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
         """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""
@@ -161,24 +184,26 @@ class Client:
 
     def archive(self, data_id: str) -> Json:
         """Archive the data set's entries; repeating it changes nothing."""
-        return self._call("POST", f"/data/{_segment(data_id)}/archive")
+        return self._call("POST", f"/data/{_segment(data_id)}/archive", shapes.Archived)
 
     def delete(self, data_id: str) -> None:
         """Remove the data set with all that belongs to it."""
-        self._call("DELETE", f"/data/{_segment(data_id)}")
+        self._call("DELETE", f"/data/{_segment(data_id)}", None)
 
     def dataset(self, data_id: str) -> Json:
         """One data set."""
-        return self._call("GET", f"/data/{_segment(data_id)}")
+        return self._call("GET", f"/data/{_segment(data_id)}", shapes.Dataset)
 
     def events(self, data_id: str) -> Sequence[Json]:
         """A data set's log."""
-        events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events")["events"]
+        events: Sequence[Json] = self._call("GET", f"/data/{_segment(data_id)}/events", shapes.Events)[
+            "events"
+        ]
         return events
 
     def report(self, data_id: str) -> Json:
         """A summary of a data set's entries. Each call reads all of them: use a long `timeout`."""
-        return self._call("GET", f"/data/{_segment(data_id)}/report")
+        return self._call("GET", f"/data/{_segment(data_id)}/report", shapes.Report)
 
     def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
         """All data sets (in this state, with exactly this name), newest first, page by page."""
@@ -186,7 +211,7 @@ class Client:
         while True:
             given = {"state": state, "name": name, "pageToken": token, "pageSize": 200}
             query = {name: str(value) for name, value in given.items() if value is not None}
-            page = self._call("GET", "/data", query=query)
+            page = self._call("GET", "/data", shapes.Page, query=query)
             yield from page["datasets"]
             token = page["nextPageToken"]
             if token is None:
@@ -196,6 +221,7 @@ class Client:
         self,
         method: str,
         path: str,
+        shape: Any,
         *,
         content: bytes | None = None,
         key: str | None = None,
@@ -216,7 +242,7 @@ class Client:
         try:
             for attempt in again:
                 with attempt:
-                    return _answer(self._http.send(request))
+                    return _answer(self._http.send(request), shape)
         except httpx2.TransportError as error:
             raise Unreachable(f"No answer from {self._url}: {error}") from error
         raise AssertionError("stamina ends with an answer or an exception")
@@ -229,15 +255,22 @@ class Client:
         return isinstance(error, httpx2.TransportError)
 
 
-def _answer(response: httpx2.Response) -> Json:
-    if response.status_code == 204:
+def _answer(response: httpx2.Response, shape: Any) -> Json:
+    """The answer, which has that shape; None: it has no content. Raises ApiError."""
+    if response.status_code == 204 and shape is None:
         return {}
     try:
         body = response.json()
     except ValueError:
         body = None
-    if response.is_success and isinstance(body, dict):
-        return body
+    if response.is_success:
+        try:
+            msgspec.convert(body, shape)
+        except msgspec.ValidationError as error:
+            detail = f"HTTP {response.status_code}, but not from LogLeap ({error}). Check the URL."
+            raise ApiError(response.status_code, "", detail, {}) from None
+        found: Json = body
+        return found
     problem = body if isinstance(body, dict) else {}
     detail = problem.get("detail") or f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
     after = None

@@ -67,6 +67,7 @@ class EventKind(StrEnum):
     TRAINING_STARTED = "training-started"
     TRAINING_CLAIMED = "training-claimed"
     TRAINING_HANDED_BACK = "training-handed-back"
+    TRAINING_CANCEL_REQUESTED = "training-cancel-requested"
     TRAINING_REPUBLISHED = "training-republished"
     TRAINING_SUCCEEDED = "training-succeeded"
     TRAINING_FAILED = "training-failed"

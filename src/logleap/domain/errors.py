@@ -21,11 +21,13 @@ class DatasetNotFound(Refusal):
 
 
 class RunNotFound(Refusal):
-    """The data set has no training run yet."""
+    """The data set has no training run yet, or none of the id `run_id`."""
 
-    def __init__(self, dataset_id: str) -> None:
-        super().__init__(f"data set {dataset_id!r} has no training run")
+    def __init__(self, dataset_id: str, run_id: str | None = None) -> None:
+        which = "training run" if run_id is None else f"training run {run_id!r}"
+        super().__init__(f"data set {dataset_id!r} has no {which}")
         self.dataset_id = dataset_id
+        self.run_id = run_id
 
 
 class InvalidTransition(Refusal):
@@ -51,6 +53,23 @@ class RunFinished(Refusal):
         super().__init__(f"run {run_id!r} has {state} and cannot change any more")
         self.run_id = run_id
         self.state = state
+
+
+class RunCancelled(Refusal):
+    """The run was cancelled: it can only fail any more, and stores no result."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id!r} was cancelled")
+        self.run_id = run_id
+
+
+class TimeLimitTooLong(Refusal):
+    """A training was to be allowed more time than the operator allows. Both are in seconds."""
+
+    def __init__(self, seconds: float, longest: float) -> None:
+        super().__init__(f"a time limit of {seconds:g} s is above the longest one, {longest:g} s")
+        self.seconds = seconds
+        self.longest = longest
 
 
 class DatasetEmpty(Refusal):
@@ -100,6 +119,19 @@ class KeyReused(Refusal):
     def __init__(self, key: str) -> None:
         super().__init__(f"idempotency key {key!r} was used before for another request")
         self.key = key
+
+
+class StoredPartially(Refusal):
+    """The batch of the idempotency key is in the data set, without the invalid entries that it came with.
+
+    The refused repetition does not accept that. `batch_id` has so many `entries`.
+    """
+
+    def __init__(self, key: str, batch_id: str, entries: int) -> None:
+        super().__init__(f"batch {batch_id!r} of idempotency key {key!r} was stored with {entries} entries")
+        self.key = key
+        self.batch_id = batch_id
+        self.entries = entries
 
 
 class InvalidApiKey(Refusal):

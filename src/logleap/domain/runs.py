@@ -13,6 +13,7 @@ from logleap.domain.errors import (
     DatasetEmpty,
     EntryCountDiffers,
     InvalidTransition,
+    RunCancelled,
     RunFinished,
     RunInProgress,
 )
@@ -37,17 +38,24 @@ class RunError:
     detail: str
 
 
+CANCELLED = RunError("CANCELLED", "It was cancelled on request.")
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What the owner asked for: the task, its parameters, and how many entries it should find (or any)."""
+    """What the owner asked for: the task, its parameters, how many entries it should find (or any), and how
+    long it may take from its first attempt (or as long as the operator allows).
+    """
 
     task: str
     parameters: JsonObject = field(default_factory=dict)
     expected_entries: int | None = None
+    time_limit: timedelta | None = None
 
     def asks_for(self, run: "Run") -> bool:
-        """Whether `run` carries out the task asked for, with the same parameters."""
-        return (self.task, dict(self.parameters)) == (run.task, dict(run.parameters))
+        """Whether `run` carries out the task asked for, with the same parameters and time limit."""
+        asked = (self.task, dict(self.parameters), self.time_limit)
+        return asked == (run.task, dict(run.parameters), run.time_limit)
 
     def check_repeats(self, run: "Run") -> None:
         """Raises RunInProgress or EntryCountDiffers unless `run` is what this request asks for."""
@@ -79,6 +87,8 @@ class Run:
     `fence` grows with each claim: a worker whose fence is no longer the run's has lost the run.
     `attempts` counts the claims that were not handed back. `due_at` is the end of the lease while the
     run is running, and while it is queued the time from which its message counts as lost.
+    `time_limit` counts from `started_at`, the first attempt, through all further ones; None: the operator's.
+    Once `cancel_requested_at` is set, the run can only fail, as CANCELLED.
     """
 
     run_id: str
@@ -98,6 +108,13 @@ class Run:
     result: JsonObject | None = None
     error: RunError | None = None
     origin: Origin = UNKNOWN_ORIGIN
+    time_limit: timedelta | None = None
+    cancel_requested_at: datetime | None = None
+
+    @property
+    def cancel_requested(self) -> bool:
+        """True once its owner wants the run to end without a result."""
+        return self.cancel_requested_at is not None
 
     @property
     def finished(self) -> bool:
@@ -108,9 +125,39 @@ class Run:
         """True while a worker holds the run."""
         return self.state is RunState.RUNNING and now < self.due_at
 
+    def allowed_time(self, longest: timedelta) -> timedelta:
+        """How long the run may take from its first attempt, where the operator allows `longest`."""
+        return longest if self.time_limit is None else min(self.time_limit, longest)
+
+    def time_left(self, now: datetime, longest: timedelta) -> timedelta:
+        """What is left of its time; all of it before the first attempt, and if the clock was set back."""
+        begun = now if self.started_at is None else min(self.started_at, now)
+        return self.allowed_time(longest) - (now - begun)
+
+    def why_over(self, now: datetime, *, longest: timedelta, max_attempts: int) -> RunError | None:
+        """Why a run that no worker holds may not be tried again; None if it may."""
+        if self.cancel_requested:
+            return CANCELLED
+        if self.time_left(now, longest) <= timedelta(0):
+            return self.time_limit_exceeded(longest)
+        if self.attempts >= max_attempts:
+            return self.attempts_exhausted("every worker that claimed it died without reporting a result")
+        return None
+
+    def time_limit_exceeded(self, longest: timedelta) -> RunError:
+        """The error of a run that has used up its time."""
+        limit = self.allowed_time(longest).total_seconds()
+        return RunError(
+            "TIME_LIMIT_EXCEEDED", f"It did not end within {limit:g} seconds from its first attempt."
+        )
+
+    def attempts_exhausted(self, reason: str) -> RunError:
+        """The error of a run that has used up its attempts, the last of which ended for `reason`."""
+        return RunError("ATTEMPTS_EXHAUSTED", f"Given up after {self.attempts} attempts: {reason}.")
+
     def claimed(self, now: datetime, lease: timedelta) -> "Run":
         """The run in the hands of a worker until `now + lease`."""
-        return self._changed(
+        return self._uncancelled()._changed(
             state=RunState.RUNNING,
             fence=self.fence + 1,
             attempts=self.attempts + 1,
@@ -124,23 +171,46 @@ class Run:
 
     def handed_back(self, now: datetime, patience: timedelta) -> "Run":
         """The run queued again by a worker that was told to stop: the attempt does not count."""
-        return self._changed(state=RunState.QUEUED, attempts=max(0, self.attempts - 1), due_at=now + patience)
+        return self._uncancelled()._changed(
+            state=RunState.QUEUED, attempts=max(0, self.attempts - 1), due_at=now + patience
+        )
 
     def requeued(self, now: datetime, patience: timedelta) -> "Run":
         """The run queued again, its attempt counted."""
-        return self._changed(state=RunState.QUEUED, due_at=now + patience)
+        return self._uncancelled()._changed(state=RunState.QUEUED, due_at=now + patience)
 
     def given_second_chance(self, now: datetime, patience: timedelta) -> "Run":
         """The run queued again though no worker had tried it. That counts as an attempt: it happens once."""
-        return self._changed(state=RunState.QUEUED, attempts=self.attempts + 1, due_at=now + patience)
+        return self._uncancelled()._changed(
+            state=RunState.QUEUED, attempts=self.attempts + 1, due_at=now + patience
+        )
 
     def succeeded(self, now: datetime, result: JsonObject) -> "Run":
         """The run with its result."""
-        return self._changed(state=RunState.SUCCEEDED, finished_at=now, result=result)
+        return self._uncancelled()._changed(state=RunState.SUCCEEDED, finished_at=now, result=result)
 
     def failed(self, now: datetime, error: RunError) -> "Run":
-        """The run with the reason why it failed for good."""
-        return self._changed(state=RunState.FAILED, finished_at=now, error=error)
+        """The run with the reason why it failed for good: CANCELLED, not `error`, if that was requested."""
+        return self._changed(
+            state=RunState.FAILED, finished_at=now, error=CANCELLED if self.cancel_requested else error
+        )
+
+    def cancelling(self, now: datetime) -> "Run":
+        """The run, whose worker is to end it. The worker keeps its lease."""
+        return self._changed(cancel_requested_at=self.cancel_requested_at or now)
+
+    def cancelled(self, now: datetime) -> "Run":
+        """The run, cancelled while no worker holds it."""
+        requested_at = self.cancel_requested_at or now
+        return self._changed(
+            state=RunState.FAILED, finished_at=now, error=CANCELLED, cancel_requested_at=requested_at
+        )
+
+    def _uncancelled(self) -> "Run":
+        """The run. Raises RunCancelled if it may only fail any more."""
+        if self.cancel_requested:
+            raise RunCancelled(self.run_id)
+        return self
 
     def _changed(self, **changes: Any) -> "Run":
         if self.finished:
@@ -187,6 +257,7 @@ def start_training(
         created_at=now,
         due_at=now + patience,
         origin=origin,
+        time_limit=request.time_limit,
     )
     event = Event(
         now, EventKind.TRAINING_STARTED, f"Run {run_id} of task {request.task!r} on {totals.entries} entries."

@@ -196,6 +196,12 @@ def count_dropped_lines(count: Callable[[str, int], None]) -> None:
         _writers["stderr"].count_drops(count)
 
 
+def drain_all() -> None:
+    """Wait until all lines are written, for DRAIN_SECONDS for each stream at most: this process ends."""
+    for writer in _all:
+        writer.drain()
+
+
 _writers: dict[Stream, LineWriter] = {}
 _all: list[LineWriter] = []
 

@@ -35,13 +35,16 @@ class Delivery(ABC):
 class TrainingQueue(ABC):
     """Carries messages from the API to the workers, at least once, in any order.
 
+    Where several owners' messages wait, a queue of LogLeap's own (`memory`, `local`) delivers one owner's
+    after the other's, so that none waits for all of another's. Pub/Sub has no such order.
+
     A message that was delivered `max_deliveries` times (the adapter's setting) without an ack goes to the
     dead letters. Each call may raise `Unavailable`.
     """
 
     @abstractmethod
-    def publish(self, body: bytes) -> None:
-        """Hand a message over. When it returns, the queue is responsible for the message."""
+    def publish(self, body: bytes, owner: str = "") -> None:
+        """Hand a message of `owner` over. When it returns, the queue is responsible for the message."""
 
     @abstractmethod
     def receive(self, wait: float) -> Delivery | None:

@@ -14,7 +14,6 @@ from logleap.backends import Backend
 from logleap.domain.datasets import Dataset, Event, EventKind
 from logleap.domain.entries import Entry
 from logleap.domain.runs import Run, TrainingMessage
-from logleap.ports.task import TrainingTask
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import span
 from logleap.usecases.append import EntrySource
@@ -92,19 +91,6 @@ class Instruments:
                 },
             ),
         )
-
-    def trace_tasks(self, tasks: Mapping[str, TrainingTask]) -> dict[str, TrainingTask]:
-        """The tasks, each in a span of its own."""
-
-        def traced(name: str, task: TrainingTask) -> TrainingTask:
-            @wraps(task)
-            def run(context: Any) -> Any:
-                with span(self.tracer, "task", attributes={"logleap.task": name}):
-                    return task(context)
-
-            return run
-
-        return {name: traced(name, task) for name, task in tasks.items()}
 
     def trace_source(self, source: EntrySource) -> EntrySource:
         """The entries of a request, the decoding of each chunk in a span of its own."""

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -19,10 +20,13 @@ from opentelemetry.trace import (
     TracerProvider,
 )
 
+from logleap.ports.task import TrainingContext, TrainingTask
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
+from logleap.domain.runs import JsonObject
 from logleap.extras import install_command
 
 log = logging.getLogger(__name__)
@@ -71,6 +75,20 @@ def shut_down(provider: TracerProvider) -> None:
     shutdown = getattr(provider, "shutdown", None)  # the SDK's: the API has none
     if shutdown is not None:
         shutdown()
+
+
+def traced_tasks(tasks: Mapping[str, TrainingTask], tracer: Tracer) -> dict[str, TrainingTask]:
+    """The tasks, each in a span of its own."""
+
+    def traced(name: str, task: TrainingTask) -> TrainingTask:
+        @wraps(task)
+        def run(context: TrainingContext) -> JsonObject:
+            with span(tracer, "task", attributes={"logleap.task": name}):
+                return task(context)
+
+        return run
+
+    return {name: traced(name, task) for name, task in tasks.items()}
 
 
 @contextmanager

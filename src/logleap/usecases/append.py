@@ -6,7 +6,14 @@ from typing import Protocol
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
-from logleap.domain.errors import BatchEmpty, DatasetNotFound, KeyReused, Refusal
+from logleap.domain.errors import (
+    BatchEmpty,
+    DatasetNotFound,
+    InvalidEntries,
+    KeyReused,
+    Refusal,
+    StoredPartially,
+)
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
@@ -18,7 +25,7 @@ class EntrySource(Protocol):
     """The entries of one request, in chunks, as they come off the wire.
 
     Iterating (once) raises a Refusal if anything of the whole is wrong. `sha256` (hex), the digest of
-    the decoded body, is known after the iteration.
+    the decoded body, is known after the iteration, also if that raised InvalidEntries.
     """
 
     def __iter__(self) -> Iterator[Sequence[Entry]]: ...
@@ -53,14 +60,15 @@ class AppendEntries:
     ) -> Acknowledgement:
         """When it returns, the entries are durable and in the data set.
 
-        Raises DatasetNotFound, InvalidTransition (sealed), KeyReused, BatchEmpty, and what `source` raises;
-        then nothing is in the data set. After Unavailable it is in as a whole or not at all.
+        Raises DatasetNotFound, InvalidTransition (sealed), KeyReused, StoredPartially, BatchEmpty, and what
+        `source` raises; then nothing of it is added. After Unavailable it is in as a whole or not at all.
         """
         dataset = self.datasets.recent(owner, dataset_id)
-        earlier = self.ledger.find(dataset_id, key) if key is not None else None
+        earlier = None
+        if key is not None:
+            key, earlier = self._find(dataset_id, key)
         if earlier is not None:
-            for _ in source:
-                pass  # a replay is told by the digest of the whole body
+            _read_again(source, earlier)
             return self._replay(owner, earlier, source.sha256)
         dataset.next_state(Action.UPLOAD)
         batch = Batch(dataset_id, owner, self.new_id())
@@ -79,6 +87,23 @@ class AppendEntries:
             if entries:
                 self._leave_nothing_of_a_deleted(owner, dataset_id)
             raise
+
+    def stored(self, owner: str, dataset_id: str, key: str) -> bool:
+        """Whether the data set has a batch of this idempotency key. Raises DatasetNotFound."""
+        self.datasets.recent(owner, dataset_id)
+        return self._find(dataset_id, key)[1] is not None
+
+    def _find(self, dataset_id: str, key: str) -> tuple[str, Receipt | None]:
+        """The receipt of a client's key, if there is one, and what the key is in the ledger.
+
+        A batch without a key has its own id there. Where a client's key is such an id, it is kept with a word
+        in front; no client's key has a blank in it.
+        """
+        found = self.ledger.find(dataset_id, key)
+        if found is not None and found.batch_id == found.key:
+            key = f"client {key}"
+            found = self.ledger.find(dataset_id, key)
+        return key, found
 
     def _leave_nothing_of_a_deleted(self, owner: str, dataset_id: str) -> None:
         """Rows that came after a deletion had dropped the others would stay for ever."""
@@ -109,7 +134,7 @@ class AppendEntries:
         """The answer to a repetition: with the state of now, which an upload may not have looked at."""
         dataset = self.datasets.get(owner, earlier.dataset_id)
         if earlier.sha256 != sha256:
-            raise KeyReused(earlier.key)
+            raise KeyReused(_of_client(earlier))
         return Acknowledgement(earlier, replayed=True, state=dataset.state)
 
     def _opened(self, dataset: Dataset) -> Dataset:
@@ -121,6 +146,23 @@ class AppendEntries:
             opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )
         return opened
+
+
+def _read_again(source: EntrySource, earlier: Receipt) -> None:
+    """Read all of it: a replay is told by the digest of the whole body."""
+    try:
+        for _ in source:
+            pass
+    except InvalidEntries:
+        # Stored it was, so without its bad entries, which the client now does not want to do without.
+        if source.sha256 == earlier.sha256:
+            raise StoredPartially(_of_client(earlier), earlier.batch_id, earlier.entries) from None
+        raise
+
+
+def _of_client(receipt: Receipt) -> str:
+    """The key as the client sent it."""
+    return receipt.key.rpartition(" ")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.datasets import Dataset, State
-from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown
+from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown, TimeLimitTooLong
 from logleap.domain.runs import UNKNOWN_ORIGIN, Origin, Run, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
@@ -25,7 +25,7 @@ class StartTraining:
     """Seals a data set and starts a run on it, once.
 
     `tasks` are the names on offer, the first is the default. `patience` is how long a queued run's message
-    may take before it counts as lost.
+    may take before it counts as lost, `time_limit` the longest time that a run may be allowed.
     """
 
     datasets: DatasetRepository
@@ -33,6 +33,7 @@ class StartTraining:
     queue: TrainingQueue
     tasks: Sequence[str]
     patience: timedelta
+    time_limit: timedelta
     now: Clock
     new_id: IdMaker
 
@@ -44,6 +45,7 @@ class StartTraining:
         task: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         expected_entries: int | None = None,
+        time_limit: timedelta | None = None,
         key: str | None = None,
         origin: Origin = UNKNOWN_ORIGIN,
     ) -> Run:
@@ -52,13 +54,15 @@ class StartTraining:
         With an idempotency key, a start answers the key's run for the data set's whole life, and is refused
         while another run is under way. Without one, it answers the run under way if it asks for the same.
         `origin` goes along with the run that is made.
-        Raises DatasetNotFound, TaskUnknown, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused,
-        InvalidTransition.
+        Raises DatasetNotFound, TaskUnknown, TimeLimitTooLong, DatasetEmpty, EntryCountDiffers,
+        RunInProgress, KeyReused, InvalidTransition.
         """
-        request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries)
+        request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries, time_limit)
         dataset = self.datasets.get(owner, dataset_id)
         if request.task not in self.tasks:
             raise TaskUnknown(request.task, self.tasks)
+        if time_limit is not None and time_limit > self.time_limit:
+            raise TimeLimitTooLong(time_limit.total_seconds(), self.time_limit.total_seconds())
         run_id = str(uuid5(NAMESPACE_URL, f"{dataset_id}/{key}")) if key is not None else self.new_id()
         while True:
             current = self._current(dataset, run_id)
@@ -95,7 +99,7 @@ class StartTraining:
     def _publish(self, run: Run) -> None:
         message = TrainingMessage.of(run)
         try:
-            self.queue.publish(message.to_bytes())
+            self.queue.publish(message.to_bytes(), message.owner)
             self.runs.published(message)
         except Unavailable as error:
             # The run is started: its message is in the outbox, from where the sweeper publishes it.

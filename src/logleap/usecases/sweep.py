@@ -16,7 +16,7 @@ from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import attempts_exhausted, fail_run
+from logleap.usecases.run_training import end_run
 from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)
@@ -48,20 +48,22 @@ class Sweep:
     now: Clock
     patience: timedelta
     max_attempts: int
+    time_limit: timedelta
 
     def __call__(self) -> Swept:
         """Sweep once. Raises Unavailable; what was done until then stays done."""
         published = 0
         for message in self.runs.outbox(_SHARE):
-            self.queue.publish(message.to_bytes())
+            self.queue.publish(message.to_bytes(), message.owner)
             self.runs.published(message)
             published += 1
         failed = 0
         now = self.now()
         for run in self.runs.due(now, _SHARE):
             try:
-                if run.attempts >= self.max_attempts:
-                    fail_run(self.datasets, self.runs, run, attempts_exhausted(run), now)
+                error = run.why_over(now, longest=self.time_limit, max_attempts=self.max_attempts)
+                if error is not None:
+                    end_run(self.datasets, self.runs, run.failed(now, error))
                     failed += 1
                 else:
                     self._republish(run, now)
@@ -92,7 +94,7 @@ class Sweep:
         detail = f"Run {run.run_id} was overdue and is queued again."
         event = Event(now, EventKind.TRAINING_REPUBLISHED, detail)
         self.runs.save(run.requeued(now, self.patience), event)
-        self.queue.publish(TrainingMessage.of(run).to_bytes())
+        self.queue.publish(TrainingMessage.of(run).to_bytes(), run.owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,11 @@ class FailDeadLetter:
                 run.given_second_chance(now, self.patience),
                 Event(now, EventKind.TRAINING_REPUBLISHED, detail),
             )
-            self.queue.publish(TrainingMessage.of(run).to_bytes())
+            self.queue.publish(TrainingMessage.of(run).to_bytes(), run.owner)
             return f"run {run.run_id} was never attempted and is queued again"
         error = RunError("DEAD_LETTERED", f"The queue gave up its message after {run.attempts} attempts.")
         try:
-            fail_run(self.datasets, self.runs, run, error, now)
+            end_run(self.datasets, self.runs, run.failed(now, error))
         except DatasetNotFound:
             return "its data set is gone"
         return f"run {run.run_id} has failed"

@@ -92,6 +92,33 @@ def test_no_process_outlives_its_parent(serving: Any, tmp_path: Path) -> None:
         wait_for(lambda: not any(map(runs, left)))
 
 
+def test_a_process_that_exits_with_an_error_is_replaced_and_the_log_says_so(
+    serving: Any, logleap: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "exiting.py").write_text("import os\ndef run(context): os._exit(3)\n")
+    log = tmp_path / "log"
+    variables = {
+        "PYTHONPATH": str(tmp_path),
+        "LOGLEAP_TRAINING_TASK": "exiting:run",
+        "LOGLEAP_TASK_ISOLATION": "thread",  # so that it is the server's process that exits
+        "LOGLEAP_RUN_MAX_ATTEMPTS": "1",
+        "LOGLEAP_RUN_LEASE": "0.5",
+        "LOGLEAP_SWEEP_INTERVAL": "0.2",
+    }
+    arguments = ["--processes", "2", "--data-dir", str(tmp_path / "data")]
+    with serving(arguments, backend="local", log=log, **variables) as server:
+        before = children(server.process.pid)
+        data_id = httpx2.post(f"{server.url}/data").json()["dataId"]
+        upload(server.url, data_id, "one")
+        httpx2.post(f"{server.url}/train/{data_id}", timeout=30)
+        wait_for(lambda: "ended with exit code 3: starting another in its place" in log.read_text())
+        wait_for(lambda: sum(map(runs, children(server.process.pid))) == 2)
+        assert len(set(before) & set(children(server.process.pid))) == 1
+        done = logleap("train", data_id, "--wait", "--json", LOGLEAP_URL=server.url)
+        assert "ATTEMPTS_EXHAUSTED" in done.stdout
+        assert server.stop() == 0
+
+
 def test_what_keeps_processes_from_starting_is_said_once(logleap: Any, tmp_path: Path) -> None:
     (tmp_path / "logleap.db").write_text("not a database, and longer than the header of one: " + "x" * 100)
     done = logleap(

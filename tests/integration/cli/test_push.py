@@ -210,6 +210,7 @@ def test_a_mapping_is_used(logleap: Any, url: str) -> None:
         (["--columns", "timestamp=a"], "timestamp=COLUMN"),
         (["-"], "standard input (-) is pushed alone"),
         (["--year", "0"], "--year"),
+        (["--format", "xml"], "is none of auto, syslog-frames, journald"),
     ],
 )
 def test_wrong_options_are_usage_errors(

@@ -132,6 +132,44 @@ def test_exported_log_records_are_entries_like_others(start_server: Any) -> None
         assert server.http.get("/data").json()["datasets"][0]["entries"] == 6
 
 
+def test_a_stored_batch_is_replayed_though_the_quota_of_entries_is_used_up(start_server: Any) -> None:
+    with start_server(entries_per_owner="10/hour", requests_per_owner="20/hour") as server:
+        data_id = server.announce()
+        first = server.append(data_id, ENTRY, **{"Idempotency-Key": "k-1"}).json()
+        exported = {
+            "resourceLogs": [
+                {
+                    "scopeLogs": [
+                        {
+                            "logRecords": [
+                                {"timeUnixNano": "1767225600000000000", "body": {"stringValue": "ok"}}
+                            ]
+                        }
+                    ]
+                }
+            ]
+        }
+        assert server.http.post(f"/data/{data_id}/v1/logs", json=exported).status_code == 200
+        assert server.append(data_id, [ENTRY] * 20, **{"Idempotency-Key": "k-2"}).status_code == 200
+        again = server.append(data_id, ENTRY, **{"Idempotency-Key": "k-1"})
+        assert (again.status_code, again.json()) == (200, {**first, "replayed": True})
+        assert "counts once" in server.http.post(f"/data/{data_id}/v1/logs", json=exported).text
+        other = {"resourceLogs": [*exported["resourceLogs"], *exported["resourceLogs"]]}
+        assert server.http.post(f"/data/{data_id}/v1/logs", json=other).status_code == 429
+        for key in ({"Idempotency-Key": "k-3"}, {}):
+            refused = server.http.post(
+                f"/data/{data_id}",
+                content=b"not read",
+                headers={"Content-Type": "application/json", "Content-Encoding": "gzip", **key},
+            )
+            assert (refused.status_code, refused.json()["code"]) == (429, "QUOTA_EXCEEDED")
+        assert server.dataset(data_id)["entries"] == 22
+        while server.append(data_id, ENTRY, **{"Idempotency-Key": "k-1"}).status_code == 200:
+            pass
+        refused = server.append(data_id, ENTRY, **{"Idempotency-Key": "k-1"})
+        assert (refused.status_code, "20 requests" in refused.json()["detail"]) == (429, True)
+
+
 def test_data_sets_are_counted_as_they_are_announced(start_server: Any) -> None:
     with start_server(datasets_per_owner="2/day") as server:
         assert server.http.post("/data", json={"unknown": 1}).status_code == 422

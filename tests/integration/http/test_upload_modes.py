@@ -91,3 +91,16 @@ def test_a_zstd_body_is_taken_and_a_bomb_is_not(server: Any) -> None:
         answer = server.http.post(f"/data/{data_id}", content=content, headers=headers)
         assert answer.status_code == status, answer.text
     assert server.dataset(data_id)["entries"] == 3
+
+
+def test_a_key_of_a_partial_upload_says_so_when_it_is_repeated_as_a_whole(server: Any) -> None:
+    data_id = server.announce()
+    body = [GOOD, BAD]
+    key = {"Idempotency-Key": "k-1"}
+    stored = server.http.post(f"/data/{data_id}?partial=true", json=body, headers=key).json()
+    refused = server.http.post(f"/data/{data_id}", json=body, headers=key)
+    assert (refused.status_code, refused.json()["code"]) == (422, "STORED_PARTIALLY")
+    assert stored["batchId"] in refused.json()["detail"]
+    again = server.http.post(f"/data/{data_id}?partial=true", json=body, headers=key)
+    assert (again.json()["replayed"], again.json()["batchId"]) == (True, stored["batchId"])
+    assert server.dataset(data_id)["entries"] == 1

@@ -14,7 +14,7 @@ import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.domain.runs import RunState
-from logleap.usecases.run_training import Disposition, RunTraining
+from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import StartTraining
 
 StartProcess = Callable[..., "subprocess.Popen[str]"]
@@ -50,7 +50,14 @@ def test_a_training_started_beside_uploading_processes_counts_each_acknowledged_
     tasks = {"count-entries": lambda context: {"entries": context.training_set.count()}}
     clock = {"now": lambda: datetime.now(UTC)}
     start = StartTraining(
-        local.datasets, local.runs, local.queue, tuple(tasks), MINUTE, new_id=lambda: str(uuid4()), **clock
+        local.datasets,
+        local.runs,
+        local.queue,
+        tuple(tasks),
+        patience=MINUTE,
+        time_limit=MINUTE,
+        new_id=lambda: str(uuid4()),
+        **clock,
     )
     run = start(dataset.owner, dataset.dataset_id)
     for number, uploader in enumerate(uploaders):
@@ -70,13 +77,13 @@ def test_a_training_started_beside_uploading_processes_counts_each_acknowledged_
         datasets=local.datasets,
         store=local.store,
         ledger=local.ledger,
-        archives=MemoryArchiveStore(),
         runs=local.runs,
-        tasks=tasks,
+        executor=TaskThreads(ExecuteTask(local.store, local.ledger, MemoryArchiveStore(), tasks)),
         lease=MINUTE,
         patience=MINUTE,
         max_attempts=1,
         grace=MINUTE,
+        time_limit=MINUTE,
         **clock,
     )
     assert carry_out(message.body).disposition is Disposition.DONE

@@ -156,6 +156,12 @@ def test_a_number_in_the_middle_of_text_or_of_an_unlikely_date_is_no_time(text: 
     assert "begins with no known time" in str(refusal(text))
 
 
+def test_times_in_the_text_do_not_make_the_numbers_before_them_text() -> None:
+    text = "1772427600 since 2026-03-01 05:00:00 no oil\n1772427601 at 2026-03-01 05:00:01 oil\n"
+    assert [time[:10] for time, _ in read(text)] == ["2026-03-02"] * 2
+    assert refusal(text + "below\n").line == 3
+
+
 def test_a_number_that_not_all_lines_begin_with_is_refused_until_it_is_said_to_be_a_time() -> None:
     text = "1772427600 a\n  at b\n1772427601 c\n"
     error = refusal(text)

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +24,7 @@ from logleap.codecs.errors import (
 )
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH
 from logleap.codecs.limits import Limits
-from logleap.codecs.otlp.messages import Received, from_json, from_protobuf
+from logleap.codecs.otlp.messages import MAX_AROUND, Group, from_json, from_protobuf
 from logleap.codecs.otlp.records import Export
 from logleap.domain.entries import Entry
 
@@ -39,7 +40,11 @@ def record(**fields: Any) -> dict[str, Any]:
 
 def export_of(*records: Any, limits: Limits = LIMITS, **around: Any) -> Export:
     sent = {"resourceLogs": [{"scopeLogs": [{"logRecords": records, **around}]}]}
-    return Export(from_json(json.dumps(sent).encode()), "sha", limits)
+    return Export(from_json(json.dumps(sent).encode(), limits), "sha", limits)
+
+
+def received(sent: ExportLogsServiceRequest) -> Iterator[Group]:
+    return from_protobuf(sent.SerializeToString(), LIMITS)
 
 
 def entries(export: Export) -> list[Entry]:
@@ -81,7 +86,7 @@ def test_a_record_is_an_entry_with_all_it_tells_in_the_context() -> None:
         },
         ExportLogsServiceRequest(),
     )
-    jam, plain, other, bare = entries(Export(Received(sent), "sha", LIMITS))
+    jam, plain, other, bare = entries(Export(received(sent), "sha", LIMITS))
     around = {"scope": {"name": "gates", "version": "1.2"}, "resource": {"service.name": "line-3"}}
     assert (jam.timestamp, jam.message) == (MOMENT, "jam")
     assert context(jam) == {
@@ -172,7 +177,7 @@ def test_a_bad_resource_or_scope_costs_its_records_alone() -> None:
             },
         ]
     }
-    export = Export(from_json(json.dumps(sent).encode()), "sha", LIMITS)
+    export = Export(from_json(json.dumps(sent).encode(), LIMITS), "sha", LIMITS)
     (entry,) = entries(export)
     assert context(entry) == {"scope": {"name": "gates"}}
     assert export.rejected == 3
@@ -187,7 +192,7 @@ def test_a_record_in_protobuf_that_cannot_be_parsed_is_rejected_and_the_others_t
     for text in ("jam", "BAD", "other"):
         records.add(time_unix_nano=AT).body.string_value = text
     body = sent.SerializeToString().replace(b"BAD", b"B\xffD")
-    export = Export(from_protobuf(body), "sha", LIMITS)
+    export = Export(from_protobuf(body, LIMITS), "sha", LIMITS)
     assert [entry.message for entry in entries(export)] == ["jam", "other"]
     assert {entry.context for entry in entries(export)} == {'{"resource":{"service.name":"line-3"}}'}
     assert export.rejected == 1
@@ -197,32 +202,36 @@ def test_a_record_in_protobuf_that_cannot_be_parsed_is_rejected_and_the_others_t
 @pytest.mark.parametrize("body", [b"\xff", b"\x0a\x05", b"\x0a\x02\x12\x05"])
 def test_what_is_no_protobuf_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(ProtobufMalformed):
-        from_protobuf(body)
+        Export(from_protobuf(body, LIMITS), "sha", LIMITS)
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b'{"resourceLogs": 7}', b'{"resourceLogs": [{"schemaUrl": "\\ud800"}]}', b'{"a": "\\ud800"}'],
+    [b"", b"{", b'{"resourceLogs": 7}', b'{"a": "\\ud800"}'],
 )
 def test_what_is_no_export_in_json_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(JsonExportMalformed):
-        from_json(body)
+        Export(from_json(body, LIMITS), "sha", LIMITS)
 
 
 def test_the_names_of_fields_in_snake_case_are_known_record_by_record_too() -> None:
     text = json.dumps({"resource_logs": [{"scope_logs": [{"log_records": [record(), record(body=7)]}]}]})
-    export = Export(from_json(text.encode()), "sha", LIMITS)
+    export = Export(from_json(text.encode(), LIMITS), "sha", LIMITS)
     assert (entries(export), export.rejected) == ([Entry(MOMENT, "jam")], 1)
 
 
-def test_no_more_records_than_the_limit_are_parsed_one_by_one() -> None:
-    text = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [7] * 4}]}]}).encode()
-    assert len(from_json(text, 4).invalid) == 4
+def test_no_more_records_resources_and_scopes_than_the_limits_are_parsed() -> None:
+    limits = replace(LIMITS, json_entries=3)
+    assert export_of(7, 7, 7, limits=limits).rejected == 3
     with pytest.raises(TooManyRecords):
-        from_json(text, 3)
-    scopes = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [7]}] + [{}] * 60_000}]}).encode()
-    with pytest.raises(JsonExportMalformed):
-        from_json(scopes)
+        export_of(7, 7, 7, 7, limits=limits)
+    for text in ('{"resourceLogs": [%s]}', '{"resourceLogs": [{"scopeLogs": [%s]}]}'):
+        many = (text % ",".join(['{"a": "bbbbbbbb"}'] * (MAX_AROUND + 1))).encode()
+        with pytest.raises(JsonExportMalformed, match="more than 50000 resources and scopes"):
+            Export(from_json(many, LIMITS), "sha", LIMITS)
+    for many in (b"\x0a\x00" * (MAX_AROUND + 1), b"\x18\x00" * 500_000):
+        with pytest.raises(ProtobufMalformed, match="more than"):
+            Export(from_protobuf(many, LIMITS), "sha", LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +278,7 @@ def test_ids_are_in_hex_whether_they_came_as_protobuf_or_as_json() -> None:
     )
     of_protobuf = sent.resource_logs[0].scope_logs[0].log_records[0]
     of_protobuf.trace_id, of_protobuf.span_id = bytes.fromhex(TRACE), bytes.fromhex(SPAN)
-    (entry,) = entries(Export(Received(sent), "sha", LIMITS))
+    (entry,) = entries(Export(received(sent), "sha", LIMITS))
     assert context(entry) == told
     assert one(traceId="00ff", spanId="").context is None
 
@@ -296,7 +305,7 @@ def test_records_that_cannot_be_taken_are_counted_and_the_others_taken(bad: Any,
 
 def test_nothing_is_no_entries() -> None:
     assert entries(export_of()) == []
-    assert entries(Export(Received(ExportLogsServiceRequest()), "sha", LIMITS)) == []
+    assert entries(Export(received(ExportLogsServiceRequest()), "sha", LIMITS)) == []
 
 
 def test_an_entry_of_exactly_the_limit_is_taken() -> None:
@@ -334,7 +343,7 @@ def test_a_large_resource_costs_no_more_for_having_many_scopes_or_records(scopes
             for _ in range(records):
                 of_scope.log_records.add(time_unix_nano=AT).body.string_value = "x"
         began = time.process_time()
-        assert Export(Received(sent), "sha", LIMITS).rejected == scopes * records
+        assert Export(received(sent), "sha", LIMITS).rejected == scopes * records
         return time.process_time() - began
 
     once = max(seconds(1, 0), seconds(1, 1))
@@ -367,7 +376,7 @@ def test_any_records_are_entries_with_json_in_the_context_or_are_counted(sent: l
     for body, key, value, at, trace_id in sent:
         added = records.add(body=body, time_unix_nano=at, trace_id=trace_id)
         added.attributes.add(key=key, value=value)
-    export = Export(Received(request), "sha", LIMITS)
+    export = Export(received(request), "sha", LIMITS)
     if export.rejected == len(sent):
         return
     found = entries(export)
@@ -388,6 +397,6 @@ def test_no_context_nests_deeper_than_others_may() -> None:
         deepest = deepest.array_value.values.add()
     parsed = ExportLogsServiceRequest()
     parsed.ParseFromString(request.SerializeToString())
-    (entry,) = entries(Export(Received(parsed), "sha", LIMITS))
+    (entry,) = entries(Export(received(parsed), "sha", LIMITS))
     assert entry.context is not None
     assert 47 < entry.context.count("[") + entry.context.count("{") <= MAX_CONTEXT_DEPTH

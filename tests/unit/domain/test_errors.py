@@ -18,10 +18,13 @@ from logleap.domain.errors import (
     KeyNotFound,
     KeyReused,
     Refusal,
+    RunCancelled,
     RunFinished,
     RunInProgress,
     RunNotFound,
+    StoredPartially,
     TaskUnknown,
+    TimeLimitTooLong,
 )
 
 FACTS: dict[type[Refusal], dict[str, Any]] = {
@@ -35,10 +38,13 @@ FACTS: dict[type[Refusal], dict[str, Any]] = {
     InvalidTransition: {"dataset_id": "d-1", "state": "training", "action": "upload"},
     KeyNotFound: {"key_id": "k-1"},
     KeyReused: {"key": "k-1"},
+    RunCancelled: {"run_id": "r-1"},
     RunFinished: {"run_id": "r-1", "state": "failed"},
     RunInProgress: {"dataset_id": "d-1", "run_id": "r-1", "task": "count-entries", "key": "k-1"},
-    RunNotFound: {"dataset_id": "d-1"},
+    RunNotFound: {"dataset_id": "d-1", "run_id": "r-1"},
+    StoredPartially: {"key": "k-1", "batch_id": "b-1", "entries": 7},
     TaskUnknown: {"task": "x", "offered": ["count-entries", "other"]},
+    TimeLimitTooLong: {"seconds": 90_000.0, "longest": 86_400.0},
 }
 
 

@@ -20,7 +20,7 @@ import pytest
 from flask import Flask, Request, Response
 
 from logleap.container import build_container
-from logleap.domain.errors import BatchEmpty, KeyReused
+from logleap.domain.errors import BatchEmpty, KeyReused, StoredPartially
 from logleap.entrypoints.http.app import bare_app, create_app
 from logleap.entrypoints.http.contract.blueprint import Api, Call
 from logleap.entrypoints.http.contract.codes import Code
@@ -36,7 +36,10 @@ CODES = {kind.__name__: wording.code for kind, wording in WORDINGS.items() if ki
 """By the name of the refusal. Every call of an owner declares UNAVAILABLE."""
 
 NEVER: dict[str, set[Code]] = {
-    "export_logs": {WORDINGS[BatchEmpty].code},  # caught: nothing to take is no error
+    "export_logs": {
+        WORDINGS[BatchEmpty].code,  # caught: nothing to take is no error
+        WORDINGS[StoredPartially].code,  # an export is always taken in part
+    },
 }
 
 

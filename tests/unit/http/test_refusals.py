@@ -37,6 +37,7 @@ CASES: list[tuple[Exception, str, str]] = [
         "Invalid entries: 3.*Nothing of this request was stored",
     ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
+    (domain.RunCancelled("r-1"), "STATE_CONFLICT", "'r-1' was cancelled"),
     (domain.RunFinished("r-1", "failed"), "STATE_CONFLICT", "'r-1' has failed: it cannot change"),
     (
         domain.RunInProgress("d-1", "r-1", "t"),
@@ -49,6 +50,9 @@ CASES: list[tuple[Exception, str, str]] = [
         "'r-1' of data set 'd-1' is under way; another request started it. GET /train/d-1 shows",
     ),
     (domain.RunNotFound("d-1"), "RUN_NOT_FOUND", "'d-1'.* POST /train/d-1"),
+    (domain.RunNotFound("d-1", "r-1"), "RUN_NOT_FOUND", "'d-1' has no training run 'r-1'"),
+    (domain.TimeLimitTooLong(90_000, 86_400), "TIME_LIMIT_TOO_LONG", "is 90000.*86400 seconds at most"),
+    (domain.StoredPartially("k-1", "b-1", 7), "STORED_PARTIALLY", "'k-1'.*7 of its entries.*'b-1'"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
@@ -132,7 +136,7 @@ REMEDIES = [
             "training",
             action,
             f"Data set 'd-1' refuses {action}: its training is under way; wait until GET /train/d-1 "
-            "shows that it has ended.",
+            "shows that it has ended, or cancel it.",
         )
         for action in ("archive", "delete")
     ),

@@ -71,7 +71,6 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "ThreadedTaskDispatcher.add_task": (ThreadedTaskDispatcher.add_task, "1028105a9aed367d"),
     "ThreadedTaskDispatcher.set_thread_count": (ThreadedTaskDispatcher.set_thread_count, "97cddfc021373f31"),
     # relied upon
-    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
     "ChunkedReceiver": (ChunkedReceiver, "7d4fd7a3f8c53daa"),
     "ThreadedTaskDispatcher.handler_thread": (ThreadedTaskDispatcher.handler_thread, "fe586964e3f09522"),
     "Adjustments": (Adjustments, "475cc98278b2e1d7"),
@@ -83,6 +82,7 @@ INSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "HTTPChannel.cancel": (HTTPChannel.cancel, "ba151d8a01e670b4"),
     "HTTPChannel.handle_read": (HTTPChannel.handle_read, "5f1fb08c95aa00cc"),
     "HTTPChannel.handle_write": (HTTPChannel.handle_write, "6c900f395b306f09"),
+    "FixedStreamReceiver": (FixedStreamReceiver, "434997a7017f1336"),
     "Task.start": (Task.start, "4a0ea27954923854"),
     "Task.finish": (Task.finish, "9bc080ca74743a10"),
     "WSGITask.execute": (WSGITask.execute, "207afc60fcf3181f"),

@@ -5,6 +5,7 @@ into a use case with `dataclasses.replace`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -22,12 +23,13 @@ from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
 from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.queue import TrainingQueue
-from logleap.ports.task import TrainingContext
+from logleap.ports.task import TrainingContext, TrainingTask
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import RunTraining
+from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -58,9 +60,9 @@ class Source(EntrySource):
         assert not self._read, "a body can be read once"
         for first in range(0, len(self._messages), self._chunk):
             yield [Entry(NOON, message) for message in self._messages[first : first + self._chunk]]
+        self._read = True
         if self._refusal is not None:
             raise self._refusal
-        self._read = True
 
     @property
     def sha256(self) -> str:
@@ -202,7 +204,23 @@ def start(
     now: Callable[[], datetime],
     new_id: Callable[[], str],
 ) -> StartTraining:
-    return StartTraining(datasets, runs, queue, ("count-entries", "other"), timedelta(minutes=5), now, new_id)
+    return StartTraining(
+        datasets,
+        runs,
+        queue,
+        ("count-entries", "other"),
+        patience=timedelta(minutes=5),
+        time_limit=timedelta(hours=24),
+        now=now,
+        new_id=new_id,
+    )
+
+
+@pytest.fixture
+def cancel(
+    datasets: MemoryDatasetRepository, runs: MemoryRunRepository, now: Callable[[], datetime]
+) -> CancelTraining:
+    return CancelTraining(datasets, runs, now)
 
 
 @pytest.fixture
@@ -229,15 +247,27 @@ def run_training(
         datasets=datasets,
         store=store,
         ledger=ledger,
-        archives=archives,
         runs=runs,
-        tasks={"count-entries": count_entries},
+        executor=TaskThreads(ExecuteTask(store, ledger, archives, {"count-entries": count_entries})),
         now=now,
         lease=timedelta(milliseconds=30),
         patience=timedelta(minutes=5),
         max_attempts=3,
         grace=timedelta(0),
+        time_limit=timedelta(hours=24),
     )
+
+
+@pytest.fixture
+def with_task() -> Callable[[RunTraining, TrainingTask], RunTraining]:
+    """The use case with another sample task."""
+
+    def call(run_training: RunTraining, task: TrainingTask) -> RunTraining:
+        assert isinstance(run_training.executor, TaskThreads)
+        execute = replace(run_training.executor.execute, tasks={"count-entries": task})
+        return replace(run_training, executor=TaskThreads(execute))
+
+    return call
 
 
 @pytest.fixture
@@ -259,6 +289,7 @@ def sweep(
         now=now,
         patience=timedelta(minutes=5),
         max_attempts=3,
+        time_limit=timedelta(hours=24),
     )
 
 

@@ -20,6 +20,7 @@ from logleap.domain.errors import (
     InvalidEntries,
     InvalidTransition,
     KeyReused,
+    StoredPartially,
 )
 from logleap.domain.runs import TrainingMessage
 from logleap.ports.errors import Unavailable
@@ -243,7 +244,7 @@ def test_a_repeated_request_with_a_wrong_body_is_told_what_is_wrong_with_it(uplo
     upload("a", key="k-1")
     refusal = InvalidEntries([EntryError(1, "MESSAGE_EMPTY", "empty")], 1)
     with pytest.raises(InvalidEntries):
-        upload("a", refusal=refusal, key="k-1")
+        upload("b", refusal=refusal, key="k-1")
 
 
 def test_a_key_counts_in_its_own_data_set_only(
@@ -383,3 +384,43 @@ def test_a_sealed_data_set_refuses_entries_before_it_reads_them(
     with pytest.raises(InvalidTransition):
         upload("a")
     assert orphans() == 0
+
+
+# ---- keys --------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_the_id_of_a_batch_without_one_is_a_key_of_its_own(
+    upload: Upload, counted: Counted
+) -> None:
+    batch_id = upload("a").receipt.batch_id
+    other = upload("a", key=batch_id)
+    assert not other.replayed
+    assert other.receipt.batch_id != batch_id
+    assert counted() == ["a", "a"]
+    again = upload("a", key=batch_id)
+    assert again.replayed
+    assert again.receipt.batch_id == other.receipt.batch_id
+    with pytest.raises(KeyReused, match=f"'{batch_id}'"):
+        upload("b", key=batch_id)
+
+
+def test_whether_a_key_is_stored_is_known_before_the_body_is_read(
+    append: AppendEntries, upload: Upload, dataset_id: str
+) -> None:
+    batch_id = upload("a").receipt.batch_id
+    upload("b", key="k-1")
+    assert append.stored("alice", dataset_id, "k-1")
+    assert not append.stored("alice", dataset_id, "k-2")
+    assert not append.stored("alice", dataset_id, batch_id)
+    for owner, unknown in (("bob", dataset_id), ("alice", "unknown")):
+        with pytest.raises(DatasetNotFound):
+            append.stored(owner, unknown, "k-1")
+
+
+def test_a_batch_that_was_stored_in_part_is_told_to_who_repeats_it_as_a_whole(upload: Upload) -> None:
+    stored = upload("a", "b", key="k-1").receipt  # with others that were invalid
+    invalid = InvalidEntries([EntryError(2, "MESSAGE_EMPTY", "message is empty")], 1)
+    with pytest.raises(StoredPartially) as refused:
+        upload("a", "b", key="k-1", refusal=invalid)
+    assert (refused.value.key, refused.value.batch_id) == ("k-1", stored.batch_id)
+    assert refused.value.entries == 2

@@ -17,6 +17,7 @@ from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunState, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
+from logleap.ports.task import TrainingTask
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
@@ -145,20 +146,20 @@ def test_an_archived_data_set_takes_no_entries_but_repetitions(
 
 
 def test_a_training_reads_the_archive(
+    *,
     archive_dataset: ArchiveDataset,
     dataset_id: str,
     start: StartTraining,
     run_training: RunTraining,
+    with_task: Callable[[RunTraining, TrainingTask], RunTraining],
     show_training: ShowTraining,
 ) -> None:
     archive_dataset("alice", dataset_id)
-    worker = replace(
+    worker = with_task(
         run_training,
-        tasks={
-            "count-entries": lambda context: {
-                "entries": context.training_set.count(),
-                "messages": sorted(row.entry.message for row in context.training_set.rows()),
-            }
+        lambda context: {
+            "entries": context.training_set.count(),
+            "messages": sorted(row.entry.message for row in context.training_set.rows()),
         },
     )
     run = start("alice", dataset_id)

@@ -18,8 +18,9 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.executor import TaskExecution, TaskExecutor, TaskJob
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.run_training import Disposition, RunTraining, Settlement
+from logleap.usecases.run_training import Disposition, RunTraining, Settlement, TaskThreads, use_case
 from logleap.usecases.sweep import Sweep
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -67,8 +68,16 @@ CLAIMED, HANDED_BACK = EventKind.TRAINING_CLAIMED, EventKind.TRAINING_HANDED_BAC
 SUCCEEDED, FAILED = EventKind.TRAINING_SUCCEEDED, EventKind.TRAINING_FAILED
 
 
+def with_parts(run_training: RunTraining, **parts: Any) -> RunTraining:
+    """The use case with other tasks, or another store, ledger or archives for what runs them."""
+    assert isinstance(run_training.executor, TaskThreads)
+    executor = TaskThreads(replace(run_training.executor.execute, **parts))
+    own = {name: part for name, part in parts.items() if name in ("store", "ledger")}
+    return replace(run_training, executor=executor, **own)
+
+
 def with_task(run_training: RunTraining, task: TrainingTask) -> RunTraining:
-    return replace(run_training, tasks={"count-entries": task})
+    return with_parts(run_training, tasks={"count-entries": task})
 
 
 def never(context: TrainingContext) -> JsonObject:
@@ -295,7 +304,6 @@ def test_a_backend_that_cannot_answer_is_tried_again(
     assert stored() == run
 
 
-@pytest.mark.parametrize("fault", ["claim's answer lost", "manifest unavailable"])
 def test_a_claim_that_led_nowhere_is_taken_over_once_its_lease_ran_out(
     *,
     run_training: RunTraining,
@@ -303,26 +311,32 @@ def test_a_claim_that_led_nowhere_is_taken_over_once_its_lease_ran_out(
     database: MemoryDatabase,
     stored: Stored,
     advance: Advance,
-    fault: str,
 ) -> None:
     class ClaimLost(MemoryRunRepository):
         def save(self, run: Run, event: Event | None = None) -> None:
             super().save(run, event)
             raise Unavailable("Firestore")
 
-    class NoManifest(MemoryReceiptLedger):
-        def manifest(self, dataset_id: str) -> Manifest:
-            raise Unavailable("Firestore")
-
-    if fault == "claim's answer lost":
-        broken = replace(with_task(run_training, never), runs=ClaimLost(database))
-    else:
-        broken = replace(with_task(run_training, never), ledger=NoManifest(database))
+    broken = replace(with_task(run_training, never), runs=ClaimLost(database))
     assert broken(body).disposition is RETRY
     assert with_task(run_training, never)(body).reason == "another worker holds its lease"
     advance(0.03)
     assert run_training(body).disposition is DONE
     assert (stored().result, stored().attempts, stored().fence) == ({"entries": 5}, 2, 2)
+
+
+def test_a_manifest_that_cannot_be_read_is_read_by_the_next_attempt(
+    run_training: RunTraining, body: bytes, database: MemoryDatabase, stored: Stored
+) -> None:
+    class NoManifest(MemoryReceiptLedger):
+        def manifest(self, dataset_id: str) -> Manifest:
+            raise Unavailable("Firestore")
+
+    settlement = with_parts(with_task(run_training, never), ledger=NoManifest(database))(body)
+    assert settlement == Settlement(RETRY, "Firestore", delay=1.0)
+    assert stored().state is RunState.QUEUED
+    assert run_training(body).disposition is DONE
+    assert (stored().result, stored().attempts) == ({"entries": 5}, 2)
 
 
 # ---- the task fails ----------------------------------------------------------------------------------------
@@ -465,7 +479,7 @@ def test_a_run_whose_workers_died_again_and_again_fails(
 ) -> None:
     runs.save(replace(run.claimed(NOON, timedelta(0)), attempts=3))
     settlement = with_task(run_training, never)(body)
-    assert settlement == Settlement(DONE, "no attempts are left")
+    assert settlement.disposition is DONE
     assert stored().error == RunError(
         "ATTEMPTS_EXHAUSTED",
         "Given up after 3 attempts: every worker that claimed it died without reporting a result.",
@@ -476,9 +490,57 @@ def test_a_run_whose_workers_died_again_and_again_fails(
 def test_a_task_that_this_worker_does_not_have_fails_the_run(
     run_training: RunTraining, body: bytes, stored: Stored
 ) -> None:
-    assert replace(run_training, tasks={"other": never})(body).disposition is DONE
+    assert with_parts(run_training, tasks={"other": never})(body).disposition is DONE
     error = stored().error
     assert error == RunError("TASK_UNKNOWN", "This worker has no task 'count-entries'.")
+
+
+class Speechless(Exception):
+    """Of which no text can be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class NoTextAtAll(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class SpeechlessFailure(TaskFailed):
+    def __str__(self) -> str:
+        text: Any = self.args  # which is no string
+        return text  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (Speechless(), "TASK_RAISED", "Speechless: (Speechless has no text: making it raised RuntimeError)"),
+        (NoTextAtAll(), "TASK_RAISED", "NoTextAtAll: (NoTextAtAll has no text: making it raised SystemExit)"),
+        (SpeechlessFailure(), "TASK_FAILED", "(SpeechlessFailure has no text: making it raised TypeError)"),
+    ],
+)
+def test_an_exception_whose_text_cannot_be_made_fails_the_run_with_its_type(
+    *, run_training: RunTraining, body: bytes, stored: Stored, error: Exception, code: str, detail: str
+) -> None:
+    assert with_task(run_training, raising(error))(body).disposition is DONE
+    assert (stored().error, stored().attempts) == (RunError(code, detail), 1)
+
+
+def test_a_task_that_changes_its_parameters_changes_nothing_that_is_stored(
+    run_training: RunTraining, body: bytes, run: Run, database: MemoryDatabase, stored: Stored
+) -> None:
+    def change(context: TrainingContext) -> JsonObject:
+        parameters: Any = context.parameters
+        parameters["layers"].append(4)
+        parameters["new"] = True
+        return {"layers": parameters["layers"]}
+
+    database.runs[run.dataset_id, run.run_id] = replace(run, parameters={"layers": [1, 2]})
+    with_task(run_training, change)(body)
+    assert stored().result == {"layers": [1, 2, 4]}
+    assert stored().parameters == {"layers": [1, 2]}
 
 
 # ---- the entries are not those that were acknowledged ------------------------------------------------------
@@ -539,7 +601,7 @@ def test_a_batch_that_lost_rows_in_the_store_fails_the_run(
     for batch_id, entries in manifest.batches.items():
         batch = Batch(run.dataset_id, "alice", batch_id)
         refilled.append(batch, [Entry(NOON, "x")] * (entries - 1), first_sequence=1)
-    assert replace(run_training, store=refilled)(body).disposition is DONE
+    assert with_parts(run_training, store=refilled)(body).disposition is DONE
     assert stored().error == RunError(
         "COUNT_MISMATCH", "5 entries were acknowledged, but 3 are stored: 2 lost."
     )
@@ -569,8 +631,91 @@ def test_receipts_that_are_not_those_of_the_start_fail_the_run(
             return Manifest(dataset_id, dict(list(found.items())[:batches]))
 
     store.append(Batch(run.dataset_id, "alice", "another"), [Entry(NOON, "x")], 0)
-    assert replace(with_task(run_training, never), ledger=Damaged(database))(body).disposition is DONE
+    assert with_parts(with_task(run_training, never), ledger=Damaged(database))(body).disposition is DONE
     assert stored().error == RunError("COUNT_MISMATCH", detail)
+
+
+# ---- the time limit ----------------------------------------------------------------------------------------
+
+
+def test_a_task_that_exceeds_its_time_fails_the_run_at_once_and_is_not_tried_again(
+    *, run_training: RunTraining, body: bytes, stored: Stored, log: Log, deaf: Deaf
+) -> None:
+    worker = with_task(run_training, deaf)
+    worker = replace(worker, time_limit=timedelta(seconds=0.02), grace=timedelta(seconds=LONG))
+    settlement = worker(body)
+    assert settlement.disposition is DONE
+    error = RunError("TIME_LIMIT_EXCEEDED", "It did not end within 0.02 seconds from its first attempt.")
+    assert (stored().error, stored().attempts) == (error, 1)
+    deaf.release.set()
+    assert deaf.ended.wait(LONG)
+    assert deaf.told_to_stop
+    assert stored().result is None
+    assert log() == [CLAIMED, FAILED]
+
+
+@pytest.mark.parametrize(("own", "operators"), [(0.02, 3600.0), (3600.0, 0.02)])
+def test_the_shorter_limit_counts_that_of_the_start_or_the_operators(
+    *,
+    run_training: RunTraining,
+    body: bytes,
+    run: Run,
+    database: MemoryDatabase,
+    stored: Stored,
+    deaf: Deaf,
+    own: float,
+    operators: float,
+) -> None:
+    database.runs[run.dataset_id, run.run_id] = replace(run, time_limit=timedelta(seconds=own))
+    worker = replace(with_task(run_training, deaf), time_limit=timedelta(seconds=operators))
+    assert worker(body).disposition is DONE
+    error = stored().error
+    assert error is not None
+    assert error.detail == "It did not end within 0.02 seconds from its first attempt."
+
+
+def test_the_time_counts_from_the_first_attempt_however_often_the_run_is_handed_back(
+    *, run_training: RunTraining, body: bytes, stored: Stored, log: Log, deaf: Deaf, advance: Advance
+) -> None:
+    worker = replace(with_task(run_training, deaf), time_limit=timedelta(minutes=1))
+    for _ in range(2):
+        assert worker(body, stopping=lambda: True).disposition is RETRY
+        advance(29)
+    assert stored().state is RunState.QUEUED
+    advance(2)
+    assert worker(body, stopping=lambda: True).disposition is DONE
+    error = stored().error
+    assert error is not None
+    assert error.code == "TIME_LIMIT_EXCEEDED"
+    assert log() == [CLAIMED, HANDED_BACK, CLAIMED, HANDED_BACK, FAILED]
+
+
+def test_a_run_whose_worker_is_gone_and_whose_time_is_over_is_failed_by_the_sweep(
+    *, run: Run, runs: MemoryRunRepository, stored: Stored, advance: Advance, sweep: Sweep
+) -> None:
+    runs.save(run.claimed(NOON, timedelta(seconds=30)))
+    advance(24 * 3600)
+    sweep()
+    error = stored().error
+    assert error is not None
+    assert error.code == "TIME_LIMIT_EXCEEDED"
+
+
+def test_a_clock_that_is_set_while_the_task_works_takes_no_time_from_it(
+    run_training: RunTraining, body: bytes, stored: Stored, advance: Advance
+) -> None:
+    def work(context: TrainingContext) -> JsonObject:
+        advance(400 * 24 * 3600)
+        return {"entries": 5}
+
+    with_task(run_training, work)(body)
+    assert stored().result == {"entries": 5}
+
+
+def test_a_clock_that_was_set_back_gives_the_run_its_whole_time_and_no_more(run: Run) -> None:
+    claimed = run.claimed(NOON, timedelta(seconds=30))
+    hour = timedelta(hours=1)
+    assert claimed.time_left(NOON - 60 * 365 * 24 * hour, hour) == hour
 
 
 # ---- the worker is told to stop ----------------------------------------------------------------------------
@@ -802,6 +947,39 @@ def test_a_worker_that_finds_its_lease_lost_leaves_the_task_and_tells_it(
     assert deaf.ended.wait(LONG)
     assert deaf.told_to_stop
     assert stored().state is RunState.QUEUED
+
+
+def test_a_worker_finds_its_run_taken_over_also_between_two_renewals(
+    *,
+    run_training: RunTraining,
+    body: bytes,
+    stored: Stored,
+    deaf: Deaf,
+    advance: Advance,
+    sweep: Sweep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def overdue(context: TrainingContext) -> JsonObject:
+        advance(4 * LONG)
+        sweep()
+        return deaf(context)
+
+    monkeypatch.setattr(use_case, "CANCEL_CHECK_SECONDS", 0.002)
+    worker = replace(with_task(run_training, overdue), lease=timedelta(seconds=3 * LONG))
+    assert worker(body) == Settlement(DONE, "another worker has taken it over")
+    assert stored().state is RunState.QUEUED
+
+
+def test_a_task_that_cannot_be_started_is_tried_again(
+    run_training: RunTraining, body: bytes, stored: Stored
+) -> None:
+    class NoProcess(TaskExecutor):
+        def start(self, job: TaskJob) -> TaskExecution:
+            raise Unavailable("no process can be started")
+
+    worker = replace(run_training, executor=NoProcess())
+    assert worker(body) == Settlement(RETRY, "no process can be started", delay=1.0)
+    assert (stored().state, stored().attempts) == (RunState.QUEUED, 1)
 
 
 def test_a_run_that_is_gone_is_not_stored_again(

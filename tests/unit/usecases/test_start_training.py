@@ -21,6 +21,7 @@ from logleap.domain.errors import (
     RunInProgress,
     RunNotFound,
     TaskUnknown,
+    TimeLimitTooLong,
 )
 from logleap.domain.runs import Run, RunState, Start, TrainingMessage
 from logleap.ports.errors import Unavailable
@@ -85,6 +86,17 @@ def test_a_task_that_is_not_offered_is_refused(
     assert show.one("alice", dataset_id).dataset.state is State.UPLOADING
 
 
+def test_a_run_may_be_given_less_time_than_the_operator_allows_but_not_more(
+    start: StartTraining, dataset_id: str, messages: Messages
+) -> None:
+    day = timedelta(hours=24)
+    with pytest.raises(TimeLimitTooLong) as refusal:
+        start("alice", dataset_id, time_limit=day + timedelta(seconds=1))
+    assert (refusal.value.seconds, refusal.value.longest) == (86401.0, 86400.0)
+    assert messages() == []
+    assert start("alice", dataset_id, time_limit=day).time_limit == day
+
+
 @pytest.mark.parametrize("owner", ["alice", "bob"])
 def test_an_unknown_or_foreign_data_set_is_refused_whatever_else_is_wrong(
     start: StartTraining, dataset_id: str, owner: str
@@ -137,7 +149,12 @@ def test_a_start_that_asks_for_something_else_is_refused_while_a_run_is_under_wa
     start: StartTraining, dataset_id: str
 ) -> None:
     run = start("alice", dataset_id)
-    for request in ({"task": "other"}, {"parameters": {"depth": 3}}, {"task": "other", "key": "k-1"}):
+    for request in (
+        {"task": "other"},
+        {"parameters": {"depth": 3}},
+        {"time_limit": timedelta(hours=1)},
+        {"task": "other", "key": "k-1"},
+    ):
         with pytest.raises(RunInProgress, match=run.run_id):
             start("alice", dataset_id, **request)
     with pytest.raises(EntryCountDiffers):
@@ -267,9 +284,9 @@ def test_a_run_that_could_not_be_published_is_started_and_stays_in_the_outbox(
     start: StartTraining, dataset_id: str, runs: MemoryRunRepository, sent: bool
 ) -> None:
     class Breaking(MemoryTrainingQueue):
-        def publish(self, body: bytes) -> None:
+        def publish(self, body: bytes, owner: str = "") -> None:
             if sent:
-                super().publish(body)
+                super().publish(body, owner)
             raise Unavailable("Pub/Sub")
 
     run = replace(start, queue=Breaking())("alice", dataset_id)

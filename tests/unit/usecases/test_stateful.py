@@ -34,7 +34,15 @@ from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import EventKind, State
 from logleap.domain.entries import Entry
-from logleap.domain.errors import DatasetEmpty, InvalidTransition, KeyReused, Refusal, RunInProgress
+from logleap.domain.errors import (
+    DatasetEmpty,
+    InvalidTransition,
+    KeyReused,
+    Refusal,
+    RunFinished,
+    RunInProgress,
+    RunNotFound,
+)
 from logleap.domain.runs import JsonObject, Run, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery
@@ -42,9 +50,10 @@ from logleap.ports.task import TrainingContext
 from logleap.telemetry.instrument import around
 from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Disposition, RunTraining, use_case
+from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
@@ -52,7 +61,7 @@ Port = TypeVar("Port")
 
 OWNER = "alice"
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
-LEASE, PATIENCE = timedelta(seconds=60), timedelta(seconds=300)
+LEASE, PATIENCE, TIME_LIMIT = timedelta(seconds=60), timedelta(seconds=300), timedelta(hours=24)
 
 
 class Crash(BaseException):
@@ -163,8 +172,16 @@ class Platform(RuleBasedStateMachine):
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
         self.start_ = StartTraining(
-            repository, runs, self.queue, ("collect",), PATIENCE, self.now, self.new_tag
+            repository,
+            runs,
+            self.queue,
+            ("collect",),
+            patience=PATIENCE,
+            time_limit=TIME_LIMIT,
+            now=self.now,
+            new_id=self.new_tag,
         )
+        self.cancel_ = CancelTraining(repository, runs, self.now)
         self.archive_ = ArchiveDataset(repository, store, ledger, archives, self.now)
         delete = DeleteDataset(repository, store, archives, self.now)
         self.sweep_ = Sweep(
@@ -176,23 +193,26 @@ class Platform(RuleBasedStateMachine):
             now=self.now,
             patience=PATIENCE,
             max_attempts=3,
+            time_limit=TIME_LIMIT,
         )
         self.fail_dead_letter = FailDeadLetter(repository, runs, self.queue, self.now, PATIENCE)
         self.work = RunTraining(
             datasets=repository,
             store=store,
             ledger=ledger,
-            archives=archives,
             runs=runs,
-            tasks={"collect": self.collect},
+            executor=TaskThreads(ExecuteTask(store, ledger, archives, {"collect": self.collect})),
             now=self.now,
             lease=LEASE,
             patience=PATIENCE,
             max_attempts=3,
             grace=timedelta(0),
+            time_limit=TIME_LIMIT,
         )
         self.expected: dict[str, Expected] = {}
         self.ended: dict[str, Run] = {}
+        self.cancelled: set[str] = set()  # the runs of which that was answered
+        self.maybe_cancelled: set[str] = set()  # those, and the ones of which no answer came
         self.overtaking: bytes | None = None
 
     def now(self) -> datetime:
@@ -318,6 +338,22 @@ class Platform(RuleBasedStateMachine):
             expected.maybe_sealed = True
             expected.sealed |= not isinstance(answer, Unavailable | Crash)
 
+    @precondition(lambda self: self.database.runs)
+    @rule(dataset_id=datasets, fault=faults)
+    def cancel(self, dataset_id: str, fault: Fault | None) -> None:
+        run_id = self.database.datasets[dataset_id].run_id
+        ended = {run.run_id: run for run in self.runs_of(dataset_id) if run.finished}
+        answer = self.attempt(fault, lambda: self.cancel_(OWNER, dataset_id))
+        if isinstance(answer, RunNotFound):
+            assert run_id is None
+        elif isinstance(answer, RunFinished):
+            assert run_id in ended.keys() - self.maybe_cancelled
+        elif run_id is not None:
+            self.maybe_cancelled.add(run_id)
+            if not isinstance(answer, Unavailable | Crash):
+                assert answer.run_id == run_id
+                self.cancelled.add(run_id)
+
     # ---- workers and sweepers -----------------------------------------------------------------------------
 
     @precondition(lambda self: self.database.runs)
@@ -373,12 +409,16 @@ class Platform(RuleBasedStateMachine):
     def every_result_is_exactly_the_acknowledged_entries(self) -> None:
         for run in self.database.runs.values():
             if run.state is RunState.SUCCEEDED:
+                assert run.run_id not in self.cancelled
                 assert run.result is not None
                 assert run.result["entries"] == len(run.result["messages"]) == run.totals.entries
                 self.expected[run.dataset_id].check(run.result["messages"])
             elif run.state is RunState.FAILED:
                 assert run.error is not None
-                assert run.error.code in ("ATTEMPTS_EXHAUSTED", "DEAD_LETTERED")
+                codes = {"ATTEMPTS_EXHAUSTED", "DEAD_LETTERED"}
+                if run.run_id in self.maybe_cancelled:
+                    codes = {"CANCELLED"} if run.run_id in self.cancelled else {"CANCELLED", *codes}
+                assert run.error.code in codes
 
     @invariant()
     def an_ended_run_never_changes_and_ended_once(self) -> None:

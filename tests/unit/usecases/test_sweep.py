@@ -13,7 +13,7 @@ from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
-from logleap.ports.task import TrainingContext, TryAgain
+from logleap.ports.task import TrainingContext, TrainingTask, TryAgain
 from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
@@ -27,7 +27,7 @@ Advance = Callable[[float], None]
 
 
 class DownQueue(MemoryTrainingQueue):
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         raise Unavailable("Pub/Sub")
 
 
@@ -320,6 +320,7 @@ def test_restarts_of_the_worker_do_not_fail_the_run(
     fail_dead_letter: FailDeadLetter,
     started: Started,
     run_training: RunTraining,
+    with_task: Callable[[RunTraining, TrainingTask], RunTraining],
     queue: MemoryTrainingQueue,
     database: MemoryDatabase,
 ) -> None:
@@ -327,7 +328,7 @@ def test_restarts_of_the_worker_do_not_fail_the_run(
         raise TryAgain("stopped")
 
     run = started()
-    worker = replace(run_training, tasks={"count-entries": stopped})
+    worker = with_task(run_training, stopped)
     while delivery := queue.receive(0):
         assert worker(delivery.body, stopping=lambda: True).disposition is Disposition.RETRY
         delivery.nack()

@@ -104,7 +104,7 @@ class PubSubTrainingQueue(TrainingQueue):
         self._publisher: PublisherClient | None = None
         self._subscriber: SubscriberClient | None = None
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         self._publish(self._names.topic_path, body, _SENDER)
 
     def receive(self, wait: float) -> Delivery | None:

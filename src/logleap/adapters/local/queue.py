@@ -32,10 +32,12 @@ class SqliteTrainingQueue(TrainingQueue):
         self._visibility_timeout = visibility_timeout
         self._max_deliveries = max_deliveries
 
-    def publish(self, body: bytes) -> None:
-        insert = "INSERT INTO messages (body, stamped_at, visible_at) VALUES (:body, :now, :now)"
+    def publish(self, body: bytes, owner: str = "") -> None:
+        insert = (
+            "INSERT INTO messages (body, owner, stamped_at, visible_at) VALUES (:body, :owner, :now, :now)"
+        )
         with self._database.writing() as connection:
-            connection.execute(insert, {"body": body, "now": _now()})
+            connection.execute(insert, {"body": body, "owner": owner, "now": _now()})
 
     def receive(self, wait: float) -> Delivery | None:
         return self._receive(f"dead = 0 AND {_FREE}", wait, dead=False)
@@ -65,13 +67,17 @@ class SqliteTrainingQueue(TrainingQueue):
                 values,
             )
             row = connection.execute(
-                "SELECT message_id, body, deliveries + 1 FROM messages "  # noqa: S608
-                f"WHERE dead = :dead AND {_FREE} ORDER BY message_id LIMIT 1",
+                "SELECT message_id, body, deliveries + 1, owner FROM messages LEFT JOIN turns USING (owner) "  # noqa: S608
+                f"WHERE dead = :dead AND {_FREE} ORDER BY ifnull(turn, 0), message_id LIMIT 1",
                 values,
             ).fetchone()
             if row is None:
                 return None
-            message_id, body, number = row
+            message_id, body, number, owner = row
+            if not dead:
+                connection.execute(
+                    "INSERT OR REPLACE INTO turns SELECT ?, ifnull(max(turn), 0) + 1 FROM turns", (owner,)
+                )
             delivery = _SqliteDelivery(self._database, message_id, body, number, dead=dead)
             connection.execute(
                 "UPDATE messages SET deliveries = :number, stamped_at = :now, visible_at = :until "

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
@@ -19,9 +19,9 @@ from logleap.ports.runs import RunRepository
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
     "fence, attempts, started_at, finished_at, result, error_code, error_detail, "
-    "request_id, traceparent"
+    "request_id, traceparent, time_limit, cancel_requested_at"
 )
-_MARKS = ", ".join("?" * 20)
+_MARKS = ", ".join("?" * 22)
 _ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
 _DUE = f"""
@@ -126,12 +126,15 @@ def _to_row(run: Run) -> tuple[Any, ...]:
         *((error.code, error.detail) if error is not None else (None, None)),
         run.origin.request_id,
         run.origin.traceparent,
+        None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
+        None if run.cancel_requested_at is None else to_micros(run.cancel_requested_at),
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Run:
     (dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, *rest) = row
-    version, fence, attempts, started_at, finished_at, result, error_code, error_detail, *origin = rest
+    version, fence, attempts, started_at, finished_at, result, error_code, error_detail, *rest = rest
+    *origin, time_limit, cancel_requested_at = rest
     return Run(
         run_id=run_id,
         dataset_id=dataset_id,
@@ -150,4 +153,6 @@ def _from_row(row: tuple[Any, ...]) -> Run:
         result=None if result is None else json.loads(result),
         error=None if error_code is None else RunError(error_code, error_detail),
         origin=Origin(*origin),
+        time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
+        cancel_requested_at=None if cancel_requested_at is None else from_micros(cancel_requested_at),
     )

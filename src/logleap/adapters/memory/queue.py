@@ -10,6 +10,7 @@ from logleap.ports.queue import Delivery, TrainingQueue
 @dataclass(eq=False, slots=True)
 class _Message:
     body: bytes
+    owner: str
     visible_at: float = 0.0
     deliveries: int = 0
 
@@ -19,14 +20,17 @@ class _Line:
     """Messages that wait or are being delivered, in the order of their publishing."""
 
     messages: list[_Message] = field(default_factory=list)
+    turns: dict[str, int] = field(default_factory=dict)  # of each owner: a number that grows with deliveries
 
     def take(self, now: float, visibility_timeout: float) -> _Message | None:
-        for message in self.messages:
-            if message.visible_at <= now:
-                message.visible_at = now + visibility_timeout
-                message.deliveries += 1
-                return message
-        return None
+        """The first message of the owner whose last delivery is the longest ago."""
+        visible = (message for message in self.messages if message.visible_at <= now)
+        message = min(visible, key=lambda message: self.turns.get(message.owner, 0), default=None)
+        if message is not None:
+            self.turns[message.owner] = max(self.turns.values(), default=0) + 1
+            message.visible_at = now + visibility_timeout
+            message.deliveries += 1
+        return message
 
 
 class MemoryTrainingQueue(TrainingQueue):
@@ -42,9 +46,9 @@ class MemoryTrainingQueue(TrainingQueue):
         self._waiting = _Line()
         self._dead = _Line()
 
-    def publish(self, body: bytes) -> None:
+    def publish(self, body: bytes, owner: str = "") -> None:
         with self._changed:
-            self._waiting.messages.append(_Message(body))
+            self._waiting.messages.append(_Message(body, owner))
             self._changed.notify_all()
 
     def receive(self, wait: float) -> Delivery | None:
@@ -81,7 +85,7 @@ class MemoryTrainingQueue(TrainingQueue):
     def move_to_dead(self, message: _Message) -> None:
         """Make a message a dead letter."""
         self._waiting.messages.remove(message)
-        self._dead.messages.append(_Message(message.body))
+        self._dead.messages.append(_Message(message.body, message.owner))
         self._changed.notify_all()
 
     def settle(self, line: _Line, message: _Message, delivery_number: int, visible_in: float | None) -> bool:

@@ -10,7 +10,15 @@ from logleap.client.logfiles._behind import KINDS, Seen, Undecided, kinds_of
 from logleap.client.logfiles._errors import BadLine, shown
 from logleap.client.logfiles._layout import CustomLayout, Layout, Lead, Line
 from logleap.client.logfiles._orders import order_of
-from logleap.client.logfiles._stamps import Stamp, at_front, further_in, may_hold_a_time
+from logleap.client.logfiles._stamps import (
+    Stamp,
+    at_front,
+    behind_words,
+    compiled,
+    further_in,
+    may_begin_with_a_time,
+    may_hold_a_time,
+)
 from logleap.client.logfiles._times.clock import Clock, Order
 from logleap.client.logfiles._times.custom import custom_expression
 from logleap.client.logfiles._times.forms import (
@@ -30,7 +38,7 @@ from logleap.client.logfiles._times.years import Years
 from logleap.client.logfiles._times.zones import Zones
 
 _MOST = 0.9
-_ENOUGH = 1500
+_ENOUGH = 500
 
 
 class NoTimes(BadLine):
@@ -49,6 +57,7 @@ class _Hit(NamedTuple):
 
 _DAY_ALONE = re.compile(r"[\[(]?\d{4}-\d\d-\d\d(?!\d)")
 _CLOCK_ALONE = re.compile(r"[\[(]?\d\d?:\d\d")
+_COMPACT = re.compile(r"(?<!\d)(?:\d{6}(?:\d\d)?(?:\d{6})?(?!\d)|\d\d[-./]\d\d?[ ,T])")
 _COUNTED = re.compile(r"(?<!\d)1\d{9}(?!\d)")
 
 
@@ -110,25 +119,31 @@ class Finder:
         counts = Counter(hit.form for hit in stamped)
         usual = [form for form, _ in counts.most_common()]
         rest = [at for at, form in enumerate(FORMS) if form.strength is Strength.STRONG and at not in counts]
-        front, leaded = [], []
+        front, leaded, texts = [], [], []
         orders = {}
         for at in usual + rest:
             hits_of = [hit for hit in stamped if hit.form == at]
             behind, absent = _behind(hits_of)
             text = expression(FORMS[at], behind)
-            order = orders[at] = order_of([hit.found for hit in hits_of], self._years.latest)
+            texts.append(text)
+            order = orders[at] = order_of(_dates(hits_of, filled, text), self._years.latest)
             front.append(self._stamp(FORMS[at], at_front(text), order, absent))
             leaded.append(self._stamp(FORMS[at], further_in(text), order, absent))
         priorities = sum(1 for hit in hits.front if hit.found["priority"])
         layout = Layout(
             front, leaded, lead, indented=False, custom=False, with_priority=priorities > hits.lines / 2
         )
+        if lead is not None:
+            words = None if lead.any_words else max(lead.words or (0,))
+            layout.look_first(behind_words(texts[0], words))
         self._settle_years(stamped, orders)
         return layout
 
     def _settle_years(self, stamped: Sequence[_Hit], orders: dict[int, Order | None]) -> None:
         days: list[tuple[int, int]] = []
         for hit in stamped:
+            if {"Y", "n3"} & hit.found.re.groupindex.keys():
+                continue
             part = hit.found.groupdict()
             if part.get("Y") or part.get("y") or part.get("n3") or part.get("year") or part.get("s"):
                 continue
@@ -143,37 +158,36 @@ class Finder:
             self._years.settle(days)
 
     def _stamp(
-        self, form: Form, pattern: "re.Pattern[str]", order: Order | None, absent: frozenset[str]
+        self, form: Form, text: str, order: Order | None, absent: frozenset[str] = frozenset()
     ) -> Stamp:
-        return Stamp(form.name, pattern, self._clock(pattern, order), absent)
+        return Stamp(form.name, text, lambda pattern: Clock(pattern, self._zones, self._years, order), absent)
 
     def _find_numbers(self, filled: Sequence[Line], hits: "_Hits") -> Layout | None:
         """The layout of lines that all begin with a number that counts from 1970; None if they don't."""
-        dated = len(hits.front) + len(hits.leaded)
-        if not filled or dated > hits.lines / 2:
-            return None
+        dated = len(hits.front) + sum(1 for hit in hits.leaded if len(hit.found["lead"].split()) == 1)
+        if not filled or dated > hits.lines * _MOST:
+            return None  # the number is the line's, or the program's, and the time stands behind it
         for form in FORMS:
             if form.strength is not Strength.NUMBER:
                 continue
             text = expression(form, NOTHING)
-            if "day" in form.pattern or "?P<day>" in text:
-                pattern = re.compile(
-                    rf"(?P<lead>(?:\S+ )?)(?P<opened>\0)?(?P<time>{text})(?P<closed>\0)?{BLANK}*", re.ASCII
-                )
+            if "?P<day>" in text:
+                source = rf"(?P<lead>(?:\S+ )?)(?P<opened>\0)?(?P<time>{text})(?P<closed>\0)?{BLANK}*"
             else:
-                pattern = at_front(text)
+                source = at_front(text)
+            pattern = compiled(source)
             found = [pattern.match(line.text) for line in filled]
             first = next((match for match in found if match), None)
             if first is None or not found[0]:
                 continue
-            stamp = Stamp(form.name, pattern, Clock(pattern, self._zones, self._years))
+            stamp = self._stamp(form, source, None)
             try:
                 stamp.read(filled[0].text)
             except BadLine:
                 continue
             missing = next((line for line, match in zip(filled, found, strict=True) if not match), None)
             if missing is not None:
-                if sum(match is not None for match in found) < len(found) / 2 or hits.front or hits.leaded:
+                if sum(match is not None for match in found) < len(found) / 2 or hits.front:
                     continue
                 raise NoTimes(
                     missing.number,
@@ -199,24 +213,17 @@ class Finder:
         if "s" not in groups:
             _refuse_passed_over(stamped, groups)
         over = "" if "z" in groups or "s" in groups else r"(?![Zz](?![A-Za-z])| ?[+-]\d\d:\d\d)"
-        clock_order = None
-        front = Stamp(
-            "--timestamp-format", pattern := at_front(text + over), self._clock(pattern, clock_order)
-        )
-        leaded = Stamp(
-            "--timestamp-format", pattern := further_in(text + over), self._clock(pattern, clock_order)
-        )
-        others = []
-        for form in FORMS:
-            if form.strength is Strength.STRONG:
-                pattern = at_front(expression(form, NOTHING))
-                others.append(Stamp(form.name, pattern, self._clock(pattern, None)))
+        custom = Form("--timestamp-format", "", "")
+        front = self._stamp(custom, at_front(text + over), None)
+        leaded = self._stamp(custom, further_in(text + over), None)
+        others = [
+            self._stamp(form, at_front(expression(form, NOTHING)), None)
+            for form in FORMS
+            if form.strength is Strength.STRONG
+        ]
         layout = CustomLayout([front], [leaded], lead, indented=False, custom=True, others=others)
         self._settle_years(stamped if not {"Y", "y", "s", "j"} & groups.keys() else [], {})
         return layout
-
-    def _clock(self, pattern: "re.Pattern[str]", order: Order | None) -> Clock:
-        return Clock(pattern, self._zones, self._years, order)
 
 
 class _Hits:
@@ -227,26 +234,29 @@ class _Hits:
         self.lines = len(filled)
         front = [at_front(text) for _, text in forms]
         inner = [further_in(text) for _, text in forms]
-        usable = [custom or FORMS[index].strength is not Strength.NUMBER for index in range(len(forms))]
         weak = [not custom and FORMS[index].strength is Strength.WEAK for index in range(len(forms))]
         self.front: list[_Hit] = []
         self.leaded: list[_Hit] = []
         doubtful: list[_Hit] = []
         doubtful_leads: list[_Hit] = []
-        order = [index for index in range(len(forms)) if usable[index]]
+        order = [
+            index for index in range(len(forms)) if custom or FORMS[index].strength is not Strength.NUMBER
+        ]
+        strong = [index for index in order if not weak[index]]
         for line in filled:
             text = line.text
-            hit = _hit(line, front, order)
+            hit = _hit(line, front, order) if custom or may_begin_with_a_time(text) else None
             if hit is not None:
                 (doubtful if weak[hit.form] else self.front).append(hit)
-                if order[0] != hit.form and not weak[hit.form] and not custom:
-                    order.remove(hit.form)
-                    order.insert(0, hit.form)
+                order.remove(hit.form)
+                order.insert(0, hit.form)  # most likely the next line's, too
             elif text[:1] not in " \t" and (custom or may_hold_a_time(text)):
-                hit = _hit(line, inner, [index for index in order if not weak[index]])
+                hit = _hit(line, inner, strong)
                 if hit is not None:
                     self.leaded.append(hit)
-            if hit is None and weak.count(True) and text[:1] not in " \t":
+                    strong.remove(hit.form)
+                    strong.insert(0, hit.form)
+            if hit is None and not custom and text[:1] not in " \t" and _COMPACT.search(text):
                 hit = _hit(line, inner, [index for index in order if weak[index]])
                 if hit is not None:
                     doubtful_leads.append(hit)
@@ -268,9 +278,18 @@ def _begins(hits: Sequence[_Hit], filled: Sequence[Line]) -> bool:
     return hits[0].line.number == filled[0].number
 
 
-def _hit(line: Line, patterns: Sequence["re.Pattern[str]"], order: Sequence[int]) -> _Hit | None:
+def _dates(hits: Sequence[_Hit], filled: Sequence[Line], text: str) -> Sequence["re.Match[str]"]:
+    """The dates that may tell which of their numbers is the day: those of all lines."""
+    if not hits or "n1" not in hits[0].found.re.groupindex:
+        return ()
+    patterns = compiled(at_front(text)), compiled(further_in(text))
+    found = (patterns[0].match(line.text) or patterns[1].match(line.text) for line in filled)
+    return [match for match in found if match is not None]
+
+
+def _hit(line: Line, expressions: Sequence[str], order: Sequence[int]) -> _Hit | None:
     for index in order:
-        found = patterns[index].match(line.text)
+        found = compiled(expressions[index]).match(line.text)
         if found is not None:
             return _Hit(line, index, found)
     return None

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from logleap.client.logfiles._entries import LogEntry
-from logleap.client.logfiles._errors import BadLine
+from logleap.client.logfiles._errors import BadLine, LogFileError
 from logleap.client.logfiles._layout import Layout
 from logleap.client.logfiles._reading import Reading
 from logleap.client.logfiles._stamps import Stamped
@@ -17,6 +17,9 @@ _MARKS = re.compile(
     r"-- (?:Boot [0-9a-f]+|Reboot|Logs begin at .*|Journal begins at .*|No entries) --|==> .* <=="
     r"|-- Logs begin at [^-].*"
 )
+
+
+_BEGIN_MARKS = frozenset("-=")
 
 
 class Grouped(NamedTuple):
@@ -39,6 +42,7 @@ class Grouper:
         self._reading = reading
         self._layout = layout
         self._report = reading.report
+        self._blanks = "" if layout.indented else " \t"  # what a line below may begin with
         self._line = ""
         self._number = 0
         self._end = 0
@@ -63,7 +67,15 @@ class Grouper:
 
     def take(self, number: int, line: str) -> Grouped | None:
         """The entry that ended with the line before, if one did. Raises LogFileError."""
-        if line[:1] == UNDECODED:
+        first = line[:1]
+        if first in self._blanks and self._stamped is not None:  # nine of ten lines of a stack trace
+            self._below.append(line)
+            self._end = number
+            self._size += len(line)
+            if self._size > MAX_ENTRY:
+                raise self._too_long()
+            return None
+        if first == UNDECODED:
             return self._leave_out_undecoded(number, line[1:])
         try:
             stamped = self._layout.read(line)
@@ -96,8 +108,20 @@ class Grouper:
         context = None
         if stamped.priority is not None:
             context = f'{{"PRIORITY":"{stamped.priority % 8}","SYSLOG_FACILITY":"{stamped.priority // 8}"}}'
-        continuation = sum(1 for line in below if line.strip(" \t")) if below else 0
+        continuation = len([line for line in below if line.strip(" \t")])
         return Grouped(LogEntry(stamped.time, message, context, self._number), self._end, continuation)
+
+    def _append(self, number: int, line: str) -> None:
+        self._below.append(line)
+        self._end = number
+        self._size += len(line)
+        if self._size > MAX_ENTRY:
+            raise self._too_long()
+
+    def _too_long(self) -> LogFileError:
+        return self._reading.text.error(
+            self._number, f"more than {MAX_ENTRY:,} characters without a new time"
+        )
 
     def _leave_out_undecoded(self, number: int, line: str) -> Grouped | None:
         self._report.skip(number, line, "it is not text in the file's encoding")
@@ -112,16 +136,10 @@ class Grouper:
         return ended
 
     def _take_below(self, number: int, line: str) -> None:
-        if _MARKS.fullmatch(line):
+        if line[:1] in _BEGIN_MARKS and _MARKS.fullmatch(line):
             self._report.skip(number, line, "a mark between entries")
         elif self._stamped is not None:
-            self._size += len(line)
-            if self._size > MAX_ENTRY:
-                raise self._reading.text.error(
-                    self._number, f"more than {MAX_ENTRY:,} characters without a new time"
-                )
-            self._below.append(line)
-            self._end = number
+            self._append(number, line)
         elif line.strip():
             if self._left_out:
                 self._report.skip(number, line, "it stands below a line that was left out")

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from logleap.client.logfiles._errors import BadLine
-from logleap.client.logfiles._stamps import Stamp, Stamped, is_like_a_time, may_hold_a_time
+from logleap.client.logfiles._stamps import (
+    Stamp,
+    Stamped,
+    compiled,
+    is_like_a_time,
+    may_begin_with_a_time,
+    may_hold_a_time,
+)
 
 _WITHOUT_COLONS = frozenset({"compact, clock too", "yyMMdd HHmmss"})
 _PRIORITY = re.compile(r"<\d{1,3}>")
@@ -61,6 +68,7 @@ class Layout:
         self._with_priority = with_priority
         self._first = front[0]
         self.main = leaded[0] if lead else front[0]
+        self._quick: re.Pattern[str] | None = None
 
     @property
     def is_simple(self) -> bool:
@@ -78,10 +86,24 @@ class Layout:
         """The names of the forms that the times had."""
         return list(dict.fromkeys(stamp.name for stamp in [*self.front, *self.leaded] if stamp.used))
 
+    @property
+    def indented(self) -> bool:
+        """Whether lines that begin with a blank may begin an entry."""
+        return self._indented
+
+    def look_first(self, expression: str) -> None:
+        """Has the main form looked for by a quicker expression, which finds what its own does or nothing."""
+        if self.is_simple and self.lead is not None:
+            self._quick = compiled(expression)
+
     def read(self, line: str) -> Stamped | None:
         """Takes the time off a line; None if it belongs to the entry above. BadLine if nobody can tell."""
         if self._indented:
             line = line.lstrip(" \t")
+        if self._quick is not None:
+            found = self._quick.match(line)
+            if found is not None and not may_hold_a_time(found["lead"]):
+                return self.main.taken(found, line)
         found = self._first.pattern.match(line)
         if found is not None:
             return self._first.taken(found, line)
@@ -95,7 +117,7 @@ class Layout:
         return may_hold_a_time(line) and not line.startswith((" ", "\t"))
 
     def _read(self, line: str) -> Stamped | None:
-        for stamp in self.front:
+        for stamp in self.front if self._custom or may_begin_with_a_time(line) else ():
             found = stamp.pattern.match(line)
             if found is not None:
                 return stamp.taken(found, line)

@@ -16,9 +16,9 @@ def order_of(dates: Sequence["re.Match[str]"], latest: date) -> Order | None:
 
     None if there are several such orders or none, or nothing is open.
     """
-    names = dates[0].re.groupindex if dates else {}
-    if "n1" not in names:
+    if not dates:
         return None
+    names = dates[0].re.groupindex
     parts = {
         (found["n1"], found["n2"], found["n3"] if "n3" in names else None, found["a"]): found
         for found in dates

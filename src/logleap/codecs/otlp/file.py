@@ -17,8 +17,9 @@ def _several(data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
     from logleap.codecs.otlp.messages import from_json
     from logleap.codecs.otlp.records import entries_of
 
+    limits = replace(DEFAULT_LIMITS, entry_bytes=largest)
     try:
-        yield from entries_of(from_json(data), replace(DEFAULT_LIMITS, entry_bytes=largest))
+        yield from list(entries_of(from_json(data, limits), limits))  # all of the line, or none
     except JsonExportMalformed as error:
         detail = f"The line is no export of logs in OTLP's JSON: {error.problem}."
         yield InvalidEntry("JSON_MALFORMED", detail)

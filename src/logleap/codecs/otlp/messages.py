@@ -1,90 +1,337 @@
 """OTLP's exports of logs from bytes: protobuf messages, in binary or as JSON.
 
-An export is parsed as a whole. Where that fails, its log records are parsed one by one, so that what is wrong
-with one of them costs that one alone.
+An export is never parsed as a whole: an empty message takes two bytes, and a hundred in memory. It is taken
+apart into its log records, which are counted and parsed one by one, so that memory is bounded by the largest
+of them, and what is wrong with one costs that one alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from google.protobuf import json_format
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
-from google.protobuf.unknown_fields import UnknownFieldSet
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from logleap.codecs.errors import JsonExportMalformed, ProtobufMalformed, TooManyRecords
 from logleap.codecs.json.strict import InvalidEntry
-from logleap.codecs.json.walk import has_lone_surrogate, lone_surrogates_replaced
+from logleap.codecs.json.walk import (
+    has_lone_surrogate,
+    lone_surrogates_replaced,
+)
+from logleap.codecs.limits import Limits
 
-_MOST = 50_000  # resources and scopes: a few megabytes can hold millions of empty ones
+MAX_AROUND = 50_000
+"""Resources and scopes of one export."""
 
-_LENGTH_DELIMITED = 2  # https://protobuf.dev/programming-guides/encoding/#structure
+_MAX_FIELDS = 4 * MAX_AROUND  # of all messages around the log records
+_JSON_PER_BYTE = 4  # bytes of OTLP's JSON for one of an entry's, which writes attributes shorter
+_BYTES_PER_OBJECT = 16  # at least, on average: an attribute with a number takes two of them, and 35 bytes
+_BYTES_PER_VALUE = 6  # likewise
+_TOO_LARGE = "ENTRY_TOO_LARGE"
 
 # Escapes of what is no character (https://www.unicode.org/faq/private_use.html#nonchar1): one is not in use.
 _MARKS = tuple(rb"\uFDd%x" % number for number in range(16))
-
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_array = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
-_NOTHING: Mapping[int, InvalidEntry] = MappingProxyType({})
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_EMPTY = re.compile(rb"\s*\{\s*\}\s*")
 
 
-class Received(NamedTuple):
-    """An export, and what is wrong with those log records that could not be parsed.
+class Group(NamedTuple):
+    """Log records that share a resource and a scope; in place of those that cannot be parsed, why not."""
 
-    Those are counted from 0 through all of the export, and are empty in it.
+    resource: Resource
+    scope: InstrumentationScope
+    records: Iterator[LogRecord | InvalidEntry]
+
+
+def from_protobuf(body: bytes, limits: Limits) -> Iterator[Group]:
+    """The log records of the export in `body`. Unknown fields are passed over, as OTLP wants it.
+
+    While it is iterated: ProtobufMalformed, or TooManyRecords where there are more than `limits` allow.
     """
-
-    request: ExportLogsServiceRequest
-    invalid: Mapping[int, InvalidEntry] = _NOTHING
-
-
-def from_protobuf(body: bytes, most: int = _MOST) -> Received:
-    """The export in `body`. Unknown fields are passed over, as OTLP wants it.
-
-    Raises ProtobufMalformed, or TooManyRecords where more than `most` would have to be parsed one by one.
-    """
-    sent = ExportLogsServiceRequest()
     try:
-        sent.ParseFromString(body)
-    except DecodeError as error:
+        yield from _groups(_Binary(body, limits), limits.json_entries)
+    except _Wrong as error:
+        raise ProtobufMalformed(str(error)) from None
+
+
+def from_json(body: bytes, limits: Limits) -> Iterator[Group]:
+    """The log records of the export in `body`. Unknown fields are passed over, as OTLP wants it.
+
+    While it is iterated: JsonExportMalformed, or TooManyRecords where there are more than `limits` allow.
+    """
+    try:
+        yield from _groups(_Json(body, limits.entry_bytes), limits.json_entries)
+    except _Wrong as error:
+        raise JsonExportMalformed(str(error)) from None
+
+
+class _Wrong(Exception):
+    """The export is none; the text says why."""
+
+
+class _Parts(NamedTuple):
+    """What a message consists of, still encoded: its field 1 (several are merged), and its field 2."""
+
+    first: Sequence[Any]
+    second: Iterator[Any]
+
+
+class _Encoding(Protocol):
+    """How to take an export apart. Each step raises _Wrong."""
+
+    def resources(self) -> Iterator[Any]: ...
+    def of_resource(self, data: Any) -> _Parts: ...
+    def of_scope(self, data: Any) -> _Parts: ...
+    def parse(self, data: Any, message: Message, name: str) -> InvalidEntry | None: ...
+
+
+def _groups(encoding: _Encoding, most: int) -> Iterator[Group]:
+    """What is wrong with a resource or a scope is wrong with each of its records."""
+    around = 0
+    taken = _Count()
+    first_wrong: InvalidEntry | None = None
+    for of_resource in encoding.resources():
+        around += 1
+        parts, scopes = encoding.of_resource(of_resource)
+        resource = Resource()
+        of_all = _parsed(encoding, parts, resource, "its resource")
+        for of_scope in scopes:
+            around += 1
+            if around > MAX_AROUND:
+                break
+            parts, records = encoding.of_scope(of_scope)
+            scope = InstrumentationScope()
+            wrong = of_all or _parsed(encoding, parts, scope, "its scope")
+            first_wrong = first_wrong or wrong
+            yield Group(resource, scope, _records(encoding, records, wrong, taken, most))
+        first_wrong = first_wrong or of_all
+        if around > MAX_AROUND:
+            raise _Wrong(f"it has more than {MAX_AROUND} resources and scopes")
+    if not taken.number and first_wrong and first_wrong.code != _TOO_LARGE:
+        raise _Wrong(str(first_wrong))
+
+
+class _Count:
+    number = 0
+
+
+def _records(
+    encoding: _Encoding, parts: Iterator[Any], wrong: InvalidEntry | None, taken: _Count, most: int
+) -> Iterator[LogRecord | InvalidEntry]:
+    for part in parts:
+        if taken.number == most:
+            raise TooManyRecords(most)
+        taken.number += 1
+        record = LogRecord()
+        yield wrong or encoding.parse(part, record, "it") or record
+
+
+def _parsed(encoding: _Encoding, parts: Sequence[Any], message: Message, name: str) -> InvalidEntry | None:
+    wrong = None
+    for part in parts:
+        wrong = wrong or encoding.parse(part, message, name)
+    return wrong
+
+
+def _malformed(name: str, why: str) -> InvalidEntry:
+    return InvalidEntry("RECORD_MALFORMED", f"{name} {why}")
+
+
+def _too_large(name: str, largest: int) -> InvalidEntry:
+    return InvalidEntry(_TOO_LARGE, f"{name} has more than {largest} bytes, the limit for one entry.")
+
+
+# ---- binary ------------------------------------------------------------------------------------------------
+
+_VARINT, _EIGHT_BYTES, _DELIMITED, _FOUR_BYTES = 0, 1, 2, 5
+"""Types of fields: https://protobuf.dev/programming-guides/encoding/#structure"""
+
+
+class _Binary:
+    def __init__(self, body: bytes, limits: Limits) -> None:
+        self._body = body
+        self._largest = limits.entry_bytes
+        self._most = limits.json_entries
+        self._fields = _MAX_FIELDS + self._most
+        self._spare = self._fields
+
+    def resources(self) -> Iterator[slice]:
+        yield from self._split(slice(0, len(self._body))).first
+
+    def of_resource(self, data: slice) -> _Parts:
+        return self._split(data)
+
+    def of_scope(self, data: slice) -> _Parts:
+        return self._split(data, self._most)
+
+    def parse(self, data: slice, message: Message, name: str) -> InvalidEntry | None:
+        if data.stop - data.start > self._largest:
+            return _too_large(name, self._largest)
         try:
-            received = _one_by_one(_BINARY, body, most)
+            message.MergeFromString(self._body[data])
         except DecodeError:
-            received = None
-        if received is None:
-            raise ProtobufMalformed(str(error)) from None
-        return received
-    return Received(sent)
+            return _malformed(name, "is malformed, or a text in it is not UTF-8.")
+        return None
+
+    def _split(self, place: slice, most: int | None = None) -> _Parts:
+        """The fields 1 and 2 of the message there. Raises TooManyRecords: more than `most` of 2."""
+        body, at, end = self._body, place.start, place.stop
+        parts: tuple[list[slice], list[slice]] = [], []
+        while at < end:
+            begin = at
+            tag, at = self._varint(at, end)
+            kind, number = tag & 7, tag >> 3
+            if kind == _DELIMITED:
+                size = body[at] if at < end else 0
+                if size < 0x80:
+                    at += 1
+                else:
+                    size, at = self._varint(at, end)
+                if number in (1, 2):
+                    parts[number - 1].append(slice(at, at + size))
+                    if most is not None and len(parts[1]) > most:
+                        raise TooManyRecords(most)
+                at += size
+            elif kind == _VARINT:
+                _, at = self._varint(at, end)
+            elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+                at += 8 if kind == _EIGHT_BYTES else 4
+            else:
+                raise _Wrong(f"a field of an unknown type begins at its byte {begin + 1}")
+            if at > end or not number:
+                raise _Wrong(f"the field that begins at its byte {begin + 1} is malformed, or cut off")
+            self._spare -= 1
+            if self._spare < 0:
+                raise _Wrong(f"it has more than {self._fields} fields around its log records")
+        return _Parts(parts[0], iter(parts[1]))
+
+    def _varint(self, at: int, end: int) -> tuple[int, int]:
+        begin = at
+        value = shift = 0
+        while at < end and shift < 70:
+            byte = self._body[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, at
+            shift += 7
+        raise _Wrong(f"the number at its byte {begin + 1} does not end")
 
 
-def from_json(body: bytes, most: int = _MOST) -> Received:
-    """The export in `body`. Unknown fields are passed over, as OTLP wants it.
-
-    Raises JsonExportMalformed, or TooManyRecords where more than `most` would have to be parsed one by one.
-    """
-    sent = ExportLogsServiceRequest()
-    try:
-        fields = msgspec.json.decode(body)
-        _check_shape(fields, sent.DESCRIPTOR, "the body")
-        if fields and "resourceLogs" not in fields and "resource_logs" not in fields:
-            # Entries in LogLeap's own form, say: not to be taken for an export of nothing.
-            raise json_format.ParseError("it has no resourceLogs")
-        json_format.ParseDict(fields, sent, ignore_unknown_fields=True)
-    except _NOT_JSON as error:
-        try:
-            received = _json_one_by_one(body, most)
-        except _NOT_JSON:
-            received = None
-        if received is None:
-            raise JsonExportMalformed(str(error)) from None
-        return received
-    return Received(sent)
+# ---- JSON --------------------------------------------------------------------------------------------------
 
 
+class _Names(msgspec.Struct):
+    """The fields of the messages around log records, in both spellings that protobuf's JSON has."""
+
+    resourceLogs: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    resource_logs: msgspec.Raw = msgspec.Raw()
+    resource: msgspec.Raw = msgspec.Raw()
+    scopeLogs: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    scope_logs: msgspec.Raw = msgspec.Raw()
+    scope: msgspec.Raw = msgspec.Raw()
+    logRecords: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    log_records: msgspec.Raw = msgspec.Raw()
+
+
+_decode_names = msgspec.json.Decoder(_Names).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _NOT_JSON = (msgspec.DecodeError, json_format.ParseError, RecursionError, UnicodeError)
+
+
+class _Json:
+    def __init__(self, body: bytes, largest: int) -> None:
+        self._largest = largest
+        self._mark: bytes | None = None
+        self._body = body
+        if has_lone_surrogate(body):  # msgspec gives up at halves of characters, wherever they are
+            self._mark = next((mark for mark in _MARKS if mark not in body), None)
+            if self._mark is None:
+                raise _Wrong("it holds halves of characters")
+            self._body = lone_surrogates_replaced(body, self._mark)
+
+    def resources(self) -> Iterator[bytes]:
+        _check_density(self._body)
+        found = _names(self._body, "the body")
+        logs = bytes(found.resourceLogs) or bytes(found.resource_logs)
+        if not logs and not _EMPTY.fullmatch(self._body):
+            # Entries in LogLeap's own form, say: not to be taken for an export of nothing.
+            raise _Wrong("it has no resourceLogs")
+        yield from _items(logs, "resourceLogs")
+
+    def of_resource(self, data: bytes) -> _Parts:
+        found = _names(data, "resourceLogs")
+        scopes = bytes(found.scopeLogs) or bytes(found.scope_logs)
+        return _Parts(_one(found.resource), _items(scopes, "scopeLogs"))
+
+    def of_scope(self, data: bytes) -> _Parts:
+        found = _names(data, "scopeLogs")
+        records = bytes(found.logRecords) or bytes(found.log_records)
+        return _Parts(_one(found.scope), _items(records, "logRecords"))
+
+    def parse(self, data: bytes, message: Message, name: str) -> InvalidEntry | None:
+        if self._mark is not None and self._mark in data:
+            half = r"holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?"
+            return InvalidEntry("SURROGATE_UNPAIRED", f"{name} {half}")
+        if len(data) > self._largest and (
+            len(data) > _JSON_PER_BYTE * self._largest or data.count(b"{") > self._largest // _JSON_PER_BYTE
+        ):
+            return _too_large(name, self._largest)
+        try:
+            fields = msgspec.json.decode(data)
+            _check_shape(fields, message.DESCRIPTOR, name)
+            json_format.ParseDict(fields, message, ignore_unknown_fields=True)
+        except RecursionError:
+            return _malformed(name, "nests too many arrays and objects in one another.")
+        except _NOT_JSON as error:
+            return _malformed(name, f"is malformed: {error}.")
+        return None
+
+
+def _check_density(body: bytes) -> None:
+    """Raises _Wrong if it consists of values that are smaller than what an export can be made of.
+
+    They would take much more memory, and time, than their text.
+    """
+    objects, values = len(body) // _BYTES_PER_OBJECT + 1000, len(body) // _BYTES_PER_VALUE + 1000
+    if body.count(b"{") > objects or _values(body) > values:
+        bare = _STRINGS.sub(b"", body)
+        if bare.count(b"{") > objects or _values(bare) > values:
+            raise _Wrong(f"it has more than {objects} objects, or {values} values, in {len(body)} bytes")
+
+
+def _values(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[") + text.count(b",")
+
+
+def _names(data: bytes, where: str) -> _Names:
+    try:
+        return _decode_names(data)
+    except msgspec.ValidationError:
+        raise _Wrong(f"{where} is not an object") from None
+    except _NOT_JSON as error:
+        raise _Wrong(str(error)) from None
+
+
+def _one(raw: msgspec.Raw) -> Sequence[bytes]:
+    data = bytes(raw)
+    return [] if data in (b"", b"null") else [data]
+
+
+def _items(data: bytes, where: str) -> Iterator[bytes]:
+    """The items of an array; none of null."""
+    if data in (b"", b"null"):
+        return
+    if data[:1] != b"[":
+        raise _Wrong(f"{where} is not an array")
+    try:
+        yield from map(bytes, _decode_items(data))
+    except _NOT_JSON as error:
+        raise _Wrong(str(error)) from None
 
 
 def _check_shape(value: Any, descriptor: Any, where: str) -> None:
@@ -99,120 +346,3 @@ def _check_shape(value: Any, descriptor: Any, where: str) -> None:
             raise json_format.ParseError(f"{field.json_name} is not an array")
         for item in inner if field.is_repeated else [inner]:
             _check_shape(item, field.message_type, field.json_name)
-
-
-# ---- one by one --------------------------------------------------------------------------------------------
-
-
-class _Encoding(NamedTuple):
-    """How to take a message apart: its fields of a name and number, each still encoded; and to parse one."""
-
-    parts: Callable[[bytes, str, int], Iterator[bytes]]
-    parse: Callable[[bytes, Message], None]
-
-
-def _one_by_one(encoding: _Encoding, body: bytes, most: int) -> Received | None:
-    """The export, each log record parsed alone. None: there are none.
-
-    What is wrong with a resource or a scope is wrong with each of its records. Raises TooManyRecords, or what
-    the encoding raises if `body` is none at all.
-    """
-    sent = ExportLogsServiceRequest()
-    invalid: dict[int, InvalidEntry] = {}
-    index = around = 0
-    for of_resource in encoding.parts(body, "resourceLogs", 1):
-        to_resource = sent.resource_logs.add()
-        of_all = _parsed(encoding, of_resource, "resource", to_resource.resource)
-        around += 1
-        for of_scope in encoding.parts(of_resource, "scopeLogs", 2):
-            to_scope = to_resource.scope_logs.add()
-            of_these = of_all or _parsed(encoding, of_scope, "scope", to_scope.scope)
-            around += 1
-            if around > _MOST:
-                return None
-            for record in encoding.parts(of_scope, "logRecords", 2):
-                if index == most:
-                    raise TooManyRecords(most)
-                to_record = to_scope.log_records.add()
-                wrong = of_these or _parsed_alone(encoding, record, to_record, "it")
-                if wrong:
-                    to_record.Clear()
-                    invalid[index] = wrong
-                index += 1
-    return Received(sent, invalid) if index else None
-
-
-def _parsed(encoding: _Encoding, data: bytes, name: str, message: Message) -> InvalidEntry | None:
-    """Parse the field 1, called `name`, of the message in `data`; what is wrong with it."""
-    wrong = None
-    for part in encoding.parts(data, name, 1):
-        wrong = wrong or _parsed_alone(encoding, part, message, f"its {name}")
-    return wrong
-
-
-def _parsed_alone(encoding: _Encoding, data: bytes, message: Message, what: str) -> InvalidEntry | None:
-    try:
-        encoding.parse(data, message)
-    except InvalidEntry as invalid:
-        return InvalidEntry(invalid.code, f"{what} {invalid}")
-    except DecodeError:
-        why = "is malformed, or a text in it is not UTF-8."
-    except RecursionError:
-        why = "nests too many arrays and objects in one another."
-    except (msgspec.DecodeError, json_format.ParseError, UnicodeError) as error:
-        why = f"is malformed: {error}."
-    else:
-        return None
-    return InvalidEntry("RECORD_MALFORMED", f"{what} {why}")
-
-
-def _parts_of_json(data: bytes, name: str, number: int) -> Iterator[bytes]:
-    del number
-    fields = _decode_object(data)
-    raw = fields.get(name, fields.get("".join(f"_{c.lower()}" if c.isupper() else c for c in name)))
-    if raw is None:
-        return
-    if name in ("resource", "scope"):
-        if bytes(raw) != b"null":
-            yield bytes(raw)
-        return
-    yield from map(bytes, _decode_array(raw) or ())
-
-
-def _parse_json(data: bytes, message: Message) -> None:
-    fields = msgspec.json.decode(data)
-    _check_shape(fields, message.DESCRIPTOR, "it")
-    json_format.ParseDict(fields, message, ignore_unknown_fields=True)
-
-
-def _json_one_by_one(body: bytes, most: int) -> Received | None:
-    """The same with halves of characters, at which msgspec gives up, wherever they are, marked before."""
-    if not has_lone_surrogate(body):
-        return _one_by_one(_Encoding(_parts_of_json, _parse_json), body, most)
-    mark = next((mark for mark in _MARKS if mark not in body), None)
-    if mark is None:
-        return None
-
-    def parse(data: bytes, message: Message) -> None:
-        if mark in data:
-            half = r"holds half of a character: a \ud800–\udfff escape without its other half. Was it cut?"
-            raise InvalidEntry("SURROGATE_UNPAIRED", half)
-        _parse_json(data, message)
-
-    return _one_by_one(_Encoding(_parts_of_json, parse), lone_surrogates_replaced(body, mark), most)
-
-
-def _parts_of_binary(data: bytes, name: str, number: int) -> Iterator[bytes]:
-    del name
-    message = Empty()
-    message.ParseFromString(data)
-    for field in UnknownFieldSet(message):
-        if field.field_number == number and field.wire_type == _LENGTH_DELIMITED:
-            yield field.data
-
-
-def _parse_binary(data: bytes, message: Message) -> None:
-    message.MergeFromString(data)
-
-
-_BINARY = _Encoding(_parts_of_binary, _parse_binary)

@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from logleap.codecs.epoch import parse_epoch
-from logleap.codecs.errors import ExportTooLarge, InvalidRecords, TooManyRecords
+from logleap.codecs.errors import ExportTooLarge, InvalidRecords
 from logleap.codecs.json.strict import InvalidEntry
 from logleap.codecs.limits import SPREAD, Limits
-from logleap.codecs.otlp.messages import Received
+from logleap.codecs.otlp.messages import Group
 from logleap.codecs.timestamps import BadTimestamp
 from logleap.domain.entries import Entry
 
@@ -31,13 +30,13 @@ class Export:
     If there are some and none is good, iterating raises InvalidRecords.
     """
 
-    def __init__(self, received: Received, sha256: str, limits: Limits) -> None:
-        """Raises TooManyRecords or ExportTooLarge."""
+    def __init__(self, groups: Iterable[Group], sha256: str, limits: Limits) -> None:
+        """Raises ExportTooLarge, and what iterating `groups` does."""
         self._sha256 = sha256
         self._entries: list[Entry] = []
         self.rejected = 0
         self.why = ""
-        for index, found in enumerate(entries_of(received, limits)):
+        for index, found in enumerate(entries_of(groups, limits)):
             if isinstance(found, InvalidEntry):
                 self.rejected += 1
                 self.why = self.why or f"number {index + 1} of the export: {found}"
@@ -56,35 +55,28 @@ class Export:
         return self._sha256
 
 
-def entries_of(received: Received, limits: Limits) -> Iterator[Entry | InvalidEntry]:
-    """Each log record as an entry, or what is wrong with it. Raises TooManyRecords or ExportTooLarge."""
+def entries_of(groups: Iterable[Group], limits: Limits) -> Iterator[Entry | InvalidEntry]:
+    """Each log record as an entry, or what is wrong with it. Raises ExportTooLarge, and what `groups` do."""
     spare = SPREAD * limits.json_bytes
-    for index, (record, around) in enumerate(_records(received.request)):
-        if index == limits.json_entries:
-            raise TooManyRecords(limits.json_entries)
-        invalid = received.invalid.get(index)
-        if invalid is not None:
-            yield invalid
-            continue
-        try:
-            entry, size = _entry(record, around, limits.entry_bytes)
-        except InvalidEntry as error:
-            yield error
-            continue
-        spare -= size
-        if spare < 0:
-            raise ExportTooLarge(SPREAD * limits.json_bytes)
-        yield entry
-
-
-def _records(sent: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, Mapping[str, msgspec.Raw]]]:
-    """Each record, with what it shares with others as JSON."""
-    for of_resource in sent.resource_logs:
-        resource = _written(resource=_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_logs:
-            around = {**_written(scope=_scope(of_scope.scope)), **resource}
-            for record in of_scope.log_records:
-                yield record, around
+    resource, written = None, {}
+    for group in groups:
+        if group.resource is not resource:
+            resource = group.resource
+            written = _written(resource=_attributes(resource.attributes))
+        around = {**_written(scope=_scope(group.scope)), **written}
+        for record in group.records:
+            if isinstance(record, InvalidEntry):
+                yield record
+                continue
+            try:
+                entry, size = _entry(record, around, limits.entry_bytes)
+            except InvalidEntry as error:
+                yield error
+                continue
+            spare -= size
+            if spare < 0:
+                raise ExportTooLarge(SPREAD * limits.json_bytes)
+            yield entry
 
 
 def _entry(record: LogRecord, around: Mapping[str, msgspec.Raw], largest: int) -> tuple[Entry, int]:

@@ -1,4 +1,4 @@
-"""`logleap train`, `status` and `archive`: commands that call a server, and what those share."""
+"""`logleap train`, `cancel`, `status` and `archive`: commands that call a server, and what those share."""
 
 import sys
 from collections.abc import Callable
@@ -53,12 +53,16 @@ def wait_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries were acknowledged."
 )
+@click.option(
+    "--time-limit", type=click.IntRange(1), metavar="SECONDS", help="Fail the run if it takes longer."
+)
 @wait_options
 @server_options
 def train(
     dataset: str,
     task: str | None,
     expect: int | None,
+    time_limit: int | None,
     wait: bool,
     timeout: float | None,
     url: str,
@@ -69,9 +73,39 @@ def train(
     """Start the training of a data set."""
     from logleap.client import Client
 
-    asked = {"task": task, "expected_entries": expect}
+    asked = {"task": task, "expected_entries": expect, "time_limit": time_limit}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         start_training(client, dataset, asked, wait=wait, timeout=timeout, as_json=as_json, report={})
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--run", "run_id", metavar="RUN", help="Only this run (default: the latest).")
+@wait_options
+@server_options
+def cancel(
+    dataset: str,
+    run_id: str | None,
+    wait: bool,
+    timeout: float | None,
+    url: str,
+    api_key: str | None,
+    patience: float,
+    as_json: bool,
+) -> None:
+    """Cancel the training run of a data set: it fails, and stores no result."""
+    from logleap.client import Client
+
+    with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
+        run = client.cancel(dataset, run_id)
+        if wait:
+            run = client.wait(dataset, timeout=timeout)
+    if as_json:
+        output.print_json(run)
+    elif run["state"] == "running":
+        click.echo(f"Run {run['runId']} is being cancelled: its task has been told to stop.")
+    else:
+        click.echo(output.describe_run(run))
 
 
 @click.command()

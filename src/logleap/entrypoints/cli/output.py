@@ -67,11 +67,13 @@ def call_endings() -> Iterator[None]:
 
 
 def _refusal(detail: str, problem: Mapping[str, Any]) -> str:
+    errors = problem.get("errors")  # of whatever answered
     named = [
         f"\n  entry {error.get('index')}"
         + (f", {error['field']}" if "field" in error else "")
         + f": {error.get('detail')}"
-        for error in problem.get("errors", [])[:10]
+        for error in (errors[:10] if isinstance(errors, list) else ())
+        if isinstance(error, dict)
     ]
     return detail + "".join(named)
 

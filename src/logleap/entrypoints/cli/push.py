@@ -22,19 +22,19 @@ _STANDARD_INPUT = "standard input"
 _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
 _BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
 
-_FORMATS = (
-    "auto",
-    "plain",
-    "ndjson",
-    "json",
-    "csv",
-    "w3c",
-    "logfmt",
-    "syslog-frames",
-    "cri",
-    "docker",
-    "journald",
-)
+
+class _Format(click.ParamType[str]):
+    """One of the formats that are read; they are imported when one is named."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, if there is such a format."""
+        from logleap.client.logfiles import FORMATS
+
+        if value not in FORMATS:
+            self.fail(f"{value!r} is none of {', '.join(FORMATS)}.", param, ctx)
+        return value
 
 
 @click.command()
@@ -45,7 +45,15 @@ _FORMATS = (
 @click.option("--name", help="The new data set's name (default: the file's).")
 @click.option("--train", "then_train", is_flag=True, help="Start the training afterwards.")
 @wait_options
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=_Format(),
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="plain, ndjson, json, csv, w3c, logfmt, cri, docker, journald, syslog-frames.",
+)
 @click.option("--encoding", help="The files' encoding (default: UTF-8, or UTF-16 that shows by its pattern).")
 @click.option(
     "--timezone",

@@ -10,6 +10,7 @@ from logleap.entrypoints.http.calls import datasets, entries, otlp, report, trai
 from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
+from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
 from logleap.entrypoints.http.middleware.auth import Authenticator
 from logleap.entrypoints.http.middleware.quotas import Quotas
@@ -41,7 +42,7 @@ def apis(container: Container) -> Sequence[Api]:
         if quotas.limited:
             api.after_request(tell_quotas)
     append, limits = container.append_entries(), _limits(settings)
-    long_calls = LongCalls(settings.threads)
+    long_calls, decoders = LongCalls(settings.threads), Decoders(settings.threads)
     datasets.add(
         calls,
         announce=container.announce_dataset(),
@@ -59,10 +60,16 @@ def apis(container: Container) -> Sequence[Api]:
         formats=load_formats(settings.mappings),
         watched=container.instruments().trace_source,
         quota=quotas.entries,
+        decoders=decoders,
     )
     report.add(calls, container.report_on_dataset(), long_calls)
-    training.add(calls, start=container.start_training(), show_training=container.show_training())
-    otlp.add(exports, append=append, limits=limits, quota=quotas.entries)
+    training.add(
+        calls,
+        start=container.start_training(),
+        show_training=container.show_training(),
+        cancel=container.cancel_training(),
+    )
+    otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)
     return calls, exports
 
 

@@ -82,7 +82,8 @@ def sweep(request: flask.Request) -> tuple[str, int]:
 
 @cache
 def _opened() -> Container:
-    defaults = {"backend": "gcp", "log_format": "json"}
+    # An instance is the platform's to end, with what it runs: another process would only take memory.
+    defaults = {"backend": "gcp", "log_format": "json", "task_isolation": "thread"}
     given = {name: os.environ.get(f"LOGLEAP_{name.upper()}", value) for name, value in defaults.items()}
     settings = load_settings(given)
     project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")

@@ -26,7 +26,7 @@ PAUSE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Runs trainings one after the other until told to stop; sweeps every `sweep_interval` seconds.
+    """Runs trainings, `concurrent_runs` at once, until told to stop; sweeps every `sweep_interval` seconds.
 
     Each renewal of a run's lease extends the message's `ack_deadline` (seconds). `liveness` is called every
     few seconds as long as the worker makes progress, with a training or without.
@@ -39,12 +39,26 @@ class Worker:
     ack_deadline: float
     sweep_interval: float
     tracer: Tracer
+    concurrent_runs: int = 1
     liveness: Callable[[], None] = lambda: None
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. A task that runs then ends or is handed back within its grace time."""
         sweeper = threading.Thread(target=self._sweep_until, args=(stop,), name="sweeper", daemon=True)
         sweeper.start()
+        self.run_training.executor.prepare()
+        others = [
+            threading.Thread(target=self._run_until, args=(stop,), name=f"worker-{number}")
+            for number in range(2, self.concurrent_runs + 1)
+        ]
+        for thread in others:
+            thread.start()
+        self._run_until(stop)
+        for thread in others:
+            thread.join()
+        sweeper.join(timeout=5)
+
+    def _run_until(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self.liveness()
             try:
@@ -57,7 +71,6 @@ class Worker:
             except Exception:  # a bug must not end the worker: the message comes again, a few times
                 log.exception("failed to handle a message, continuing in %s s", PAUSE_SECONDS)
                 stop.wait(PAUSE_SECONDS)
-        sweeper.join(timeout=5)
 
     def _handle(self, delivery: Delivery, stop: threading.Event) -> None:
         def stopping() -> bool:
@@ -108,6 +121,7 @@ def make_worker(container: Container) -> Worker:
         ack_deadline=2 * settings.run_lease,
         sweep_interval=settings.sweep_interval,
         tracer=container.tracer(),
+        concurrent_runs=settings.concurrent_runs,
         liveness=LivenessFile(settings.heartbeat_file) if settings.heartbeat_file else lambda: None,
     )
 

@@ -114,6 +114,14 @@ def test_times_of_a_run_come_back_in_utc(runs: RunRepository, start: StartRun) -
     assert run.created_at.utcoffset() == run.due_at.utcoffset() == timedelta(0)
 
 
+def test_a_run_keeps_the_time_limit_that_it_was_started_with(runs: RunRepository, start: StartRun) -> None:
+    for limit in (None, timedelta(seconds=1), timedelta(days=10_000)):
+        run = start(time_limit=limit)
+        found = runs.get(run.dataset_id, run.run_id)
+        assert found is not None
+        assert (found.time_limit, found.cancel_requested_at) == (limit, None)
+
+
 def test_starting_the_same_run_again_changes_nothing(
     runs: RunRepository, datasets: DatasetRepository, ready: Announce
 ) -> None:
@@ -304,6 +312,7 @@ def test_saving_replaces_every_field_and_adds_to_the_data_sets_log(
         finished_at=NOON + timedelta(seconds=2),
         result={"entries": 2**53, "scores": [0.1, None, {"é": "x"}], "big": 2**70},
         error=RunError("TASK_FAILED", "too little data – 5 entries"),
+        cancel_requested_at=NOON + timedelta(seconds=3, microseconds=1),
     )
     event = Event(NOON, EventKind.TRAINING_CLAIMED, "Attempt 1.")
     runs.save(changed, event)
@@ -461,6 +470,50 @@ def test_of_a_finish_and_a_claim_at_the_same_moment_one_is_stored(
             assert stored == claimed
         state = datasets.get(run.owner, run.dataset_id).state
         assert state is (State.TRAINED if stored == run else State.TRAINING)
+
+
+# ---- cancel ------------------------------------------------------------------------------------------------
+
+
+def test_that_a_run_is_to_be_cancelled_is_stored_with_it(
+    runs: RunRepository, datasets: DatasetRepository, start: StartRun
+) -> None:
+    claimed = start().claimed(NOON, MINUTE)
+    runs.save(claimed)
+    log = list(datasets.events(claimed.dataset_id))
+    cancelling = claimed.cancelling(NOON + timedelta(microseconds=1))
+    event = Event(NOON, EventKind.TRAINING_CANCEL_REQUESTED, "Run r is to be cancelled.")
+    runs.save(cancelling, event)
+    assert runs.get(claimed.dataset_id, claimed.run_id) == cancelling
+    assert datasets.events(claimed.dataset_id) == [*log, event]
+    renewed = cancelling.renewed(NOON, MINUTE)
+    runs.save(renewed)
+    assert runs.get(claimed.dataset_id, claimed.run_id) == renewed
+    due = {run.run_id: run for run in runs.due(renewed.due_at, MANY)}
+    assert due[renewed.run_id] == renewed
+
+
+def test_of_a_cancel_and_a_result_at_the_same_moment_one_is_stored(
+    runs: RunRepository, datasets: DatasetRepository, start: StartRun, race: Race, rounds: int
+) -> None:
+    for _ in range(rounds):
+        claimed = start().claimed(NOON, MINUTE)
+        runs.save(claimed)
+        dataset = datasets.get(claimed.owner, claimed.dataset_id).after(Action.SUCCEED, NOON)
+        succeeded = claimed.succeeded(NOON, {"entries": 5})
+        cancelling = claimed.cancelling(NOON)
+        event = Event(NOON, EventKind.TRAINING_SUCCEEDED, "Run r succeeded.")
+        finished, saved = race(
+            partial(runs.finish, dataset, succeeded, event), partial(runs.save, cancelling)
+        )
+        assert (finished is None) + (saved is None) <= 1
+        stored = runs.get(claimed.dataset_id, claimed.run_id)
+        if finished is None:
+            assert stored == succeeded
+        elif saved is None:
+            assert stored == cancelling
+        state = datasets.get(claimed.owner, claimed.dataset_id).state
+        assert state is (State.TRAINED if stored == succeeded else State.TRAINING)
 
 
 # ---- outbox ------------------------------------------------------------------------------------------------

@@ -1,31 +1,38 @@
-"""How a run that cannot go on is failed, by a worker or by the sweep."""
+"""How a run that nobody holds is ended: by a worker, by the sweep, by its owner."""
 
-from datetime import datetime
+import json
 
 from logleap.domain.datasets import Action, Event, EventKind, State
-from logleap.domain.runs import Run, RunError
+from logleap.domain.runs import Run, RunState
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict
 from logleap.ports.runs import RunRepository
 
-
-def attempts_exhausted(
-    run: Run, reason: str = "every worker that claimed it died without reporting a result"
-) -> RunError:
-    """The error of a run that has used up its attempts."""
-    return RunError("ATTEMPTS_EXHAUSTED", f"Given up after {run.attempts} attempts: {reason}.")
+MAX_SHOWN_CHARS = 200
+"""Of a result, in its data set's log."""
 
 
-def failure_event(run: Run, error: RunError, now: datetime) -> Event:
-    """The event of a failed run, for its data set's log."""
-    return Event(now, EventKind.TRAINING_FAILED, f"Run {run.run_id} failed: {error.code}: {error.detail}")
+def end_event(run: Run) -> Event:
+    """The event of a finished run, for its data set's log."""
+    at = run.finished_at or run.created_at
+    if run.error is not None:
+        error = run.error
+        return Event(at, EventKind.TRAINING_FAILED, f"Run {run.run_id} failed: {error.code}: {error.detail}")
+    shown = json.dumps(run.result, ensure_ascii=False)
+    shown = shown if len(shown) <= MAX_SHOWN_CHARS else shown[:MAX_SHOWN_CHARS] + " …"
+    return Event(at, EventKind.TRAINING_SUCCEEDED, f"Run {run.run_id} succeeded: {shown}")
 
 
-def fail_run(
-    datasets: DatasetRepository, runs: RunRepository, run: Run, error: RunError, now: datetime
-) -> None:
-    """Store that a run nobody holds has failed. Raises Conflict if it changed meanwhile."""
+def store_end(datasets: DatasetRepository, runs: RunRepository, run: Run) -> None:
+    """Store a finished run, with its data set and its event. Raises Conflict or InvalidTransition."""
     dataset = datasets.get(run.owner, run.dataset_id)
-    if dataset.state is not State.TRAINING:
+    event = end_event(run)
+    action = Action.SUCCEED if run.state is RunState.SUCCEEDED else Action.FAIL
+    runs.finish(dataset.after(action, event.at), run, event)
+
+
+def end_run(datasets: DatasetRepository, runs: RunRepository, run: Run) -> None:
+    """Store the end of a run that nobody holds. Raises Conflict if it changed meanwhile."""
+    if datasets.get(run.owner, run.dataset_id).state is not State.TRAINING:
         raise Conflict(f"run {run.run_id} has ended meanwhile")
-    runs.finish(dataset.after(Action.FAIL, now), run.failed(now, error), failure_event(run, error, now))
+    store_end(datasets, runs, run)

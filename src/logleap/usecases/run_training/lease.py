@@ -20,6 +20,10 @@ class Lease:
     now: Clock
     length: timedelta
 
+    def held(self) -> bool:
+        """Whether this worker still has the run, which is then as it is stored now. Raises Unavailable."""
+        return self._take(self.runs.get(self.run.dataset_id, self.run.run_id))
+
     def save(self, change: Callable[[Run], Run], write: Callable[[Run], None]) -> bool:
         """Write the changed run; False if another worker holds the run by now or it has ended.
 
@@ -32,13 +36,8 @@ class Lease:
             except (Conflict, InvalidTransition):
                 stored = self.runs.get(self.run.dataset_id, self.run.run_id)
                 if stored != following:
-                    if (
-                        stored is None
-                        or stored.fence != self.run.fence
-                        or stored.state is not RunState.RUNNING
-                    ):
+                    if not self._take(stored):
                         return False
-                    self.run = stored
                     continue
             self.run = following
             return True
@@ -46,3 +45,10 @@ class Lease:
     def renew(self) -> bool:
         """Extend the lease to `length` from now; False if it was lost."""
         return self.save(lambda run: run.renewed(self.now(), self.length), self.runs.save)
+
+    def _take(self, stored: Run | None) -> bool:
+        """Go on from the run as it is stored, if it is still this worker's."""
+        if stored is None or stored.fence != self.run.fence or stored.state is not RunState.RUNNING:
+            return False
+        self.run = stored
+        return True

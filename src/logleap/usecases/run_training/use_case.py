@@ -1,30 +1,30 @@
 """The use case: from a queue message to a stored result and the settlement of the message."""
 
-import json
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from types import MappingProxyType
 
-from logleap.domain.datasets import Action, Dataset, Event, EventKind
+from logleap.domain.datasets import Dataset, Event, EventKind
 from logleap.domain.errors import DatasetNotFound
-from logleap.domain.runs import JsonObject, Run, RunError, TrainingMessage, UnreadableMessage
-from logleap.ports.archive import ArchiveDamaged, ArchiveStore
+from logleap.domain.runs import CANCELLED, Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
-from logleap.ports.errors import Conflict, CountMismatch, Unavailable
+from logleap.ports.errors import Conflict, Unavailable
+from logleap.ports.executor import (
+    TaskEnded,
+    TaskExecution,
+    TaskExecutor,
+    TaskJob,
+    TaskOutcome,
+    TaskSucceeded,
+)
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.runs import RunRepository
-from logleap.ports.task import TaskFailed, TrainingContext, TrainingSet, TrainingTask, TryAgain
-from logleap.usecases.run_training.failing import attempts_exhausted, fail_run, failure_event
+from logleap.usecases.run_training.failing import end_event, end_run, store_end
 from logleap.usecases.run_training.lease import Lease
 from logleap.usecases.run_training.settlement import Disposition, Settlement
-from logleap.usecases.run_training.task_thread import TaskThread
-from logleap.usecases.run_training.training_set import CheckedTrainingSet
 from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)
@@ -32,18 +32,10 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 """Between two checks of whether to stop, and between two attempts to write."""
 
-MAX_ERROR_CHARS = 2000
-"""Of an error's text that are stored."""
+CANCEL_CHECK_SECONDS = 1.0
+"""Between two reads of the run: whether its owner has cancelled it, or another worker has taken it over."""
 
-
-_PERMANENT: Mapping[type[Exception], str] = MappingProxyType(
-    {CountMismatch: "COUNT_MISMATCH", ArchiveDamaged: "ARCHIVE_DAMAGED", TaskFailed: "TASK_FAILED"}
-)
-
-
-def _storable(text: str) -> str:
-    """What a task raised may hold lone surrogates, or a whole file: what every backend can store of it."""
-    return text[:MAX_ERROR_CHARS].encode(errors="replace").decode()
+_LOST = Settlement(Disposition.DONE, "another worker has taken it over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +44,21 @@ class RunTraining:
 
     `lease` is how long a claim holds without a renewal, `patience` how long a queued run waits for its
     message, `max_attempts` after how many claims the run fails, `grace` how long a task may go on after
-    the worker was told to stop.
+    the worker was told to stop or the run cancelled, `time_limit` how long a run may take from its first
+    attempt, unless it was started with less.
     """
 
     datasets: DatasetRepository
     store: EntryStore
     ledger: ReceiptLedger
-    archives: ArchiveStore
     runs: RunRepository
-    tasks: Mapping[str, TrainingTask]
+    executor: TaskExecutor
     now: Clock
     lease: timedelta
     patience: timedelta
     max_attempts: int
     grace: timedelta
+    time_limit: timedelta
 
     def __call__(
         self,
@@ -105,9 +98,11 @@ class RunTraining:
             return Settlement(
                 Disposition.RETRY, "another worker holds its lease", delay=(run.due_at - now).total_seconds()
             )
-        if run.attempts >= self.max_attempts:
-            fail_run(self.datasets, self.runs, run, attempts_exhausted(run), now)
-            return Settlement(Disposition.DONE, "no attempts are left")
+        error = run.why_over(now, longest=self.time_limit, max_attempts=self.max_attempts)
+        if error is not None:
+            failed = run.failed(now, error)
+            end_run(self.datasets, self.runs, failed)
+            return Settlement(Disposition.DONE, end_event(failed).detail)
         claimed = run.claimed(now, self.lease)
         event = Event(now, EventKind.TRAINING_CLAIMED, f"Attempt {claimed.attempts} of run {run.run_id}.")
         self.runs.save(claimed, event)
@@ -123,128 +118,136 @@ class RunTraining:
         try:
             removed = self.store.remove_orphans(self.ledger.manifest(dataset_id))
         except Unavailable as error:
-            log.info("data set %s: orphans not removed yet: %s", dataset_id, error)
+            log.info("data set %s: orphans are left for now: %s", dataset_id, error)
             return
         if removed:
             log.info("data set %s: %d orphan rows removed", dataset_id, removed)
-
-    def _training_set(self, dataset: Dataset, acknowledged: int) -> TrainingSet:
-        if dataset.archive is not None:
-            return CheckedTrainingSet(
-                acknowledged,
-                partial(self.archives.count, dataset.archive),
-                partial(self.archives.read, dataset.archive),
-            )
-        manifest = self.ledger.manifest(dataset.dataset_id)
-        return CheckedTrainingSet(
-            acknowledged, partial(self.store.count, manifest), partial(self.store.read, manifest)
-        )
 
     def _run_task(
         self, dataset: Dataset, lease: Lease, on_renewed: Callable[[], None], stopping: Callable[[], bool]
     ) -> Settlement:
         run = lease.run
-        task = self.tasks.get(run.task)
-        if task is None:
-            return self._fail(lease, RunError("TASK_UNKNOWN", f"This worker has no task {run.task!r}."))
-        abandoned = threading.Event()
-        context = TrainingContext(
+        job = TaskJob(
             owner=run.owner,
             dataset_id=run.dataset_id,
             run_id=run.run_id,
-            attempt=run.attempts,
+            task=run.task,
             parameters=run.parameters,
-            training_set=self._training_set(dataset, run.totals.entries),
-            stopping=lambda: abandoned.is_set() or stopping(),
+            attempt=run.attempts,
+            entries=run.totals.entries,
+            archive=dataset.archive,
         )
-        thread = TaskThread(task, context)
-        thread.start()
-        settlement = self._await(thread, lease, on_renewed, stopping)
-        if settlement is not None:
-            abandoned.set()
-            return settlement
-        return self._conclude(thread, lease, stopping)
+        try:
+            execution = self.executor.start(job)
+        except Unavailable as error:
+            return self._try_again(lease, str(error))
+        try:
+            settlement = self._await(execution, lease, on_renewed, stopping)
+            if settlement is not None:
+                return settlement
+            return self._conclude(execution.outcome(), lease, stopping)
+        finally:
+            execution.abandon()
 
     def _await(
-        self, thread: TaskThread, lease: Lease, on_renewed: Callable[[], None], stopping: Callable[[], bool]
+        self,
+        execution: TaskExecution,
+        lease: Lease,
+        on_renewed: Callable[[], None],
+        stopping: Callable[[], bool],
     ) -> Settlement | None:
-        """Keep the run until the task has ended: None. Else why the task is left behind."""
+        """Keep the run until the task has ended: None. Else what became of the run that was taken from it."""
         renewal = self.lease.total_seconds() / 3
-        renew_at = time.monotonic() + renewal
-        stop_at = None
-        while not thread.ended.wait(min(POLL_SECONDS, renewal)):
-            if stopping():
+        pause = min(POLL_SECONDS, renewal)
+        begun = time.monotonic()
+        renew_at, check_at, stop_at = begun + renewal, begun + CANCEL_CHECK_SECONDS, None
+        # Not by the clock of the day, which may be set while the task works.
+        limit_at = begun + lease.run.time_left(self.now(), self.time_limit).total_seconds()
+        while not execution.wait(max(0.0, min(pause, limit_at - time.monotonic()))):
+            if time.monotonic() >= limit_at:
+                execution.abandon()
+                return self._fail(lease, lease.run.time_limit_exceeded(self.time_limit))
+            if stopping() or lease.run.cancel_requested:
+                execution.stop()
                 stop_at = stop_at or time.monotonic() + self.grace.total_seconds()
                 if time.monotonic() >= stop_at:
+                    execution.abandon()
                     return self._hand_back(lease)
-            if time.monotonic() >= renew_at:
-                renew_at = time.monotonic() + renewal
-                try:
+            try:
+                if time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + renewal
                     if not lease.renew():
-                        return Settlement(Disposition.DONE, "another worker has taken it over")
+                        return _LOST
                     on_renewed()
-                except Unavailable as error:
-                    # The lease holds for two thirds of its length yet: the next renewal may get through.
-                    log.warning("run %s: lease not renewed: %s", lease.run.run_id, error)
+                elif time.monotonic() >= check_at:
+                    check_at = time.monotonic() + CANCEL_CHECK_SECONDS
+                    if not lease.held():
+                        return _LOST
+            except Unavailable as error:
+                # The lease holds for two thirds of its length yet: the next renewal may get through.
+                log.warning("run %s: lease not renewed: %s", lease.run.run_id, error)
         return None
 
-    def _conclude(self, thread: TaskThread, lease: Lease, stopping: Callable[[], bool]) -> Settlement:
-        error = thread.error
-        if error is None:
-            return self._succeed(lease, thread.result or {})
-        if isinstance(error, TryAgain) and stopping():
+    def _conclude(self, outcome: TaskOutcome, lease: Lease, stopping: Callable[[], bool]) -> Settlement:
+        if isinstance(outcome, TaskSucceeded):
+            now, result = self.now(), outcome.result
+            return self._end(lease, lambda run: run.succeeded(now, result))
+        if isinstance(outcome, TaskEnded):
+            return self._fail(lease, outcome.error)
+        if outcome.voluntary and stopping():
             return self._hand_back(lease)
-        if isinstance(error, TryAgain | Unavailable):
-            return self._try_again(lease, _storable(str(error)))
-        for kind, code in _PERMANENT.items():
-            if isinstance(error, kind):
-                return self._fail(lease, RunError(code, _storable(str(error))))
-        log.error("run %s: the task raised", lease.run.run_id, exc_info=error)
-        return self._fail(lease, RunError("TASK_RAISED", _storable(f"{type(error).__name__}: {error}")))
-
-    def _succeed(self, lease: Lease, result: JsonObject) -> Settlement:
-        now = self.now()
-        shown = json.dumps(result, ensure_ascii=False)
-        detail = f"Run {lease.run.run_id} succeeded: {shown if len(shown) <= 200 else shown[:200] + ' …'}"
-        event = Event(now, EventKind.TRAINING_SUCCEEDED, detail)
-        return self._finish(lease, lambda run: run.succeeded(now, result), Action.SUCCEED, event)
+        return self._try_again(lease, outcome.reason)
 
     def _fail(self, lease: Lease, error: RunError) -> Settlement:
         now = self.now()
-        return self._finish(
-            lease, lambda run: run.failed(now, error), Action.FAIL, failure_event(lease.run, error, now)
-        )
+        return self._end(lease, lambda run: run.failed(now, error))
 
-    def _finish(self, lease: Lease, ended: Callable[[Run], Run], action: Action, event: Event) -> Settlement:
-        def write(run: Run) -> None:
-            dataset = self.datasets.get(run.owner, run.dataset_id)
-            self.runs.finish(dataset.after(action, event.at), run, event)
-
-        stored = self._persist(lease, ended, write)
-        return Settlement(Disposition.DONE, event.detail if stored else "another worker has taken it over")
-
-    def _persist(self, lease: Lease, change: Callable[[Run], Run], write: Callable[[Run], None]) -> bool:
-        """Store a change, with retries while the lease holds: hours of training depend on it."""
-        while True:
-            try:
-                return lease.save(change, write)
-            except Unavailable:
-                if not lease.run.leased(self.now()):
-                    raise
-                time.sleep(POLL_SECONDS)
+    def _end(self, lease: Lease, ended: Callable[[Run], Run]) -> Settlement:
+        stored = self._persist(lease, ended)
+        return Settlement(Disposition.DONE, end_event(lease.run).detail) if stored else _LOST
 
     def _hand_back(self, lease: Lease) -> Settlement:
         now = self.now()
         detail = f"The worker of run {lease.run.run_id} is stopping; the run is queued again."
         event = Event(now, EventKind.TRAINING_HANDED_BACK, detail)
-        self._persist(
-            lease, lambda run: run.handed_back(now, self.patience), lambda run: self.runs.save(run, event)
-        )
-        return Settlement(Disposition.RETRY, "the worker is stopping")
+        self._persist(lease, lambda run: run.handed_back(now, self.patience), event)
+        return self._requeued(lease, Settlement(Disposition.RETRY, "the worker is stopping"))
 
     def _try_again(self, lease: Lease, reason: str) -> Settlement:
         if lease.run.attempts >= self.max_attempts:
-            return self._fail(lease, attempts_exhausted(lease.run, reason))
+            return self._fail(lease, lease.run.attempts_exhausted(reason))
         now = self.now()
-        self._persist(lease, lambda run: run.requeued(now, self.patience), self.runs.save)
-        return Settlement(Disposition.RETRY, reason, delay=min(60.0, 2.0 ** (lease.run.attempts - 1)))
+        self._persist(lease, lambda run: run.requeued(now, self.patience))
+        delay = min(60.0, 2.0 ** (lease.run.attempts - 1))
+        return self._requeued(lease, Settlement(Disposition.RETRY, reason, delay))
+
+    def _requeued(self, lease: Lease, settlement: Settlement) -> Settlement:
+        """The settlement of a run that was to be queued again: it may have been cancelled instead."""
+        if lease.run.finished:
+            return Settlement(Disposition.DONE, end_event(lease.run).detail)
+        return settlement
+
+    def _persist(self, lease: Lease, change: Callable[[Run], Run], event: Event | None = None) -> bool:
+        """Store a change that ends this worker's work; where the run was cancelled meanwhile, its failure.
+
+        Tries for as long as the lease holds: hours of training depend on it. False if the run was lost.
+        """
+
+        now = self.now()
+
+        def changed(run: Run) -> Run:
+            return run.failed(now, CANCELLED) if run.cancel_requested else change(run)
+
+        def write(run: Run) -> None:
+            if run.finished:
+                store_end(self.datasets, self.runs, run)
+            else:
+                self.runs.save(run, event)
+
+        while True:
+            try:
+                return lease.save(changed, write)
+            except Unavailable:
+                if not lease.run.leased(self.now()):
+                    raise
+                time.sleep(POLL_SECONDS)

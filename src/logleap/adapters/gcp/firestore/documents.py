@@ -7,7 +7,7 @@ beyond 64 bits and no nested arrays, reserves the names `__…__`, and would ind
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
@@ -120,6 +120,8 @@ def run_document(run: Run) -> Document:
         "result": None if run.result is None else _text(run.result),
         "error": None if run.error is None else {"code": run.error.code, "detail": run.error.detail},
         "origin": _origin_document(run.origin),
+        "timeLimit": None if run.time_limit is None else run.time_limit.total_seconds(),
+        "cancelRequestedAt": run.cancel_requested_at,
     }
 
 
@@ -127,6 +129,7 @@ def run_of(document: Document) -> Run:
     """The run that run_document() was made of."""
     result, error = document["result"], document["error"]
     started_at, finished_at = document["startedAt"], document["finishedAt"]
+    time_limit, asked_at = document.get("timeLimit"), document.get("cancelRequestedAt")  # earlier: neither
     return Run(
         run_id=document["runId"],
         dataset_id=document["datasetId"],
@@ -145,6 +148,8 @@ def run_of(document: Document) -> Run:
         result=None if result is None else json.loads(result),
         error=None if error is None else RunError(**error),
         origin=_origin_of(document),
+        time_limit=None if time_limit is None else timedelta(seconds=time_limit),
+        cancel_requested_at=None if asked_at is None else _time(asked_at),
     )
 
 

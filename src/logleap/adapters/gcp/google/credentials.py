@@ -93,13 +93,20 @@ class _Found:
 
 
 _taken: _Found | str | None = None
+_plaintext: str | None = None
+
+
+def handover() -> Mapping[str, str]:
+    """The variable that was taken out of the environment, for a process that is to have the same access."""
+    return {} if _plaintext is None else {PLAINTEXT: _plaintext}
 
 
 def _plaintext_credentials() -> _Found | str | None:
     """The credentials of the plaintext variable, what is wrong with them, or None if there are none."""
-    global _taken  # noqa: PLW0603 -- the variable can be read once only
+    global _plaintext, _taken  # noqa: PLW0603 -- the variable can be read once only
     value = os.environ.pop(PLAINTEXT, "")
     if value:
+        _plaintext = value
         _taken = _parsed(value)
     return _taken
 

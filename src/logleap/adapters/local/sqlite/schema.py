@@ -146,7 +146,15 @@ _VERSION_3 = (
     "ALTER TABLE outbox ADD COLUMN traceparent TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# `time_limit` is in microseconds. Each owner's `turn` is a number that grows with each delivery of theirs.
+_VERSION_4 = (
+    "ALTER TABLE runs ADD COLUMN time_limit INTEGER",
+    "ALTER TABLE runs ADD COLUMN cancel_requested_at INTEGER",
+    "ALTER TABLE messages ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE turns (owner TEXT PRIMARY KEY, turn INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

@@ -33,11 +33,14 @@ def _read(reading: Reading) -> Iterator[Batch]:
 
 
 def _by_lines(reading: Reading, grouper: Grouper) -> Iterator[Batch]:
-    for number, line in reading.text.lines():
-        reading.report.lines = number
-        grouped = grouper.take(number, line)
-        if grouped is not None:
-            yield from reading.give(*grouped)
+    take = grouper.take
+    for block in reading.text.clean_blocks():
+        lines = block.data.removesuffix(b"\n").decode("utf-8", "surrogateescape").split("\n")
+        reading.report.lines = block.line + len(lines) - 1
+        for number, line in enumerate(lines, block.line):
+            grouped = take(number, line)
+            if grouped is not None:
+                yield from reading.give(*grouped)
 
 
 class _Blocks:

@@ -16,7 +16,6 @@ FIRST_PLAUSIBLE, LAST_PLAUSIBLE = 1990, 2100
 """The years in which a number that counts from 1970 must lie to be taken for a time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}  # a second's length in what has so many digits
 _MOST_KEPT = 10_000
 
 _OF_MINUTE = ("Y", "y", "m", "d", "b", "a", "j", "n1", "n2", "n3", "H", "M", "M2", "p", "z", "year")
@@ -60,6 +59,7 @@ class Clock:
         self.without_year = not {"Y", "y", "n3", "s"} & groups.keys()
         self._day: date | None = None
         self._prefixes: dict[tuple[str | None, ...], str] = {}
+        self._minutes: dict[int, str] = {}
 
     def read(self, found: "re.Match[str]") -> str | Folded:
         """Raises BadLine if there is no such time."""
@@ -170,13 +170,19 @@ class Clock:
         return self._years.of(month, day)
 
     def _counted(self, digits: str, fraction: str | None) -> str:
-        second = _UNITS[len(digits)]
-        whole, rest = divmod(int(digits), second)
-        micros = rest * 1_000_000 // second if second > 1 else int(f"{fraction or '0':0<6}"[:6])
-        moment = _EPOCH + timedelta(seconds=whole, microseconds=micros)
-        if not FIRST_PLAUSIBLE <= moment.year < LAST_PLAUSIBLE:
-            raise BadLine(f"{digits!r} counted from 1970 is of the year {moment.year}: not likely a time")
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        """A number of ten digits counts seconds; three, six or nine digits more are those of its fraction."""
+        seconds = digits[:10]
+        more = digits[10:] or fraction or ""
+        minute, second = divmod(int(seconds), 60)
+        prefix = self._minutes.get(minute)
+        if prefix is None:
+            moment = _EPOCH + timedelta(minutes=minute)
+            if not FIRST_PLAUSIBLE <= moment.year < LAST_PLAUSIBLE:
+                raise BadLine(f"{digits!r} counted from 1970 is of the year {moment.year}: not likely a time")
+            if len(self._minutes) > _MOST_KEPT:
+                self._minutes.clear()
+            prefix = self._minutes[minute] = moment.isoformat()[:17]
+        return f"{prefix}{second:02d}.{more[:6]:0<6}Z"
 
 
 def _text(moment: datetime, second: str | None, fraction: str) -> str:

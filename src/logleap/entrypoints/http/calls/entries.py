@@ -10,13 +10,14 @@ from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
 from logleap.codecs.json import stream
 from logleap.codecs.json.strict import EntryFormat
 from logleap.codecs.limits import Limits
-from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused
+from logleap.domain.errors import BatchEmpty, DatasetNotFound, InvalidTransition, KeyReused, StoredPartially
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import AppendQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.contract.schemas import ref
-from logleap.entrypoints.http.ingest.entry_stream import entry_stream, format_named
+from logleap.entrypoints.http.ingest.decoding import Decoders, InTurn
+from logleap.entrypoints.http.ingest.entry_stream import JSON_TYPES, entry_stream, format_named
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.usecases.append import AppendEntries, CheckEntries, EntrySource
@@ -84,6 +85,7 @@ def add(
     formats: Mapping[str, EntryFormat],
     watched: Callable[[EntrySource], EntrySource],
     quota: Quota,
+    decoders: Decoders,
 ) -> None:
     """Post entries. `formats` are the mappings', `watched` traces a source, `quota` is of stored entries."""
     api.models += [
@@ -107,6 +109,7 @@ def add(
             InvalidTransition,
             KeyReused,
             MappingUnknown,
+            StoredPartially,
             UnsupportedCharset,
             *stream.RAISES,
         ],
@@ -124,11 +127,13 @@ def add(
         key = idempotency_key(request)
         form = format_named(query.mapping, formats)
         source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
+        taken = InTurn(source, decoders.turn(request)) if request.mimetype in JSON_TYPES else source
         if query.dry_run:
-            checked = check(owner, data_id, source)
+            checked = check(owner, data_id, taken)
             return responses.Checked.of(checked, source.refused).response()
-        quota.require(owner)
-        acknowledged = append(owner, data_id, watched(source), key)
+        # A batch that is stored already uses up nothing: it is answered with its receipt.
+        quota.require(owner, unless=lambda: key is not None and append.stored(owner, data_id, key))
+        acknowledged = append(owner, data_id, watched(taken), key)
         if not acknowledged.replayed:
             quota.spend(owner, acknowledged.receipt.entries)
         observability.record_upload(acknowledged)

@@ -20,6 +20,7 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import NoQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.ingest.body import open_body
+from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.otlp_messages import (
     ANSWER,
     BODY,
@@ -33,7 +34,7 @@ from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.usecases.append import AppendEntries
 
 
-def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> None:
+def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota, decoders: Decoders) -> None:
     """Export logs. `api` is one of its own: with refusals as OTLP wants them. `quota` is of stored ones."""
     api.after_request(as_status)
 
@@ -69,16 +70,20 @@ def add(api: Api, *, append: AppendEntries, limits: Limits, quota: Quota) -> Non
         key = idempotency_key(request)
         check_media_type(request)
         body = open_body(request, limits.json_bytes)
-        export = Export(decoded(request, body.read(), limits.json_entries), body.sha256, limits)
-        quota.require(g.owner)
+        owner = g.owner
+        with decoders.turn(request):
+            content = body.read()
+            known_by = key or f"otlp-{body.sha256}"
+            quota.require(owner, unless=lambda: append.stored(owner, data_id, known_by))
+            export = Export(decoded(request, content, limits), body.sha256, limits)
         answer = ExportLogsServiceResponse()
         try:
-            acknowledged = append(g.owner, data_id, export, key or f"otlp-{body.sha256}")
+            acknowledged = append(owner, data_id, export, known_by)
         except BatchEmpty:
             return encoded(request, answer)  # nothing to take is no error
         observability.record_upload(acknowledged)
         if not acknowledged.replayed:
-            quota.spend(g.owner, acknowledged.receipt.entries)
+            quota.spend(owner, acknowledged.receipt.entries)
         if export.rejected:
             answer.partial_success.rejected_log_records = export.rejected
             answer.partial_success.error_message = f"The first log record that was rejected is {export.why}"

@@ -8,15 +8,18 @@ from logleap.domain.errors import (
     EntryCountDiffers,
     InvalidTransition,
     KeyReused,
+    RunFinished,
     RunInProgress,
     RunNotFound,
     TaskUnknown,
+    TimeLimitTooLong,
 )
 from logleap.domain.runs import Origin
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import (
+    CancelBody,
     NoQuery,
     TrainBody,
     idempotency_key,
@@ -24,13 +27,14 @@ from logleap.entrypoints.http.contract.requests import (
 )
 from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
+from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.start_training import ShowTraining, StartTraining
 
 TAG = "Training"
 
 
-def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
-    """Start a training, look at it."""
+def add(api: Api, *, start: StartTraining, show_training: ShowTraining, cancel: CancelTraining) -> None:
+    """Start a training, get its state and result, cancel it."""
 
     @api.call(
         "POST",
@@ -39,7 +43,12 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
         headers=RepeatableHeaders,
         body=TrainBody,
         body_example=examples.START,
-        narrowed={"properties": {"task": {"enum": [*start.tasks, None]}}},
+        narrowed={
+            "properties": {
+                "task": {"enum": [*start.tasks, None]},
+                "timeLimit": {"maximum": int(start.time_limit.total_seconds())},
+            }
+        },
         answer=responses.StartedRun,
         example=examples.STARTED,
         status=202,
@@ -52,6 +61,7 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
             KeyReused,
             RunInProgress,
             TaskUnknown,
+            TimeLimitTooLong,
         ],
     )
     def start_training(request: Request, data_id: str) -> Response:
@@ -69,6 +79,7 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
             task=body.task,
             parameters=body.parameters,
             expected_entries=body.expected_entries,
+            time_limit=body.allowed_time,
             key=key,
             origin=Origin(g.request_id, g.traceparent),
         )
@@ -87,5 +98,27 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining) -> None:
         """Get the latest training run, with its result once it has ended."""
         parse_query(NoQuery, request)
         run = show_training(g.owner, data_id)
+        observability.bind_ids(runId=run.run_id)
+        return responses.Run.of(run).response()
+
+    @api.call(
+        "POST",
+        "/train/<dataId>/cancel",
+        tag=TAG,
+        body=CancelBody,
+        body_example={},
+        answer=responses.Run,
+        example=examples.CANCELLED,
+        raises=[DatasetNotFound, RunFinished, RunNotFound],
+    )
+    def cancel_run(request: Request, data_id: str) -> Response:
+        """Cancel the training run: it ends as failed, with the code CANCELLED, and stores no result.
+
+        A queued run ends at once; a running one when its task stops, or is stopped by force after the
+        operator's grace time. The call may be repeated.
+        """
+        parse_query(NoQuery, request)
+        body = parse_body(CancelBody, request)
+        run = cancel(g.owner, data_id, body.run_id)
         observability.bind_ids(runId=run.run_id)
         return responses.Run.of(run).response()

@@ -210,8 +210,19 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "A disk of the service is full except for a reserve. Nothing of the request was stored.",
             "Delete data sets that are no longer needed, or ask the operator to free space; then retry.",
         ),
+        "STORED_PARTIALLY": Meaning(
+            422,
+            "The batch of this `Idempotency-Key` is stored without its invalid entries: it was sent with "
+            "`partial=true` before.",
+            "Repeat it with `partial=true` for its receipt.",
+        ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
+        ),
+        "TIME_LIMIT_TOO_LONG": Meaning(
+            422,
+            "`timeLimit` is longer than the operator allows. Nothing was started.",
+            "Send at most what `detail` says, or omit it.",
         ),
         "TOO_MANY_ENTRIES": Meaning(
             413,

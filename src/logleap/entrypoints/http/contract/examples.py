@@ -97,6 +97,21 @@ SUCCEEDED: Json = {
     "result": {"entries": 2},
 }
 
+CANCELLED: Json = {
+    "dataId": _DATA_ID,
+    "runId": _RUN_ID,
+    "task": "count-entries",
+    "parameters": {},
+    "state": "failed",
+    "entries": 2,
+    "attempts": 0,
+    "createdAt": "2026-03-02T06:01:00.121099Z",
+    "startedAt": None,
+    "finishedAt": "2026-03-02T06:01:07.500211Z",
+    "cancelRequestedAt": "2026-03-02T06:01:07.500211Z",
+    "error": {"code": "CANCELLED", "detail": "It was cancelled on request."},
+}
+
 TRAINED: Json = {
     **ANNOUNCED,
     "state": "trained",

@@ -51,7 +51,7 @@ class Busy(Exception):
 
 
 _STARTED = "its training has started; create a new data set for more entries"
-_UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended"
+_UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended, or cancel it"
 
 _WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -170,6 +170,9 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Send the same body again, or choose a new key for a new batch."
             ),
         ),
+        domain.RunCancelled: Wording(
+            "STATE_CONFLICT", lambda it: f"Run {it.run_id!r} was cancelled: it stores no result any more."
+        ),
         domain.RunFinished: Wording(
             "STATE_CONFLICT",
             lambda it: f"Run {it.run_id!r} has {it.state}: it cannot change any more.",
@@ -180,6 +183,23 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             lambda it: (
                 f"Data set {it.dataset_id!r} has no training run yet. "
                 f"Start one with POST /train/{it.dataset_id}."
+                if it.run_id is None
+                else f"Data set {it.dataset_id!r} has no training run {it.run_id!r}."
+            ),
+        ),
+        domain.TimeLimitTooLong: Wording(
+            "TIME_LIMIT_TOO_LONG",
+            lambda it: (
+                f"timeLimit is {it.seconds:.0f}, but a run may take {it.longest:g} seconds at most. "
+                "Nothing was started: send at most that, or omit timeLimit."
+            ),
+        ),
+        domain.StoredPartially: Wording(
+            "STORED_PARTIALLY",
+            lambda it: (
+                f"The body of Idempotency-Key {it.key!r} was sent with partial=true before: {it.entries} of "
+                f"its entries are stored, as batch {it.batch_id!r}. Send it with partial=true again for the "
+                "receipt, and what was invalid, once corrected, under a new key."
             ),
         ),
         domain.TaskUnknown: Wording(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 from flask import Request
@@ -12,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from logleap.domain.datasets import State
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
 from logleap.entrypoints.http.contract.refusals import HttpError
+from logleap.settings import MAX_TIME_LIMIT
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 50
@@ -188,5 +190,22 @@ class TrainBody(EmptyBody):
     """One of the tasks that the operator offers; by default the operator's choice."""
     parameters: dict[str, Any] = {}
     """Parameters of the task; arrays and objects may be nested up to 99 levels deep."""
+    time_limit: Annotated[int, Field(ge=1), BeforeValidator(_whole)] | None = None
+    """Seconds that the run may take, from its first attempt; then it fails as `TIME_LIMIT_EXCEEDED`. Without
+    it, the operator's limit counts, which it must not exceed."""
     expected_entries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     """Refuse to start, with 412, unless exactly this many entries were acknowledged."""
+
+    @property
+    def allowed_time(self) -> timedelta | None:
+        """`time_limit`, as far as a duration can have it: what is longer is refused anyway."""
+        return (
+            None if self.time_limit is None else timedelta(seconds=min(self.time_limit, MAX_TIME_LIMIT + 1))
+        )
+
+
+class CancelBody(EmptyBody):
+    """What to cancel. No body at all is fine."""
+
+    run_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Only this run, so that a late repetition does not cancel another; without it the latest."""

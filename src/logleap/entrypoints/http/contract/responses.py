@@ -256,6 +256,10 @@ class Run(Answer):
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
+    time_limit: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    """Seconds from `startedAt`, as the start asked for; without it the operator's limit counts."""
+    cancel_requested_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When the run was first cancelled: it has failed as `CANCELLED`, or is about to."""
     result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
     """What the task returned; `count-entries` returns the number of entries."""
     error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
@@ -274,6 +278,8 @@ class Run(Answer):
             created_at=time(run.created_at),
             started_at=time(run.started_at) if run.started_at else None,
             finished_at=time(run.finished_at) if run.finished_at else None,
+            time_limit=int(run.time_limit.total_seconds()) if run.time_limit else None,
+            cancel_requested_at=time(run.cancel_requested_at) if run.cancel_requested_at else None,
             result=dict(run.result) if run.result is not None else None,
             error=RunError(code=run.error.code, detail=run.error.detail) if run.error else None,
         )

@@ -1,6 +1,6 @@
 """What OTLP/HTTP sends and is answered: protobuf messages, in binary or as JSON, as the request is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +10,8 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from logleap.codecs.otlp.messages import Received, from_json, from_protobuf
+from logleap.codecs.limits import Limits
+from logleap.codecs.otlp.messages import Group, from_json, from_protobuf
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.codes import PROBLEMS, Code
 from logleap.entrypoints.http.contract.refusals import HttpError
@@ -42,12 +43,12 @@ def check_media_type(request: Request) -> None:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", detail, {"Accept": f"{PROTOBUF}, {JSON}"})
 
 
-def decoded(request: Request, body: bytes, most: int) -> Received:
-    """The export in `body`, by the request's type, of at most so many records.
+def decoded(request: Request, body: bytes, limits: Limits) -> Iterator[Group]:
+    """The log records of the export in `body`, by the request's type.
 
-    Raises ProtobufMalformed, JsonExportMalformed or TooManyRecords.
+    While it is iterated: ProtobufMalformed, JsonExportMalformed or TooManyRecords.
     """
-    return from_protobuf(body, most) if request.mimetype == PROTOBUF else from_json(body, most)
+    return from_protobuf(body, limits) if request.mimetype == PROTOBUF else from_json(body, limits)
 
 
 def encoded(request: Request, message: Message, status: int = 200) -> Response:

@@ -95,11 +95,11 @@ class Quota:
         if self._item is not None and not self._counts.add(self._item, self._who(owner), 1):
             raise self._refusal(self._item, self._counts.left(self._item, self._who(owner)))
 
-    def require(self, owner: str) -> None:
-        """Raises HttpError (429) if none is left; uses up nothing."""
+    def require(self, owner: str, unless: Callable[[], bool] = lambda: False) -> None:
+        """Raises HttpError (429) if none is left, and not `unless()`; uses up nothing."""
         if self._item is not None:
             left = self._counts.left(self._item, self._who(owner))
-            if left is not None and left.amount == 0:
+            if left is not None and left.amount == 0 and not unless():
                 raise self._refusal(self._item, left)
 
     def spend(self, owner: str, amount: int) -> None:

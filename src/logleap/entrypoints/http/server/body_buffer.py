@@ -2,8 +2,10 @@
 
 import logging
 from contextlib import suppress
+from typing import Any
 
 from waitress.buffers import OverflowableBuffer
+from waitress.parser import HTTPRequestParser
 from waitress.utilities import Error
 
 log = logging.getLogger(__name__)
@@ -48,3 +50,22 @@ class BodyBuffer(OverflowableBuffer):
         """Remove the file."""
         with suppress(OSError):  # what it could not write before, it tries once more
             super().close()
+
+
+class BufferingParser(HTTPRequestParser):
+    """Reads a request. One whose body found no room gets the error NoRoomForBody."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """What comes before the body."""
+        super().parse_header(header_plus)
+        receiver: Any = self.body_rcv
+        if receiver is not None:
+            receiver.buf = BodyBuffer(self.adj.inbuf_overflow)
+
+    def received(self, data: bytes) -> int:
+        """More of the request: how many bytes of it were needed."""
+        consumed = super().received(data)
+        receiver: Any = self.body_rcv
+        if self.completed and self.error is None and receiver is not None and receiver.buf.failed:
+            self.error = NoRoomForBody("there is no room for its body in the server's temporary folder")
+        return consumed

@@ -33,10 +33,10 @@ def can_fork() -> bool:
 def run_processes(number: int, work: Work, *, stop: threading.Event, ready: Callable[[], None]) -> int:
     """Run `work` in `number` processes until `stop` is set; the exit code.
 
-    The first starts alone, so that an error is reported once. `ready` is called once all are. A process
-    that is killed by a signal, after a crash or for lack of memory, is replaced, and so is one that was told
-    to stop. One that exits with an error has reported it, and another would fail likewise: the others are
-    stopped, and its exit code is the answer. Should the parent be killed, the others stop by themselves.
+    The first starts alone, so that an error is reported once. `ready` is called once all are. From then on a
+    process that ends, however it does, is logged and replaced. One that fails before, or whose replacement
+    fails while no other is ready, has reported why: the others are stopped, and its exit code is the answer.
+    Should the parent be killed, the others stop by themselves.
 
     The caller has no threads but the log's, no open database and no connection: none can be used on both
     sides of a fork.
@@ -47,12 +47,12 @@ def run_processes(number: int, work: Work, *, stop: threading.Event, ready: Call
         announced = False
         while not stop.is_set():
             pool.wait()
-            if pool.ready == 1:
+            if pool.ready:
                 pool.scale_to(number)
             if pool.ready >= number and not announced:
                 announced = True
                 ready()
-            code = pool.replace_ended()
+            code = pool.replace_ended(may_fail=announced)
             if code is not None:
                 return code
         return 0
@@ -64,7 +64,6 @@ class WorkerPool:
     """The processes, each in a place of its own that a replacement takes over."""
 
     def __init__(self, work: Work) -> None:
-        self.ready = 0  # how many times a process has reported to be
         self._context = multiprocessing.get_context("fork")
         self._work = work
         self._ready_reader, self._ready_writer = self._context.Pipe(duplex=False)
@@ -72,6 +71,12 @@ class WorkerPool:
         self._lifeline = os.pipe()
         self._processes: list[BaseProcess] = []
         self._started: list[float] = []
+        self._has_been_ready: set[int] = set()  # the places of those that have reported to be
+
+    @property
+    def ready(self) -> int:
+        """How many processes have reported to be ready, and have not ended."""
+        return sum(self._processes[place].exitcode is None for place in self._has_been_ready)
 
     def scale_to(self, number: int) -> None:
         """Start processes until there are `number`."""
@@ -84,21 +89,26 @@ class WorkerPool:
         sentinels = [process.sentinel for process in self._processes if process.exitcode is None]
         wait([self._ready_reader, *sentinels], POLL_SECONDS)
         while self._ready_reader.poll():
-            self._ready_reader.recv_bytes()
-            self.ready += 1
+            place, pid = map(int, self._ready_reader.recv_bytes().split())
+            if self._processes[place].pid == pid:
+                self._has_been_ready.add(place)
 
-    def replace_ended(self) -> int | None:
-        """Replace the processes that have ended. The exit code of one that failed, if one did."""
+    def replace_ended(self, *, may_fail: bool) -> int | None:
+        """Replace the processes that have ended.
+
+        The exit code of one that could not even start, unless it `may_fail` since others are ready.
+        """
         for place, process in enumerate(self._processes):
             code = process.exitcode
             if code is None:
                 continue
-            if code > 0:
+            if code > 0 and not (may_fail and (place in self._has_been_ready or self.ready)):
                 return code
             if time.monotonic() - self._started[place] >= MIN_LIFE_SECONDS:
-                cause = f"was killed by signal {-code}" if code else "was told to stop"
+                cause = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
                 log.error("process %d %s: starting another in its place", process.pid, cause)
                 self._started[place] = time.monotonic()
+                self._has_been_ready.discard(place)
                 self._processes[place] = self._start(place)
         return None
 
@@ -129,7 +139,7 @@ class WorkerPool:
         alive, held = self._lifeline
         os.close(held)
         threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
-        self._work(place, lambda: self._ready_writer.send_bytes(b"."))
+        self._work(place, lambda: self._ready_writer.send_bytes(b"%d %d" % (place, os.getpid())))
 
 
 def _end_with_parent(lifeline: int) -> None:

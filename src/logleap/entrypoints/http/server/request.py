@@ -9,11 +9,11 @@ import re
 import time
 from typing import Any
 
-from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.parser import ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest, Error
 
-from logleap.entrypoints.http.server.body_buffer import BodyBuffer, NoRoomForBody
+from logleap.entrypoints.http.server.body_buffer import BufferingParser
 
 MAX_HEAD = 1 << 16
 """Bytes of the first line and the headers."""
@@ -39,11 +39,10 @@ class RequestTimeout(Error):
     reason = "Request Timeout"
 
 
-class Request(HTTPRequestParser):
+class Request(BufferingParser):
     """One request of a connection. `began` is when its first byte arrived (monotonic seconds)."""
 
     headers: Any  # the stubs have it immutable
-    body_rcv: Any  # and no buffer in it
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
@@ -81,8 +80,6 @@ class Request(HTTPRequestParser):
                 self._refuse(BadRequest("the trailer is too long"))
             elif self.body_bytes_received > _FRAMING + 2 * len(body):
                 self._refuse(BadRequest("its chunks are too small"))
-        if self.completed and not self.error and body is not None and body.buf.failed:
-            self.error = NoRoomForBody("the server's temporary folder has no room for its body")
         return consumed
 
     def overdue(self, now: float, limit: float) -> bool:
@@ -97,8 +94,6 @@ class Request(HTTPRequestParser):
         """Parse the head. Raises ParsingError."""
         _check_head(header_plus)
         super().parse_header(header_plus)
-        if self.body_rcv is not None:
-            self.body_rcv.buf = BodyBuffer(self.adj.inbuf_overflow)
         # waitress knows one option alone (RFC 9110, 7.6.1: a list of them).
         options = {option.strip() for option in self.headers.get("CONNECTION", "").lower().split(",")}
         for option in ("close", "keep-alive"):

@@ -22,13 +22,13 @@ class ProblemTask(ErrorTask):
         """Write the problem."""
         error = self.request.error  # type: ignore[attr-defined]
         code, title = _CODES[error.code], HTTP_STATUS_CODES[error.code]
-        reason = str(error.body).rstrip(".")
+        reason, remedy = str(error.body).rstrip("."), PROBLEMS[code].remedy
         body = {
             "type": "about:blank",
             "title": title,
             "status": error.code,
             "code": code,
-            "detail": f"The request was refused before it was read whole: {reason}. {PROBLEMS[code].remedy}",
+            "detail": f"The request was refused before it was read in full: {reason}. {remedy}",
             "requestId": str(uuid.uuid4()),
         }
         content = json.dumps(body).encode()
@@ -38,7 +38,7 @@ class ProblemTask(ErrorTask):
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", str(body["requestId"])),
         ]
-        if code == "STORAGE_FULL":
+        if error.code == 503:
             self.response_headers.append(("Retry-After", str(RETRY_AFTER_FULL)))
         log.info("request", status=error.code, code=code, requestId=body["requestId"])
         self.set_close_on_finish()

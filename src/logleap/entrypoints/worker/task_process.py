@@ -1,0 +1,94 @@
+"""The process of one task: it opens the backend for itself, and sends its outcome to the worker."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+import structlog
+from opentelemetry import context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from logleap.backends import open_backend
+from logleap.domain.runs import RunError
+from logleap.entrypoints.log_lines import drain_all
+from logleap.entrypoints.logs import configure_logging
+from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskOutcome
+from logleap.settings import SettingsError
+from logleap.task_processes import Order, encode
+from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.telemetry.tracing import build_tracer_provider, shut_down, traced_tasks
+from logleap.usecases.run_training import ExecuteTask
+
+
+def main(connection: Connection, order: Order) -> NoReturn:
+    """Run the task, send its outcome, and end, with all that the task has started."""
+    if sys.platform != "win32":
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _left_to_the_worker(os.getpid()))
+    os.environ.update(order.environment)
+    settings = order.settings
+    project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
+    configure_logging(settings.log_format, settings.log_level, project=project)
+    stopping = threading.Event()
+    threading.Thread(target=_listen, args=(connection, stopping), name="worker", daemon=True).start()
+    with structlog.contextvars.bound_contextvars(**order.ids):
+        outcome = _outcome(order, stopping)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or none at all
+            stream.flush()
+    drain_all()
+    connection.send_bytes(encode(outcome))
+    _end()
+
+
+def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
+    provider = build_tracer_provider()
+    context.attach(TraceContextTextMapPropagator().extract(order.trace))
+    try:
+        tasks = load_tasks(order.settings.training_task)
+    except TaskNotLoadable as error:
+        return TaskEnded(RunError("TASK_NOT_LOADABLE", str(error)))
+    try:
+        backend = open_backend(order.settings)
+    except SettingsError as error:
+        return TaskInterrupted(f"the task's process cannot open the backend: {error}")
+    try:
+        tracer = provider.get_tracer("logleap")
+        execute = ExecuteTask(backend.store, backend.ledger, backend.archives, traced_tasks(tasks, tracer))
+        return execute(order.job, stopping.is_set)
+    finally:
+        backend.close()
+        shut_down(provider)
+
+
+def _listen(connection: Connection, stopping: threading.Event) -> None:
+    """The worker sends something when the task is to stop. When the worker is gone, so is its task."""
+    try:
+        while connection.recv_bytes():
+            stopping.set()
+    except (EOFError, OSError):
+        _end()
+
+
+def _left_to_the_worker(pid: int) -> Callable[[int, object], None]:
+    """A handler of signals to all processes of the service: the worker says what becomes of the task."""
+
+    def handle(number: int, frame: object) -> None:
+        if os.getpid() != pid:  # forked off by the task, which wants to end it
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    return handle
+
+
+def _end() -> NoReturn:
+    """End this process and all that it has started, whatever threads and children are left."""
+    if sys.platform != "win32":
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
