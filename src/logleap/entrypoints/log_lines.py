@@ -21,7 +21,7 @@ QUEUE_BYTES = 4 << 20
 DRAIN_SECONDS = 1.0
 """How long the end of a process waits for its last lines to be written."""
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 """How long the first line of a burst waits for others: the thread is woken once for all of them."""
 
 QUEUE_FULL = "queue_full"

@@ -125,9 +125,10 @@ class Database:
     def adding(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
         """The same for what makes the file larger. Raises StorageFull where that would use up the reserve."""
         try:
-            with self.writing(payload) as connection:
+            with self._translated, self._connections.transaction() as connection:
                 self.space.take(payload + TRANSACTION_OVERHEAD)
                 yield connection
+                self._logged += payload + TRANSACTION_OVERHEAD
         except StorageFull:
             if self.space.log_size > LEAST_LOG:  # empty the log: there may be room for the next try
                 self._logged = max(self._logged, LOG_LIMIT)

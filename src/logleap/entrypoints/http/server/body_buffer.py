@@ -19,10 +19,10 @@ class NoRoomForBody(Error):
 
 
 class BodyBuffer(OverflowableBuffer):
-    """A body in memory, from 512 KiB on in a temporary file. From an error of that on it is thrown away.
+    """A body in memory, above 512 KiB in a temporary file. After an error of the file it is discarded.
 
-    It is read to its end all the same: an answer before that would be lost with the connection, for who
-    closes one that data still come on resets it.
+    It is read to its end all the same: an answer before that could be lost, because a connection that is
+    closed while data arrive is reset.
     """
 
     def __init__(self, overflow: int) -> None:
@@ -34,7 +34,7 @@ class BodyBuffer(OverflowableBuffer):
         return self._length if self.failed else super().__len__()
 
     def append(self, data: bytes) -> None:
-        """Keep a part of the body, or pass over it."""
+        """Keep a part of the body, or discard it."""
         if not self.failed:
             try:
                 super().append(data)
