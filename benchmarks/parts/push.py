@@ -3,6 +3,7 @@
 That version is taken out of the repository's history. Both run in this environment, against the same server.
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -104,25 +105,40 @@ class _Pushing:
         return Cost(cost.cpu - least.cpu, cost.seconds - least.seconds, cost.memory - least.memory)
 
     def _push(self, version: str, path: Path) -> Cost:
+        said = self._folder / "errors"
         start = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "logleap.entrypoints.cli", "push", str(path), "--json"],
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")},
-                "PYTHONPATH": str(self._versions[version]),
-                "LOGLEAP_URL": f"http://127.0.0.1:{self._port}",
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stderr is not None
-        said = process.stderr.read()
-        process.stderr.close()
-        _, status, used = os.wait4(process.pid, 0)
+        with said.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "logleap.entrypoints.cli", "push", str(path), "--json"],
+                env={
+                    **{name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")},
+                    "PYTHONPATH": str(self._versions[version]),
+                    "LOGLEAP_URL": f"http://127.0.0.1:{self._port}",
+                },
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        memory = 0
+        while True:
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            memory = max(memory, _peak(process.pid))
+            time.sleep(0.02)
+        seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            raise RuntimeError(f"push of {path.name} by {version}: {said.decode()[-500:]}")
-        return Cost(used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss << 10)
+            raise RuntimeError(f"push of {path.name} by {version}: {said.read_text()[-500:]}")
+        return Cost(used.ru_utime + used.ru_stime, seconds, memory)
+
+
+def _peak(pid: int) -> int:
+    """The most bytes of a process that were resident so far. Its rusage would count its parent's, too."""
+    with contextlib.suppress(OSError):  # it has just ended
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def _source() -> Path:

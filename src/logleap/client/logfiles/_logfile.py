@@ -20,7 +20,7 @@ FORMATS = ("auto", *READERS)
 _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 _NUMBERED = re.compile(r"\.\d{1,4}$")
 _LINES_TO_CHOOSE_BY = 100
-_LIMITS = Limits(50_000, 4 << 20)
+_LIMITS = Limits(50_000, 2 << 20)
 
 
 class LogFile:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _STANDARD_INPUT = "standard input"
 _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
-_BATCH_BYTES = 4 << 20  # well below the API's limits, and small enough to send again
+_BATCH_BYTES = 2 << 20  # well below the API's limits, and small enough to send again
 
 
 class _Format(click.ParamType[str]):
