@@ -26,7 +26,7 @@ import os, pathlib, time
 
 def task(context):
     if context.attempt == 1:
-        pathlib.Path(os.environ["MARK"]).write_text(str(os.getpid()))
+        pathlib.Path(os.environ["MARK"]).write_text(str(os.getppid()))
         time.sleep(600)
     return {"entries": context.training_set.count(), "attempt": context.attempt}
 """
@@ -86,6 +86,12 @@ def entries(batch: int, number: int = 50) -> Sequence[dict[str, str]]:
     return [{"timestamp": "2026-03-02T06:00:00Z", "message": f"{batch}/{index}"} for index in range(number)]
 
 
+def parent(pid: int) -> int:
+    """Of a task's fork server: the worker."""
+    shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout)
+
+
 def wait_for(done: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not done():
@@ -122,7 +128,7 @@ def test_two_apis_and_two_workers_train_on_every_entry_once_though_one_worker_is
         assert len(runs) == 1
 
         wait_for(mark.exists)
-        os.kill(int(mark.read_text()), signal.SIGKILL)
+        os.kill(parent(int(mark.read_text())), signal.SIGKILL)
         run = second.wait(data_id, timeout=90)
         assert (run["state"], run["result"]) == ("succeeded", {"entries": 400, "attempt": 2})
         assert run["runId"] in runs

@@ -57,6 +57,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("PATH", "")  # google-auth asks gcloud for a project
     monkeypatch.setattr(credentials, "_taken", None)
+    monkeypatch.setattr(credentials, "_plaintext", None)
 
 
 class Ears(logging.Handler):
@@ -251,6 +252,16 @@ def test_a_second_call_still_has_the_plaintext_key(
 ) -> None:
     monkeypatch.setenv(PLAINTEXT, json.dumps(key))
     assert find_access().identity == find_access().identity == key["client_email"]
+
+
+def test_the_plaintext_key_can_be_handed_over_to_a_process_that_opens_the_same_backend(
+    key: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert credentials.handover() == {}
+    monkeypatch.setenv(PLAINTEXT, json.dumps(key))
+    find_access()
+    assert credentials.handover() == {PLAINTEXT: json.dumps(key)}
+    assert PLAINTEXT not in os.environ
 
 
 def test_the_plaintext_key_wins_over_a_file(
