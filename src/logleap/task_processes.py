@@ -97,7 +97,9 @@ class TaskProcesses(TaskExecutor):
             safe_path=os.environ.get(_SAFE_PATH),
         )
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_become, args=(theirs, order), name=f"run {job.run_id}")
+        lifeline, held = self._context.Pipe(duplex=False)
+        arguments = (theirs, lifeline, order)
+        process = self._context.Process(target=_become, args=arguments, name=f"run {job.run_id}")
         try:
             with self._starting, _safe_path():
                 if self._context.get_start_method() == "forkserver":
@@ -105,10 +107,12 @@ class TaskProcesses(TaskExecutor):
                 process.start()
         except (OSError, EOFError) as error:
             ours.close()
+            held.close()
             raise Unavailable(f"no process can be started for the task: {error!r}") from error
         finally:
             theirs.close()
-        return _TaskProcess(process, ours, job.run_id)
+            lifeline.close()
+        return _TaskProcess(process, ours, held, job.run_id)
 
     def _start_server(self) -> None:
         names = ("archive", "datasets", "entries", "keys", "queue", "receipts", "runs")
@@ -132,11 +136,11 @@ def _safe_path() -> Iterator[None]:
             os.environ[_SAFE_PATH] = before
 
 
-def _become(connection: Connection, order: Order) -> None:
+def _become(connection: Connection, lifeline: Connection, order: Order) -> None:
     """What a new process does."""
     if order.safe_path is None:
         os.environ.pop(_SAFE_PATH, None)
-    importlib.import_module(_CHILD).main(connection, order)
+    importlib.import_module(_CHILD).main(connection, lifeline, order)
 
 
 def encode(outcome: TaskOutcome) -> bytes:
@@ -162,9 +166,12 @@ def _decode(body: bytes) -> TaskOutcome:
 
 
 class _TaskProcess(TaskExecution):
-    def __init__(self, process: BaseProcess, connection: Connection, run_id: str) -> None:
+    def __init__(
+        self, process: BaseProcess, connection: Connection, lifeline: Connection, run_id: str
+    ) -> None:
         self._process = process
         self._connection = connection
+        self._lifeline = lifeline  # when this is closed, the process ends
         self._run_id = run_id
         self._outcome: TaskOutcome | None = None
         self._told = self._gone = False
@@ -190,6 +197,7 @@ class _TaskProcess(TaskExecution):
         self._gone = True
         _kill(self._process)
         self._connection.close()
+        self._lifeline.close()
         self._process.join(_END_SECONDS)
         if self._process.exitcode is not None:
             self._process.close()

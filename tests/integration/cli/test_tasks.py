@@ -15,11 +15,13 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in Linux' /proc")
 
 TASK = """
-import logging, os, pathlib, time
+import ctypes, logging, os, pathlib, time
 
 def run(context):
     logging.getLogger("mine").warning("a line of the task")
     pathlib.Path(context.parameters["file"]).write_text(str(os.getpid()))
+    if context.parameters.get("holds"):
+        ctypes.PyDLL(None).sleep(600)  # no other thread of Python's runs meanwhile
     time.sleep(context.parameters["seconds"])
     return {"pid": os.getpid()}
 """
@@ -63,15 +65,16 @@ def server(serving: Any, tmp_path: Path, log: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def start(server: Any, file: Path) -> Callable[[float], str]:
+def start(server: Any, file: Path) -> Callable[..., str]:
     """Starts a training of so many seconds, and waits until it is at work. The data set's id."""
 
-    def call(seconds: float) -> str:
+    def call(seconds: float, **parameters: Any) -> str:
         with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as http:
             data_id: str = http.post("/data").json()["dataId"]
             http.post(f"/data/{data_id}", json={"timestamp": "2026-03-02T06:00:00Z", "message": "x"})
             started = http.post(
-                f"/train/{data_id}", json={"parameters": {"seconds": seconds, "file": str(file)}}
+                f"/train/{data_id}",
+                json={"parameters": {"seconds": seconds, "file": str(file), **parameters}},
             )
             assert started.status_code == 202
         wait_for(lambda: file.exists() and file.read_text() != "")
@@ -81,7 +84,7 @@ def start(server: Any, file: Path) -> Callable[[float], str]:
 
 
 def test_a_run_is_cancelled_from_the_command_line(
-    server: Any, start: Callable[[float], str], logleap: Any, file: Path
+    server: Any, start: Callable[..., str], logleap: Any, file: Path
 ) -> None:
     data_id = start(600)
     cancelled = logleap("cancel", data_id, "--wait", LOGLEAP_URL=server.url)
@@ -95,9 +98,7 @@ def test_a_run_is_cancelled_from_the_command_line(
     assert "is to be cancelled" in shown.stdout
 
 
-def test_to_cancel_what_has_ended_is_refused(
-    server: Any, start: Callable[[float], str], logleap: Any
-) -> None:
+def test_to_cancel_what_has_ended_is_refused(server: Any, start: Callable[..., str], logleap: Any) -> None:
     data_id = start(0)
     run = httpx2.get(f"{server.url}/train/{data_id}", trust_env=False)
     wait_for(lambda: httpx2.get(run.url, trust_env=False).json()["state"] == "succeeded")
@@ -121,10 +122,11 @@ def test_a_limit_is_given_from_the_command_line(serving: Any, logleap: Any, tmp_
         assert "86400 seconds at most" in refused.stderr
 
 
+@pytest.mark.parametrize("holds", [False, True])
 def test_a_task_does_not_outlive_a_server_that_is_killed(
-    server: Any, start: Callable[[float], str], file: Path
+    server: Any, start: Callable[..., str], file: Path, holds: bool
 ) -> None:
-    start(600)
+    start(600, holds=holds)
     assert runs(int(file.read_text()))
     server.process.kill()
     server.process.wait()
@@ -132,7 +134,7 @@ def test_a_task_does_not_outlive_a_server_that_is_killed(
 
 
 def test_a_signal_to_all_processes_of_the_service_ends_it_and_hands_the_run_back(
-    server: Any, start: Callable[[float], str], file: Path, log: Path
+    server: Any, start: Callable[..., str], file: Path, log: Path
 ) -> None:
     start(600)
     os.kill(int(file.read_text()), signal.SIGTERM)  # as a service manager does, to each of them
@@ -142,7 +144,7 @@ def test_a_signal_to_all_processes_of_the_service_ends_it_and_hands_the_run_back
 
 
 def test_what_the_task_logs_is_in_the_servers_log_with_the_ids_of_the_run(
-    server: Any, start: Callable[[float], str], log: Path
+    server: Any, start: Callable[..., str], log: Path
 ) -> None:
     data_id = start(0)
     wait_for(lambda: "a line of the task" in log.read_text())

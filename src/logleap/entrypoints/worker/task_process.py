@@ -25,12 +25,16 @@ from logleap.telemetry.tracing import build_tracer_provider, shut_down, traced_t
 from logleap.usecases.run_training import ExecuteTask
 
 
-def main(connection: Connection, order: Order) -> NoReturn:
-    """Run the task, send its outcome, and end, with all that the task has started."""
+def main(connection: Connection, lifeline: Connection, order: Order) -> NoReturn:
+    """Run the task, send its outcome, and end, with all that the task has started.
+
+    Nothing is ever sent through `lifeline`: the worker holds the other end for as long as it lives.
+    """
     if sys.platform != "win32":
         os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _left_to_the_worker(os.getpid()))
+        _end_with_worker(lifeline)
     os.environ.update(order.environment)
     settings = order.settings
     project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
@@ -74,6 +78,23 @@ def _listen(connection: Connection, stopping: threading.Event) -> None:
             stopping.set()
     except (EOFError, OSError):
         _end()
+
+
+def _end_with_worker(lifeline: Connection) -> None:
+    """Have Linux kill this process and its children when the worker's end of the pipe is closed.
+
+    The thread that listens cannot do it while the task holds the interpreter, in a library's code. The fork
+    server is no help either (PR_SET_PDEATHSIG): it ends after its children.
+    https://man7.org/linux/man-pages/man2/fcntl.2.html
+    """
+    if sys.platform == "linux":
+        import fcntl
+
+        descriptor = lifeline.fileno()
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _left_to_the_worker(pid: int) -> Callable[[int, object], None]:
