@@ -76,6 +76,10 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         NoTimes               log files: no line of the sample has a known time
         Undecided             log files: whether a text belongs to the time
       BadTimestamp            codecs: a time → InvalidEntry
+      Ambiguous               client: a time that a change of clocks repeats → LogFileError
+      BadLine                 client: a line of a log file that cannot be read → LogFileError, or left out
+        NoTimes               client: the beginning of a log file has no known times → LogFileError
+        Undecided             client: what stands behind its times may be text → LogFileError
       LogFileError            client: a log file → the command line, exit code 1
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
       TooDeep                 codecs: JSON nested too deep → InvalidEntry, HttpError, or the strict reader

@@ -63,6 +63,12 @@ def test_an_abbreviation_is_resolved_by_a_zone_that_uses_it_then_or_refused(line
     )
 
 
+def test_an_abbreviation_that_has_become_a_number_is_resolved_by_the_zone_that_is_given() -> None:
+    line = "2026-03-02 06:00:00 BRT x"
+    assert times(line, timezone=ZoneInfo("America/Sao_Paulo")) == ["2026-03-02T09:00:00"]
+    assert refusal(line).line == refusal(line, timezone=BERLIN).line == 1
+
+
 @pytest.mark.parametrize("name", ["Europe/Atlantis", "Etc/Nowhere"])
 def test_an_unknown_zone_is_refused(name: str) -> None:
     assert name in str(refusal(f"2026-03-02 06:00:00 {name} x"))

@@ -13,15 +13,23 @@ AREAS = (
     "|Pacific|US"
 )
 
-# Those of the IANA database's zones since 1990, and two that programs with German names write. A capital word
-# behind a time that is none of these is text.
-ABBREVIATIONS = frozenset(
+# Abbreviations that the IANA database has for its zones, or that programs with German names write. A capital word
+# behind a time that is none of these, or of the next ones, is text.
+_USED = frozenset(
     """
-    ACDT ACST ADT AEDT AEST AKDT AKST AST AWDT AWST BST CAT CDT CEST CET CST CHST CLST CLT COT EAT EDT
-    EEST EET EST GST HDT HKT HST ICT IDT IRDT IRST IST JST KST MDT MEST MESZ MET MEZ MSD MSK MST NDT NPT
-    NST NZDT NZST PDT PHT PKT PST SAST SGT SST WAST WAT WEST WET WIB WIT WITA BRT BRST ART
+    ACDT ACST ADT AEDT AEST AKDT AKST AST AWDT AWST BST CAT CDT CEST CET CST CHST EAT EDT EEST EET EST
+    HDT HKT HST IDT IST JST KST MDT MEST MESZ MET MEZ MSK MST NDT NST NZDT NZST PDT PKT PST SAST SST
+    WAT WEST WET WIB WIT WITA
     """.split()  # noqa: SIM905 -- a table to read
 )
+# Those that it has numbers for today (-03), and that programs with older tables write.
+_OLDER = frozenset(
+    """
+    AFT AMT ART AZT BOT BRST BRT BTT CLST CLT COT EGT FJT FKT GST GYT ICT IRDT IRKT IRST KGT KRAT MAGT MMT
+    MSD MYT NPT OMST PET PETT PHT PYT SAMT SGT TJT TMT TRT UYT UZT VET VLAT WAST WGT YAKT YEKT
+    """.split()  # noqa: SIM905 -- a table to read
+)
+ABBREVIATIONS = _USED | _OLDER
 _SAME_AS = {"MEZ": "CET", "MESZ": "CEST", "MEST": "CEST"}
 _EXAMPLES = {
     "CET": "Europe/Berlin",
@@ -169,7 +177,9 @@ class Zones:
         wanted = _SAME_AS.get(text, text)
         for fold in (0, 1):
             stamped = local.replace(tzinfo=self.default, fold=fold)
-            if stamped.tzname() in {wanted, text} and not _is_skipped(local, self.default):
+            name = stamped.tzname() or ""
+            older = text in _OLDER and self.given and name[:1] in {"+", "-"}
+            if (name in {wanted, text} or older) and not _is_skipped(local, self.default):
                 return stamped.astimezone(UTC)
         example = _EXAMPLES.get(text)
         such = f", such as --timezone {example}" if example and example != self.name else ""
