@@ -13,8 +13,8 @@ AREAS = (
     "|Pacific|US"
 )
 
-# Abbreviations that the IANA database has for its zones, or that programs with German names write. A capital word
-# behind a time that is none of these, or of the next ones, is text.
+# Abbreviations that the IANA database has for its zones, or that programs with German names write. A capital
+# word behind a time that is none of these, or of the next ones, is text.
 _USED = frozenset(
     """
     ACDT ACST ADT AEDT AEST AKDT AKST AST AWDT AWST BST CAT CDT CEST CET CST CHST EAT EDT EEST EET EST
