@@ -32,15 +32,19 @@ def test_a_large_ndjson_upload_hardly_grows_the_server(coding: str) -> None:
     block = _CODINGS[coding](plain)
     blocks = 3 * _MOST // len(plain)
     with servers.running(servers.logleap("local")) as server:
+        # What a first upload loads is not growth, nor is what a first task needs: the process that tasks are
+        # forked off imports its modules while the server already answers.
+        first = load.call(server.port, "POST", "/data")["dataId"]
+        _post(server.port, first, coding, block, 1)
+        load.train(server.port, first)
         data_id = load.call(server.port, "POST", "/data")["dataId"]
-        _post(server.port, data_id, coding, block, 1)  # what a first upload loads is not growth
         server.forget_peak()
         before = server.memory()
         accepted = _post(server.port, data_id, coding, block, blocks)
         growth = server.peak() - before
         stored = load.train(server.port, data_id)["result"]["entries"]
     assert accepted == blocks * _LINES
-    assert stored == accepted + _LINES
+    assert stored == accepted
     assert growth < _MOST
 
 
