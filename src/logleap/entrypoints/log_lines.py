@@ -56,8 +56,9 @@ class LineWriter:
         self._queued = queued
         self._count: Callable[[str, int], None] = lambda reason, lines: None
         self._reset()
+        self._ended = sys.is_finalizing()
         _all.append(self)
-        atexit.register(self.drain)
+        atexit.register(self._end)
 
     def _reset(self) -> None:
         self._dropped: Counter[str] = Counter()
@@ -73,6 +74,9 @@ class LineWriter:
 
     def write(self, line: bytes) -> int:
         """Queue a line, its newline included."""
+        if self._ended:
+            self._write_at_end(line)
+            return len(line)
         if not self._queued:
             with self._lock:
                 lost = self._written([line])
@@ -96,6 +100,26 @@ class LineWriter:
         """Wait until all lines are written, for `seconds` at most. Whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._lines and not self._busy, seconds)
+
+    def _end(self) -> None:
+        """Have what is logged from now on written at once, without the lock.
+
+        While the interpreter ends, threads stop wherever they are, perhaps with the lock, and none starts.
+        """
+        self.drain()
+        self._ended = True
+
+    def _write_at_end(self, line: bytes) -> None:
+        """Write a line if that takes no waiting: there is nobody left to count it as dropped."""
+        try:
+            if hasattr(select, "poll"):
+                poll = select.poll()
+                poll.register(self._file.fileno(), select.POLLOUT)
+                if not poll.poll(0):
+                    return
+            self._file.write(line)
+        except (OSError, ValueError, AttributeError):  # full or broken; closed; there is none
+            return
 
     def count_drops(self, count: Callable[[str, int], None]) -> None:
         """Have `count(reason, lines)` called for the lines that are dropped, and those dropped before."""

@@ -1,6 +1,8 @@
 """The queue between who logs and what the log is written to."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -162,3 +164,28 @@ def test_a_child_writes_its_own_lines_and_not_those_of_its_parent() -> None:
     blocked.open.set()
     assert writer.drain(20)
     assert blocked.content == b"parent's\n"
+
+
+_ENDS = """
+import sys
+from logleap.entrypoints.log_lines import log_writer
+
+writer = log_writer()
+
+class Last:
+    def __del__(self, write=writer.write):
+        write(b"the last line\\n")
+
+last = Last()
+last.itself = last  # collected when the interpreter ends, after all threads
+if len(sys.argv) > 1:
+    writer.write(b"the first line\\n")
+"""
+
+
+@pytest.mark.parametrize("before", [[], ["the first line"]])
+def test_what_is_logged_while_the_interpreter_ends_is_written_and_holds_up_nothing(before: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDS, *before], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stderr.splitlines() == [*before, "the last line"]
