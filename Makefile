@@ -7,6 +7,9 @@ BACKEND ?= memory
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Images often set it. Each process would then compile all that it imports: half of the time of a test run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve setup emulator-environment test faults protocol bench bench-rivals clients check lint types layers coverage format emulators lock clean
 

@@ -14,6 +14,9 @@ from tools.emulators import EmulatorError, Emulators, available
 from tools.faults.small_disk import CannotMount
 from tools.faults.small_disk import small_disk as mounted
 
+# Images often set it. Each process that a test starts would then compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes depends on what else the machine does: no test fails for that.
 settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("logleap")
