@@ -7,6 +7,9 @@ BACKEND ?= memory
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Images often set it. Each process would then compile all that it imports: half of the time of a test run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve setup emulator-environment test faults protocol bench bench-rivals clients check lint types layers coverage format emulators lock clean
 
@@ -42,8 +45,8 @@ emulator-environment: $(VENV)/.stamp-dev
 clients: $(VENV)/.stamp-dev ## the log clients that are tested, and spin, where they are missing and can be had
 	@$(BIN)/python -m tools.clients.programs
 
-# Most tests wait, for processes, disks and services that are down: two runners halve the time.
-PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Many tests wait, for processes, disks and services that are down: it takes four runners to keep two cores busy.
+PYTEST = $(BIN)/pytest --numprocesses 4 --dist loadfile
 
 test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 	$(PYTEST)

@@ -13,6 +13,10 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from tools.emulators import EmulatorError, Emulators, available
 from tools.faults.small_disk import CannotMount
 from tools.faults.small_disk import small_disk as mounted
+from tools.runners import Scheduling
+
+# Images often set it. Each process that a test starts would then compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes depends on what else the machine does: no test fails for that.
 settings.register_profile("logleap", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,6 +33,12 @@ ANYWHERE = {
     "FORWARDED_WITHOUT_KEYS",
 }
 """The codes of requests that are no call's."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    """Shares the tests of `--dist loadfile` out."""
+    return Scheduling(config) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)

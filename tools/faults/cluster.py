@@ -115,7 +115,12 @@ class Cluster:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")},
+                # They are killed before they could say which lines they ran: measuring that is for nothing.
+                **{
+                    name: value
+                    for name, value in os.environ.items()
+                    if not name.startswith(("LOGLEAP_", "COVERAGE_"))
+                },
                 "PYTHONPATH": str(_ROOT),  # where the commands find the task
             },
             start_new_session=True,
