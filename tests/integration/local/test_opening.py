@@ -43,7 +43,8 @@ def test_folder_and_file_are_made_and_found_again(
     dataset = first.announce()
     first.upload(dataset, lines(5))
     first.database.close()
-    assert {path.name for path in place.iterdir()} == {FILE_NAME, f"{FILE_NAME}-next", f"{FILE_NAME}-reserve"}
+    beside = {f"{FILE_NAME}-{name}" for name in ("last", "next", "reserve")}
+    assert {path.name for path in place.iterdir()} == {FILE_NAME, *beside}
     assert open_local(place).count(dataset) == 5
 
 
