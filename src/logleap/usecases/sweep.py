@@ -11,7 +11,7 @@ from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.errors import Conflict, CountMismatch
+from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
@@ -51,7 +51,7 @@ class Sweep:
     time_limit: timedelta
 
     def __call__(self) -> Swept:
-        """Sweep once. Raises Unavailable; what was done until then stays done."""
+        """Sweep once. Raises Unavailable if the runs cannot be swept; what was done until then stays done."""
         published = 0
         for message in self.runs.outbox(_SHARE):
             self.queue.publish(message.to_bytes(), message.owner)
@@ -83,8 +83,12 @@ class Sweep:
             except (Conflict, DatasetNotFound, InvalidTransition):
                 continue  # somebody else ends it, or has deleted it
             except (CountMismatch, ArchiveDamaged) as error:
-                # It stays as it is, rows and all, for a person to look into.
+                # All its rows are still in the store; an operator has to investigate.
                 log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
+                continue
+            except Unavailable as error:
+                # Perhaps only this data set's archive: the others are finished all the same.
+                log.warning("could not finish data set %s (%s): %s", dataset.dataset_id, dataset.state, error)
                 continue
             finished += 1
         return finished

@@ -260,6 +260,7 @@ def test_a_copy_of_an_earlier_version_is_restored_and_brought_to_this_one(
     back_up(tmp_path / "data", tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
         connection.execute("DROP TABLE changes")
+        connection.execute("ALTER TABLE datasets DROP COLUMN archived_from")
         connection.execute("PRAGMA user_version = 4")
     restore(tmp_path / "fresh", tmp_path / "copy.db")
     assert open_local(tmp_path / "fresh").count(dataset) == 5

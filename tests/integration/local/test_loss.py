@@ -245,6 +245,7 @@ def test_a_database_from_before_commits_were_counted_is_opened(
     local.database.close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
         database.execute("DROP TABLE changes")
+        database.execute("ALTER TABLE datasets DROP COLUMN archived_from")
     (tmp_path / MARKER).unlink()
     again = open_local(tmp_path)
     assert again.datasets.get("owner", dataset.dataset_id) == dataset

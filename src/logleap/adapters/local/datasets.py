@@ -16,10 +16,11 @@ from logleap.ports.errors import Conflict
 
 _COLUMNS = (
     "dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, "
-    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped"
+    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped, "
+    "archived_from"
 )
 _STORED = f"({_COLUMNS}, unfinished)"
-_VALUES = f"({', '.join('?' * 16)})"
+_VALUES = f"({', '.join('?' * 17)})"
 _ADD = f"INSERT INTO datasets {_STORED} VALUES {_VALUES} ON CONFLICT DO NOTHING"  # noqa: S608
 _REPLACE = f"UPDATE datasets SET {_STORED} = {_VALUES} WHERE dataset_id = ? AND version = ?"  # noqa: S608
 
@@ -147,13 +148,15 @@ def _to_row(dataset: Dataset) -> tuple[Any, ...]:
         *((sealed.entries, sealed.batches) if sealed is not None else (None, None)),
         *((archive.url, archive.entries, archive.sha256) if archive is not None else (None, None, None)),
         dataset.dropped,
+        dataset.archived_from,
         dataset.unfinished,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Dataset:
     (dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, *rest) = row
-    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped = rest
+    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, *ending = rest
+    dropped, archived_from = ending
     return Dataset(
         dataset_id=dataset_id,
         owner=owner,
@@ -167,4 +170,5 @@ def _from_row(row: tuple[Any, ...]) -> Dataset:
         sealed=None if sealed_entries is None else Totals(sealed_entries, sealed_batches),
         archive=None if archive_url is None else Archive(archive_url, archive_entries, archive_sha256),
         dropped=bool(dropped),
+        archived_from=None if archived_from is None else State(archived_from),
     )

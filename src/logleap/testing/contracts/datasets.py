@@ -383,6 +383,17 @@ def test_what_is_being_archived_or_deleted_is_unfinished_until_its_end(
     assert found_unfinished(datasets, LATER, dataset) == [dataset.dataset_id]
 
 
+def test_the_state_before_an_archiving_is_stored(datasets: DatasetRepository, announce: Announce) -> None:
+    dataset = announce()
+    archiving = dataset.after(Action.ARCHIVE, NOON)
+    datasets.save(archiving)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == archiving
+    undone = archiving.with_archiving_undone(NOON)
+    datasets.save(undone)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == undone
+    assert found_unfinished(datasets, LATER, dataset) == []
+
+
 def test_what_changed_lately_is_not_counted_as_unfinished(
     datasets: DatasetRepository, announce: Announce
 ) -> None:

@@ -171,6 +171,7 @@ _VERSION_5 = (
     )
     """,
     "INSERT INTO changes VALUES (1, 0, 0, 0)",
+    "ALTER TABLE datasets ADD COLUMN archived_from TEXT",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
