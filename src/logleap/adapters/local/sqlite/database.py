@@ -11,7 +11,13 @@ from pathlib import Path
 from types import TracebackType
 
 from logleap.adapters.local.sqlite.connections import Connections
-from logleap.adapters.local.sqlite.folder import make_durable, network_file_system, prepare_folder
+from logleap.adapters.local.sqlite.folder import (
+    make_durable,
+    make_private_file,
+    network_file_system,
+    prepare_folder,
+    restrict_access,
+)
 from logleap.adapters.local.sqlite.group_commit import Writer
 from logleap.adapters.local.sqlite.loss import describe_loss
 from logleap.adapters.local.sqlite.marker import LastCommit, count_commit, last_counted, marker_of
@@ -202,7 +208,9 @@ class Database:
             if not accept_loss:
                 raise CommitsMissing(loss)
             log.warning("the loss is accepted: %s", loss)
+        make_private_file(self._path)  # SQLite gives the files that it makes beside it the same mode
         self._twice(self._prepare_file)
+        restrict_access(self._folder, self._folder.glob(f"{FILE_NAME}*"))  # it is known to be LogLeap's now
         unmarked = loss is not None or self._marker.read() is None
         if unmarked:
             self._make_marker()
