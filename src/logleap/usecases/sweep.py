@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from logleap.domain.datasets import Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
-from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.domain.runs import CLOCK_SKEW, LONGEST_LEASE, Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
@@ -59,7 +59,8 @@ class Sweep:
             published += 1
         failed = 0
         now = self.now()
-        for run in self.runs.due(now, _SHARE):
+        latest = now + max(self.patience, LONGEST_LEASE) + CLOCK_SKEW
+        for run in self.runs.due(now, _SHARE, latest):
             try:
                 error = run.why_over(now, longest=self.time_limit, max_attempts=self.max_attempts)
                 if error is not None:
@@ -74,7 +75,7 @@ class Sweep:
 
     def _finish_broken_off(self, now: datetime) -> int:
         finished = 0
-        for dataset in self.datasets.unfinished(now - self.patience, _SHARE):
+        for dataset in self.datasets.unfinished(now - self.patience, _SHARE, now + CLOCK_SKEW):
             try:
                 if dataset.state is State.DELETING:
                     self.delete.finish(dataset)

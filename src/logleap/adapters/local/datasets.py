@@ -88,10 +88,13 @@ class SqliteDatasetRepository(DatasetRepository):
                 add_event(connection, dataset.dataset_id, event)
         self._database.snapshots.invalidate(dataset.dataset_id)
 
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
-        query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at <= ? LIMIT ?"  # noqa: S608
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
+        query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at"  # noqa: S608
         with self._database.reading() as connection:
-            rows = connection.execute(query, (to_micros(before), limit)).fetchall()
+            rows = connection.execute(f"{query} <= ? LIMIT ?", (to_micros(before), limit)).fetchall()
+            if latest is not None:
+                ahead = (to_micros(latest), limit - len(rows))
+                rows += connection.execute(f"{query} > ? LIMIT ?", ahead).fetchall()
         return [_from_row(row) for row in rows]
 
     def remove(self, dataset_id: str) -> None:
