@@ -3,6 +3,7 @@ archiving and deleting that broke off.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,7 +52,7 @@ class Sweep:
     time_limit: timedelta
 
     def __call__(self) -> Swept:
-        """Sweep once. Raises Unavailable if the runs cannot be swept; what was done until then stays done."""
+        """Sweep once. Raises Unavailable if data sets, runs or queue are; what was done by then stays."""
         published = 0
         for message in self.runs.outbox(_SHARE):
             self.queue.publish(message.to_bytes(), message.owner)
@@ -90,6 +91,8 @@ class Sweep:
             except Unavailable as error:
                 # Perhaps only this data set's archive: the others are finished all the same.
                 log.warning("could not finish data set %s (%s): %s", dataset.dataset_id, dataset.state, error)
+                with suppress(DatasetNotFound):
+                    self.datasets.get(dataset.owner, dataset.dataset_id)  # raises if all are unavailable
                 continue
             finished += 1
         return finished

@@ -269,6 +269,33 @@ def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
     assert dataset_id in store._datasets
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_sweep_ends_where_the_data_sets_cannot_be_reached(
+    *, uploaded: Uploaded, sweep: Sweep, advance: Advance, datasets: MemoryDatasetRepository, gone: bool
+) -> None:
+    calls = []
+
+    class Down(MemoryEntryStore):
+        def drop(self, dataset_id: str) -> None:
+            calls.append(dataset_id)
+            raise Unavailable("BigQuery")
+
+    class Away(MemoryDatasetRepository):
+        def get(self, owner: str, dataset_id: str) -> Dataset:
+            raise DatasetNotFound(dataset_id) if gone else Unavailable("Firestore")
+
+    for _ in range(3):
+        datasets.save(datasets.get("alice", uploaded().dataset_id).after(Action.DELETE, NOON))
+    advance(300)
+    down = replace(sweep, datasets=Away(datasets._database), delete=replace(sweep.delete, store=Down()))
+    if gone:
+        assert down() == Swept(0, 0, 0)
+    else:
+        with pytest.raises(Unavailable, match="Firestore"):
+            down()
+    assert len(calls) == (3 if gone else 1)
+
+
 def test_the_sweeper_leaves_alone_what_somebody_else_ends_at_the_same_moment(
     *,
     delete_dataset: DeleteDataset,
