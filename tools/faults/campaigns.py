@@ -17,11 +17,17 @@ from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, RUN
 from tools.faults.faulty_proxy import Fault, Proxy
 from tools.faults.history import Answer, Findings, History, Operation
 from tools.faults.installations import Installation
+from tools.faults.settable_clock import SettableClock
 from tools.faults.small_disk import fill
 from tools.faults.workload import NEVER, TIME, Caller, clients_at_work, inspect, meeting, retries
 
 _BY_THEMSELVES = "processes that ended by themselves"
 _RESTART = 30.0  # seconds within which a killed process must be back
+_CLOCK_IS_RIGHT = 15.0  # seconds after which nothing may be left of the time in which the clock was wrong
+_HOUR = 3600.0
+# None is ahead by less than the longest lease, 10 minutes: such a lease may be a true one, and is waited for.
+_JUMPS = {"ahead": 5 * _HOUR, "far ahead": 400 * 24 * _HOUR, "behind": -5 * _HOUR, "a little behind": -60.0}
+_KILLED = ("a run", "a deletion", "nothing")
 
 
 @dataclass
@@ -393,6 +399,64 @@ def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str 
     return _judged(site, history, done, began, counts, failures)
 
 
+def clock_jumps(
+    site: Installation, *, rounds: int, seconds: float, seed: int = 1, mutation: str | None = None
+) -> Outcome:
+    """The clock of all processes is set wrong and then right, while clients are at work; a round is once.
+
+    While it is wrong a worker is killed in the middle of a run, a server within a deletion, or neither. Once
+    the clock is right, the run and the deletion must come to their end soon, however far it was ahead.
+    """
+    rng = random.Random(seed)
+    history, began, done = History(), time.monotonic(), 0
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    with ExitStack() as stack:
+        clock = SettableClock(site.folder / "clock")
+        cluster = stack.enter_context(
+            Cluster(site.settings, site.folder, mutation=mutation, clock=clock.file)
+        )
+        stop = threading.Event()
+        stack.callback(stop.set)
+        ended = clients_at_work(cluster.urls, history, seed, number=2, patience=20, stop=stop)
+        anna = stack.enter_context(Caller("anna", cluster.urls, history, patience=20))
+        hasty = stack.enter_context(Caller("anna", cluster.urls, history, patience=NEVER))
+        while done < rounds and time.monotonic() - began < seconds and not failures:
+            what, ahead = _KILLED[done % len(_KILLED)], _JUMPS[rng.choice(list(_JUMPS))]
+            data_id = anna.announce()
+            anna.append(data_id, 10)
+            if what == "a deletion":
+                cluster.crash_at("api-0", *DELETE["delete: before the drop"])
+            clock.set(ahead)
+            counts[f"the clock {'ahead' if ahead > 0 else 'behind'}, {what} killed"] += 1
+            if what == "a deletion":
+                ends = len(cluster.members["api-0"].ends)
+                hasty.delete(data_id)
+                cluster.wait_for_end("api-0", ends + 1)
+            else:
+                anna.train(data_id, seconds=0.3)
+                _until(lambda data_id=data_id: anna.client.run(data_id)["state"] != "queued")  # type: ignore[misc]
+            if what == "a run":
+                cluster.kill("worker-0")
+            time.sleep(rng.random() * 0.2)
+            clock.set(0.0)
+            try:
+                if what == "a deletion":
+                    _until(lambda data_id=data_id: _is_gone(anna, data_id), _CLOCK_IS_RIGHT)  # type: ignore[misc]
+                else:
+                    anna.client.wait(data_id, timeout=_CLOCK_IS_RIGHT)
+            except TimeoutError:
+                failures.append(
+                    f"{what} had not ended {_CLOCK_IS_RIGHT:.0f} s after the clock was right: it was "
+                    f"{ahead:,.0f} s ahead"
+                )
+            done += 1
+        stop.set()
+        failures += ended(lambda: None) if not failures else []
+        counts += history.tally() + _deaths(cluster)
+    return _judged(site, history, done, began, counts, failures)
+
+
 def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
     """A worker stands still in the middle of a run (SIGSTOP) until another has done it, and then goes on."""
     history, began, done = History(), time.monotonic(), 0
@@ -436,6 +500,14 @@ def _filled_by_uploads(caller: Caller, rng: random.Random) -> tuple[str, int]:
             caller.client.append(data_id, entries, f"{data_id}-{number}")
             number += 1
     return data_id, number
+
+
+def _is_gone(caller: Caller, data_id: str) -> bool:
+    try:
+        caller.client.dataset(data_id)
+    except ApiError as error:
+        return error.status == 404
+    return False
 
 
 def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> None:

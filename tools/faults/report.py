@@ -204,8 +204,8 @@ A harness that finds nothing proves nothing. So each part that the protocol rest
 purpose, and the attacks must find it. `make test` runs these controls each time. Beyond the table, it
 runs real servers that do not recognise a repeated batch, or that drop an archiving's rows too early,
 which a bad network and kills at random moments must find; servers that acknowledge what a full disk did
-not take, that keep no reserve, or that write their log in place; and a ledger that does not recognise a
-repeated batch, which the random calls must find.
+not take, that keep no reserve, that write their log in place, or that believe a lease which ends in five
+hours; and a ledger that does not recognise a repeated batch, which the random calls must find.
 """
 
 _NOT_COVERED = """## What is not covered
@@ -218,8 +218,7 @@ deduplication, no quotas, no replicas, no delay for new tables). BigQuery's emul
 one thread ([bigquery_server.py](../tools/emulators/bigquery_server.py)), because it locks up otherwise.
 - **A process that is suspended in the middle of a write to the SQLite file.** No other process can write
 until it resumes or is killed; meanwhile calls are answered 503. Nothing is lost.
-- Damage to the disk or the file. Clock jumps of real processes: clock jumps are tested in one process
-only.
+- Damage to the disk or the file. Clocks of several machines that differ: the processes have one clock.
 - Network faults between the processes and Cloud Storage: here archives go to a folder.
 - Bodies of many megabytes, more than one machine, systems other than Linux.
 - Clients that retry without an Idempotency-Key: by contract, that is a new batch.
