@@ -103,9 +103,9 @@ def kills(
         failures = ended(check)
         if patience == NEVER and retries.total():
             failures.append(f"{retries.total()} calls were tried again, by clients that were told not to")
-        _wait_until_taken_up(site, settle)
-        counts = history.tally() + _deaths(cluster) + retries
-    return _judged(site, history, counts["kills"], began, counts, failures)
+        wait_until_taken_up(site, settle)
+        counts = history.tally() + deaths(cluster) + retries
+    return judged(site, history, counts["kills"], began, counts, failures)
 
 
 def crash_points(site: Installation, *, seconds: float) -> Outcome:
@@ -139,7 +139,7 @@ def crash_point(site: Installation, cluster: Cluster, point_name: str, *, retry:
         cluster.wait_until_up(name)
         site.check()
         anna.trained(data_id)
-    return _judged(site, history, 1, began, history.tally())
+    return judged(site, history, 1, began, history.tally())
 
 
 def archive_delete_crash_points(
@@ -181,12 +181,12 @@ def archive_delete_crash_point(site: Installation, cluster: Cluster, name: str, 
         (anna.archive if archiving else anna.delete)(data_id)
         cluster.wait_for_end("api-0", ends + 1)
         cluster.wait_until_up("api-0")
-        _wait_until_taken_up(site)
+        wait_until_taken_up(site)
         kills = 1 + len(cluster.members["worker-0"].ends) - swept
         if archiving:
             anna.trained(data_id)
         bert.trained(others)
-    return _judged(site, history, 1, began, history.tally() + Counter({"kills": kills}))
+    return judged(site, history, 1, began, history.tally() + Counter({"kills": kills}))
 
 
 def meetings(
@@ -205,9 +205,9 @@ def meetings(
             meet(cluster.urls, history, seed * 1_000_000 + done)
             done += 1
             check()
-        _wait_until_taken_up(site)
-        counts = history.tally() + _deaths(cluster)
-    return _judged(site, history, done, began, counts)
+        wait_until_taken_up(site)
+        counts = history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts)
 
 
 def broken_network(
@@ -306,8 +306,8 @@ class _FaultyNetwork:
             self._share = 0.0
             stop.set()
             failures = ended(check)
-        counts = history.tally() + _deaths(cluster) + retries + met()
-        return _judged(site, history, faults(), began, counts, failures)
+        counts = history.tally() + deaths(cluster) + retries + met()
+        return judged(site, history, faults(), began, counts, failures)
 
 
 def full_disk(
@@ -353,8 +353,8 @@ def full_disk(
             done += 1
         stop.set()
         failures += ended(lambda: None)
-        counts += history.tally() + _deaths(cluster)
-    return _judged(site, history, done, began, counts, failures)
+        counts += history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts, failures)
 
 
 def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str | None = None) -> Outcome:
@@ -388,7 +388,7 @@ def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str 
                 break
             failures += [f"{one.kind} was not answered" for one in sent if one.answer is not Answer.OK]
             done += 1
-        counts = history.tally() + _deaths(cluster)
+        counts = history.tally() + deaths(cluster)
         for name, member in cluster.members.items():
             ends = len(member.ends)
             cluster.terminate(name)
@@ -396,7 +396,7 @@ def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str 
                 cluster.wait_for_end(name, ends + 1, seconds=15)
             except TimeoutError:
                 failures.append(f"SIGTERM did not stop {name}")
-    return _judged(site, history, done, began, counts, failures)
+    return judged(site, history, done, began, counts, failures)
 
 
 def clock_jumps(
@@ -453,8 +453,8 @@ def clock_jumps(
             done += 1
         stop.set()
         failures += ended(lambda: None) if not failures else []
-        counts += history.tally() + _deaths(cluster)
-    return _judged(site, history, done, began, counts, failures)
+        counts += history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts, failures)
 
 
 def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
@@ -485,9 +485,9 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
             overtaken += run["attempts"] > 1
             time.sleep(0.5)  # for what the zombie still wants to write
             done += 1
-        counts = history.tally() + _deaths(cluster) + Counter({"runs taken over": overtaken})
+        counts = history.tally() + deaths(cluster) + Counter({"runs taken over": overtaken})
         counts["stood still with the file locked"] = locked
-    return _judged(site, history, done, began, counts)
+    return judged(site, history, done, began, counts)
 
 
 def _filled_by_uploads(caller: Caller, rng: random.Random) -> tuple[str, int]:
@@ -518,7 +518,7 @@ def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> No
         cluster.pause(name)
 
 
-def _wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
+def wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
     """Until no archiving or deleting is under way. What then still is, shows in the findings."""
     with site.open_backend() as backend, suppress(TimeoutError):
         _until(lambda: not backend.datasets.unfinished(datetime.now(UTC), 1), seconds)
@@ -537,7 +537,7 @@ def _now_and_then(site: Installation) -> Callable[[], None]:
     return check
 
 
-def _judged(  # noqa: PLR0917 -- what every campaign has
+def judged(  # noqa: PLR0917 -- what every campaign has
     site: Installation,
     history: History,
     rounds: int,
@@ -545,13 +545,15 @@ def _judged(  # noqa: PLR0917 -- what every campaign has
     counts: Counter[str],
     failures: Sequence[str] = (),
 ) -> Outcome:
+    """What came of a campaign, by what is found in the store now."""
     site.check()
     with site.open_backend() as backend:
         findings = inspect(backend, history)
     return Outcome(rounds, time.monotonic() - began, counts, findings, list(failures))
 
 
-def _deaths(cluster: Cluster) -> Counter[str]:
+def deaths(cluster: Cluster) -> Counter[str]:
+    """How its processes ended."""
     return Counter({"kills": cluster.kills, _BY_THEMSELVES: cluster.ended_by_themselves})
 
 

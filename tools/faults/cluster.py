@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from tools.faults.failpoints import Failpoint
 
-OWNERS = ("anna", "bert")
+OWNERS = ("anna", "bert", "cleo")
 _ROOT = Path(__file__).parents[2]
 
 

@@ -188,7 +188,9 @@ Network faults come from a proxy. With HTTP/1.1 a fault affects one request; wit
 requests on one connection, all requests in progress on it.
 
 Beside all this, spin checks an outline of the protocol in every order of its steps:
-[the model](protocol/README.md).
+[the model](protocol/README.md). And `make soak` lets clients of several owners make all kinds of calls for
+half an hour while processes are killed; it also measures whether the memory and the open files of those that
+live through it grow.
 
 ## Results
 
