@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve setup emulator-environment test faults protocol bench bench-rivals clients check lint types layers coverage format emulators lock clean
+.PHONY: help demo serve setup emulator-environment test faults soak protocol bench bench-rivals clients check lint types layers coverage format emulators lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -53,6 +53,9 @@ test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
 	$(BIN)/python -m tools.faults $(if $(SCALE),--scale $(SCALE))
+
+soak: $(VENV)/.stamp-dev ## all kinds of calls for half an hour under kills; prints what grew (SOAK_MINUTES=4: shorter)
+	$(BIN)/python -m tools.faults.soak $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
 
 protocol: $(VENV)/.stamp-dev clients ## every state of the protocol's model, by spin; writes docs/protocol/figures.md (FAULTS=3: more)
 	$(BIN)/python -m tools.protocol.spin_model --write $(if $(FAULTS),--faults $(FAULTS))

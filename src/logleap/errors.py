@@ -58,7 +58,8 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       PluginNotLoadable       plugins: `package.module:name` cannot be loaded → SettingsError, TaskNotLoadable
       TaskNotLoadable         tasks: the setting of the training task → SettingsError
       CredentialsError        adapters: no credentials for Google Cloud → SettingsError
-      StorageUnusable         adapters: the data folder → SettingsError
+      StorageUnusable         adapters: the data folder, its database or a backup → SettingsError
+        CommitsMissing        adapters: a database without its latest changes → SettingsError
       InvalidEntry            codecs: one entry → an EntryError in InvalidEntries; OTLP counts it
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug

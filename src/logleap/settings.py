@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from logleap.codecs.limits import DEFAULT_LIMITS, MIB
 from logleap.domain.keys import OWNER, ApiKey
+from logleap.domain.runs import LONGEST_LEASE
 
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
     mappings: Path | None = None
 
     training_task: str = "count-entries"
-    run_lease: Annotated[float, Field(ge=0.1, le=600)] = 30.0
+    run_lease: Annotated[float, Field(ge=0.1, le=LONGEST_LEASE.total_seconds())] = 30.0
     run_patience: Annotated[float, Field(ge=0.1)] = 600.0
     run_max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     run_time_limit: Annotated[float, Field(ge=0.1, le=MAX_TIME_LIMIT)] = 24 * 3600.0

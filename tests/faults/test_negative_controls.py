@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.faults.campaigns import Outcome, broken_network, full_disk, kills, stuck_log
+from tools.faults import campaigns
+from tools.faults.campaigns import Outcome, broken_network, clock_jumps, full_disk, kills, stuck_log
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import local_installation
 from tools.faults.negative_controls import NEGATIVE_CONTROLS, first_to_find
@@ -44,6 +45,17 @@ def test_the_attacks_on_real_processes_find_a_server_that_writes_its_log_in_plac
     with local_installation() as site:
         outcome = stuck_log(site, rounds=3, seconds=30, mutation="log lines written in place")
     assert any("was not answered" in failure for failure in outcome.failures)
+
+
+def test_the_attacks_on_real_processes_find_a_server_that_believes_any_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(campaigns, "_JUMPS", {"ahead": 5 * 3600.0})
+    monkeypatch.setattr(campaigns, "_CLOCK_IS_RIGHT", 4.0)
+    with local_installation() as site:
+        broken = "a lease is believed whatever its end"
+        outcome = clock_jumps(site, rounds=1, seconds=30, mutation=broken)
+    assert any("a run had not ended" in failure for failure in outcome.failures)
 
 
 def test_the_attacks_on_real_processes_find_an_archiving_that_drops_the_rows_too_soon() -> None:

@@ -8,6 +8,7 @@ import pytest
 from tools.faults.campaigns import (
     archive_delete_crash_point,
     broken_network,
+    clock_jumps,
     crash_point,
     full_disk,
     kills,
@@ -125,3 +126,9 @@ def test_a_log_that_nobody_reads(site: Installation) -> None:
     outcome = stuck_log(site, rounds=5, seconds=60)
     assert outcome.kept, str(outcome)
     assert outcome.rounds > 0
+
+
+def test_a_clock_that_jumps_while_runs_have_leases(site: Installation) -> None:
+    outcome = clock_jumps(site, rounds=3, seconds=40)
+    assert outcome.kept, str(outcome)
+    assert outcome.rounds == 3

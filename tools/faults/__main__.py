@@ -26,6 +26,7 @@ from tools.faults.campaigns import (
     archive_delete_crash_points,
     broken_network,
     broken_service,
+    clock_jumps,
     crash_points,
     full_disk,
     kills,
@@ -215,6 +216,14 @@ CAMPAIGNS = (
         100,
         60,
         lambda rounds, seconds: on_local(lambda site: stuck_log(site, rounds=rounds, seconds=seconds)),
+    ),
+    Campaign(
+        "A clock that jumps while runs have leases, and is set right, local",
+        "the clock of all processes set wrong (5 hours behind to 400 days ahead) and right; meanwhile a "
+        "worker is killed in a run, or a server in a deletion",
+        40,
+        90,
+        lambda rounds, seconds: on_local(lambda site: clock_jumps(site, rounds=rounds, seconds=seconds)),
     ),
     Campaign(
         "SIGKILL at named points, emulators",

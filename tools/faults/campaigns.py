@@ -17,11 +17,17 @@ from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, RUN
 from tools.faults.faulty_proxy import Fault, Proxy
 from tools.faults.history import Answer, Findings, History, Operation
 from tools.faults.installations import Installation
+from tools.faults.settable_clock import SettableClock
 from tools.faults.small_disk import fill
 from tools.faults.workload import NEVER, TIME, Caller, clients_at_work, inspect, meeting, retries
 
 _BY_THEMSELVES = "processes that ended by themselves"
 _RESTART = 30.0  # seconds within which a killed process must be back
+_CLOCK_IS_RIGHT = 15.0  # seconds after which nothing may be left of the time in which the clock was wrong
+_HOUR = 3600.0
+# None is ahead by less than the longest lease, 10 minutes: such a lease may be a true one, and is waited for.
+_JUMPS = {"ahead": 5 * _HOUR, "far ahead": 400 * 24 * _HOUR, "behind": -5 * _HOUR, "a little behind": -60.0}
+_KILLED = ("a run", "a deletion", "nothing")
 
 
 @dataclass
@@ -97,9 +103,9 @@ def kills(
         failures = ended(check)
         if patience == NEVER and retries.total():
             failures.append(f"{retries.total()} calls were tried again, by clients that were told not to")
-        _wait_until_taken_up(site, settle)
-        counts = history.tally() + _deaths(cluster) + retries
-    return _judged(site, history, counts["kills"], began, counts, failures)
+        wait_until_taken_up(site, settle)
+        counts = history.tally() + deaths(cluster) + retries
+    return judged(site, history, counts["kills"], began, counts, failures)
 
 
 def crash_points(site: Installation, *, seconds: float) -> Outcome:
@@ -133,7 +139,7 @@ def crash_point(site: Installation, cluster: Cluster, point_name: str, *, retry:
         cluster.wait_until_up(name)
         site.check()
         anna.trained(data_id)
-    return _judged(site, history, 1, began, history.tally())
+    return judged(site, history, 1, began, history.tally())
 
 
 def archive_delete_crash_points(
@@ -175,12 +181,12 @@ def archive_delete_crash_point(site: Installation, cluster: Cluster, name: str, 
         (anna.archive if archiving else anna.delete)(data_id)
         cluster.wait_for_end("api-0", ends + 1)
         cluster.wait_until_up("api-0")
-        _wait_until_taken_up(site)
+        wait_until_taken_up(site)
         kills = 1 + len(cluster.members["worker-0"].ends) - swept
         if archiving:
             anna.trained(data_id)
         bert.trained(others)
-    return _judged(site, history, 1, began, history.tally() + Counter({"kills": kills}))
+    return judged(site, history, 1, began, history.tally() + Counter({"kills": kills}))
 
 
 def meetings(
@@ -199,9 +205,9 @@ def meetings(
             meet(cluster.urls, history, seed * 1_000_000 + done)
             done += 1
             check()
-        _wait_until_taken_up(site)
-        counts = history.tally() + _deaths(cluster)
-    return _judged(site, history, done, began, counts)
+        wait_until_taken_up(site)
+        counts = history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts)
 
 
 def broken_network(
@@ -300,8 +306,8 @@ class _FaultyNetwork:
             self._share = 0.0
             stop.set()
             failures = ended(check)
-        counts = history.tally() + _deaths(cluster) + retries + met()
-        return _judged(site, history, faults(), began, counts, failures)
+        counts = history.tally() + deaths(cluster) + retries + met()
+        return judged(site, history, faults(), began, counts, failures)
 
 
 def full_disk(
@@ -347,8 +353,8 @@ def full_disk(
             done += 1
         stop.set()
         failures += ended(lambda: None)
-        counts += history.tally() + _deaths(cluster)
-    return _judged(site, history, done, began, counts, failures)
+        counts += history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts, failures)
 
 
 def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str | None = None) -> Outcome:
@@ -382,7 +388,7 @@ def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str 
                 break
             failures += [f"{one.kind} was not answered" for one in sent if one.answer is not Answer.OK]
             done += 1
-        counts = history.tally() + _deaths(cluster)
+        counts = history.tally() + deaths(cluster)
         for name, member in cluster.members.items():
             ends = len(member.ends)
             cluster.terminate(name)
@@ -390,7 +396,65 @@ def stuck_log(site: Installation, *, rounds: int, seconds: float, mutation: str 
                 cluster.wait_for_end(name, ends + 1, seconds=15)
             except TimeoutError:
                 failures.append(f"SIGTERM did not stop {name}")
-    return _judged(site, history, done, began, counts, failures)
+    return judged(site, history, done, began, counts, failures)
+
+
+def clock_jumps(
+    site: Installation, *, rounds: int, seconds: float, seed: int = 1, mutation: str | None = None
+) -> Outcome:
+    """The clock of all processes is set wrong and then right, while clients are at work; a round is once.
+
+    While it is wrong a worker is killed in the middle of a run, a server within a deletion, or neither. Once
+    the clock is right, the run and the deletion must come to their end soon, however far it was ahead.
+    """
+    rng = random.Random(seed)
+    history, began, done = History(), time.monotonic(), 0
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    with ExitStack() as stack:
+        clock = SettableClock(site.folder / "clock")
+        cluster = stack.enter_context(
+            Cluster(site.settings, site.folder, mutation=mutation, clock=clock.file)
+        )
+        stop = threading.Event()
+        stack.callback(stop.set)
+        ended = clients_at_work(cluster.urls, history, seed, number=2, patience=20, stop=stop)
+        anna = stack.enter_context(Caller("anna", cluster.urls, history, patience=20))
+        hasty = stack.enter_context(Caller("anna", cluster.urls, history, patience=NEVER))
+        while done < rounds and time.monotonic() - began < seconds and not failures:
+            what, ahead = _KILLED[done % len(_KILLED)], _JUMPS[rng.choice(list(_JUMPS))]
+            data_id = anna.announce()
+            anna.append(data_id, 10)
+            if what == "a deletion":
+                cluster.crash_at("api-0", *DELETE["delete: before the drop"])
+            clock.set(ahead)
+            counts[f"the clock {'ahead' if ahead > 0 else 'behind'}, {what} killed"] += 1
+            if what == "a deletion":
+                ends = len(cluster.members["api-0"].ends)
+                hasty.delete(data_id)
+                cluster.wait_for_end("api-0", ends + 1)
+            else:
+                anna.train(data_id, seconds=0.3)
+                _until(lambda data_id=data_id: anna.client.run(data_id)["state"] != "queued")  # type: ignore[misc]
+            if what == "a run":
+                cluster.kill("worker-0")
+            time.sleep(rng.random() * 0.2)
+            clock.set(0.0)
+            try:
+                if what == "a deletion":
+                    _until(lambda data_id=data_id: _is_gone(anna, data_id), _CLOCK_IS_RIGHT)  # type: ignore[misc]
+                else:
+                    anna.client.wait(data_id, timeout=_CLOCK_IS_RIGHT)
+            except TimeoutError:
+                failures.append(
+                    f"{what} had not ended {_CLOCK_IS_RIGHT:.0f} s after the clock was right: it was "
+                    f"{ahead:,.0f} s ahead"
+                )
+            done += 1
+        stop.set()
+        failures += ended(lambda: None) if not failures else []
+        counts += history.tally() + deaths(cluster)
+    return judged(site, history, done, began, counts, failures)
 
 
 def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
@@ -421,9 +485,9 @@ def zombies(site: Installation, *, rounds: int, seconds: float) -> Outcome:
             overtaken += run["attempts"] > 1
             time.sleep(0.5)  # for what the zombie still wants to write
             done += 1
-        counts = history.tally() + _deaths(cluster) + Counter({"runs taken over": overtaken})
+        counts = history.tally() + deaths(cluster) + Counter({"runs taken over": overtaken})
         counts["stood still with the file locked"] = locked
-    return _judged(site, history, done, began, counts)
+    return judged(site, history, done, began, counts)
 
 
 def _filled_by_uploads(caller: Caller, rng: random.Random) -> tuple[str, int]:
@@ -438,6 +502,14 @@ def _filled_by_uploads(caller: Caller, rng: random.Random) -> tuple[str, int]:
     return data_id, number
 
 
+def _is_gone(caller: Caller, data_id: str) -> bool:
+    try:
+        caller.client.dataset(data_id)
+    except ApiError as error:
+        return error.status == 404
+    return False
+
+
 def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> None:
     cluster.pause(name)
     while site.is_locked():
@@ -446,7 +518,7 @@ def _pause_between_writes(site: Installation, cluster: Cluster, name: str) -> No
         cluster.pause(name)
 
 
-def _wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
+def wait_until_taken_up(site: Installation, seconds: float = 30) -> None:
     """Until no archiving or deleting is under way. What then still is, shows in the findings."""
     with site.open_backend() as backend, suppress(TimeoutError):
         _until(lambda: not backend.datasets.unfinished(datetime.now(UTC), 1), seconds)
@@ -465,7 +537,7 @@ def _now_and_then(site: Installation) -> Callable[[], None]:
     return check
 
 
-def _judged(  # noqa: PLR0917 -- what every campaign has
+def judged(  # noqa: PLR0917 -- what every campaign has
     site: Installation,
     history: History,
     rounds: int,
@@ -473,13 +545,15 @@ def _judged(  # noqa: PLR0917 -- what every campaign has
     counts: Counter[str],
     failures: Sequence[str] = (),
 ) -> Outcome:
+    """What came of a campaign, by what is found in the store now."""
     site.check()
     with site.open_backend() as backend:
         findings = inspect(backend, history)
     return Outcome(rounds, time.monotonic() - began, counts, findings, list(failures))
 
 
-def _deaths(cluster: Cluster) -> Counter[str]:
+def deaths(cluster: Cluster) -> Counter[str]:
+    """How its processes ended."""
     return Counter({"kills": cluster.kills, _BY_THEMSELVES: cluster.ended_by_themselves})
 
 

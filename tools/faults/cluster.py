@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from tools.faults.failpoints import Failpoint
 
-OWNERS = ("anna", "bert")
+OWNERS = ("anna", "bert", "cleo")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -74,14 +74,17 @@ class Cluster:
         workers: int = 1,
         mutation: str | None = None,
         log: Path | None = None,
+        clock: Path | None = None,
     ) -> None:
         """With `mutation` (a name of mutations.py's) the promise must be found broken.
 
-        `log`: what all of them write their log to, else a file in `folder`.
+        `log`: what all of them write their log to, else a file in `folder`. `clock`: the file of the
+        SettableClock that they follow, else they have the machine's.
         """
         self._settings = dict(settings)
         self._mutation = mutation
         self._log = log or folder / "log"
+        self._clock = clock
         self._changed = threading.Condition()
         self._starting: deque[Member] = deque()
         self._alive: dict[int, Member] = {}
@@ -210,6 +213,7 @@ class Cluster:
             "environment": self._settings,
             "log": str(self._log),
             "mutation": self._mutation,
+            "clock": None if self._clock is None else str(self._clock),
         }
         with self._changed:
             if self._stopping:

@@ -3,7 +3,7 @@
 Its argument is the backend of these commands. It takes one JSON object per line: `arguments` of the command,
 its `environment`, a `log` file, and, if the process is to kill itself at a named point, `crash`:
 [port.method, before or after, for the how-many-th time], or, if it is to be broken on purpose, `mutation`: in
-which way (see mutations.py).
+which way (see mutations.py), or, if its clock is to be set, `clock`: the file of a SettableClock.
 It answers {"started": pid} to each, and {"ended": pid, "code": N} (-9: killed) whenever one has ended. And it
 takes `signal`: [pid, number], for those of its own alone: no other knows for sure that a process id is still
 theirs. At the end of its input it kills what is left and ends.
@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import logleap.backends
@@ -51,6 +52,7 @@ import logleap.entrypoints.http.server.server  # noqa: E402
 import logleap.entrypoints.worker.worker  # noqa: E402
 from logleap.entrypoints.cli import main  # noqa: E402
 from tools.faults.mutations import MUTATIONS  # noqa: E402
+from tools.faults.settable_clock import follow  # noqa: E402
 
 
 def _import_adapters(backend: str) -> None:
@@ -77,6 +79,8 @@ def _command(order: Mapping[str, Any]) -> None:
             _HOOKS.append(AtFailpoint(Failpoint(call, moment), number, _die))
         if order.get("mutation"):
             _MUTATIONS.append(order["mutation"])
+        if order.get("clock"):
+            follow(Path(order["clock"]))
         main(args=order["arguments"], prog_name="logleap")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1

@@ -158,6 +158,10 @@ class History:
                 merged[operation.key] = operation
         return list(merged.values())
 
+    def batches_of(self, data_id: str) -> Sequence[Operation]:
+        """The same of one data set."""
+        return [batch for batch in self.batches() if batch.data_id == data_id]
+
     def check(self, found: Iterable[RunFound], datasets: Iterable[DatasetFound] = ()) -> Findings:
         """Compare with what was found. Without `datasets`, only what the runs have read is compared."""
         findings = Findings()

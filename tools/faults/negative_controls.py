@@ -141,7 +141,7 @@ class NothingLeftBehind(MemoryRunRepository):
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:
         return ()
 
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
         return ()
 
 

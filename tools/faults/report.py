@@ -188,7 +188,9 @@ Network faults come from a proxy. With HTTP/1.1 a fault affects one request; wit
 requests on one connection, all requests in progress on it.
 
 Beside all this, spin checks an outline of the protocol in every order of its steps:
-[the model](protocol/README.md).
+[the model](protocol/README.md). And `make soak` lets clients of several owners make all kinds of calls for
+half an hour while processes are killed; it also measures whether the memory and the open files of those that
+live through it grow.
 
 ## Results
 
@@ -204,8 +206,8 @@ A harness that finds nothing proves nothing. So each part that the protocol rest
 purpose, and the attacks must find it. `make test` runs these controls each time. Beyond the table, it
 runs real servers that do not recognise a repeated batch, or that drop an archiving's rows too early,
 which a bad network and kills at random moments must find; servers that acknowledge what a full disk did
-not take, that keep no reserve, or that write their log in place; and a ledger that does not recognise a
-repeated batch, which the random calls must find.
+not take, that keep no reserve, that write their log in place, or that believe a lease which ends in five
+hours; and a ledger that does not recognise a repeated batch, which the random calls must find.
 """
 
 _NOT_COVERED = """## What is not covered
@@ -218,8 +220,7 @@ deduplication, no quotas, no replicas, no delay for new tables). BigQuery's emul
 one thread ([bigquery_server.py](../tools/emulators/bigquery_server.py)), because it locks up otherwise.
 - **A process that is suspended in the middle of a write to the SQLite file.** No other process can write
 until it resumes or is killed; meanwhile calls are answered 503. Nothing is lost.
-- Damage to the disk or the file. Clock jumps of real processes: clock jumps are tested in one process
-only.
+- Damage to the disk or the file. Clocks of several machines that differ: the processes have one clock.
 - Network faults between the processes and Cloud Storage: here archives go to a folder.
 - Bodies of many megabytes, more than one machine, systems other than Linux.
 - Clients that retry without an Idempotency-Key: by contract, that is a new batch.

@@ -57,9 +57,14 @@ class FileDatasetRepository(DatasetRepository):
                 document.events.append(event)
             documents.store(self._folder, document)
 
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         stored = (document.dataset for document in documents.load_all(self._folder))
-        return [found for found in stored if found.unfinished and found.updated_at <= before][:limit]
+        return [
+            found
+            for found in stored
+            if found.unfinished
+            and (found.updated_at <= before or (latest is not None and found.updated_at > latest))
+        ][:limit]
 
     def remove(self, dataset_id: str) -> None:
         with self._folder.locked():

@@ -64,9 +64,10 @@ class FileRunRepository(RunRepository):
                 document.outbox.remove(message.run_id)
                 documents.store(self._folder, document)
 
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
         runs = (run for document in documents.load_all(self._folder) for run in document.runs.values())
-        due = [run for run in runs if not run.finished and run.due_at <= now]
+        unfinished = [run for run in runs if not run.finished]
+        due = [run for run in unfinished if run.due_at <= now or (latest is not None and run.due_at > latest)]
         return sorted(due, key=lambda run: run.due_at)[:limit]
 
     def _changed(self, run: Run, event: Event | None) -> Document:

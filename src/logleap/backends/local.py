@@ -1,12 +1,18 @@
 """The backend `local`: one SQLite file in a folder of this machine, archives in a folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from logleap.backends.backend import Backend, backend_factory
 from logleap.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from logleap.adapters.local.sqlite.backup import Contents as Contents  # noqa: PLC0414 -- for the command line
 
 
 @backend_factory(durable=True, shared=True, worker_inside=True, keeps_keys=True, requires_keys=False)
@@ -31,7 +37,8 @@ def open_local(
     try:
         database = Database(settings.data_dir, settings.disk_reserve)
     except StorageUnusable as error:
-        raise SettingsError(f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {error}") from error
+        text = f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {_with_commands(error)}"
+        raise SettingsError(text) from error
     if visibility_timeout is None:
         visibility_timeout = 2 * settings.run_lease
     queue = SqliteTrainingQueue(
@@ -55,3 +62,53 @@ def open_local(
         },
         disk_reserve=database.space.reserve,
     )
+
+
+def back_up_local(settings: Settings, file: Path) -> "Contents":
+    """Copy the database to a new file, while it is in use. Raises SettingsError."""
+    from logleap.adapters.local.sqlite.backup import back_up
+
+    with _file_errors(settings):
+        return back_up(settings.data_dir, file)
+
+
+def restore_local(settings: Settings, file: Path) -> "tuple[Contents, Path | None]":
+    """Replace the database by such a copy.
+
+    Returns also the folder with the files that were replaced; None if there were none. Raises SettingsError.
+    """
+    from logleap.adapters.local.sqlite.backup import restore
+
+    with _file_errors(settings):
+        return restore(settings.data_dir, file)
+
+
+def accept_loss_of_local(settings: Settings) -> None:
+    """Treat the database as complete, although commits are missing. Raises SettingsError."""
+    from logleap.adapters.local.sqlite.database import Database
+
+    with _file_errors(settings):
+        Database(settings.data_dir, settings.disk_reserve, accept_loss=True).close()
+
+
+@contextmanager
+def _file_errors(settings: Settings) -> Iterator[None]:
+    from logleap.adapters.local.sqlite.database import StorageUnusable
+
+    if settings.backend != "local":
+        raise SettingsError(
+            f"LOGLEAP_BACKEND is {settings.backend!r}: only 'local' has a file to back up or restore."
+        )
+    try:
+        yield
+    except StorageUnusable as error:
+        raise SettingsError(_with_commands(error)) from error
+
+
+def _with_commands(error: Exception) -> str:
+    """The text of a StorageUnusable, with the commands that are its remedies."""
+    from logleap.adapters.local.sqlite.database import CommitsMissing
+
+    if isinstance(error, CommitsMissing):
+        return f"{error} Commands: `logleap restore FILE`, `logleap serve --accept-loss`."
+    return str(error)

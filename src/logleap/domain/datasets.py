@@ -56,7 +56,10 @@ TRANSITIONS: Mapping[tuple[State, Action], State] = MappingProxyType(
         (State.DELETING, Action.DELETE): State.DELETING,
     }
 )
-"""The only place that knows which action is allowed when. A pair that is missing is refused."""
+"""The only place that knows which action is allowed when. A pair that is missing is refused.
+
+An archiving that fails leads back to the state before it: `Dataset.with_archiving_undone`.
+"""
 
 
 class EventKind(StrEnum):
@@ -72,6 +75,7 @@ class EventKind(StrEnum):
     TRAINING_SUCCEEDED = "training-succeeded"
     TRAINING_FAILED = "training-failed"
     ARCHIVED = "archived"
+    ARCHIVE_FAILED = "archive-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Dataset:
     `version` grows by one with each change: storing a change is refused when another came first.
     `sealed` is what its receipts add up to, known once a training was started or an archive written:
     no entry can be added from then on. `archive`, once there is one, is where the entries are; `dropped`
-    tells that the store holds none of them any more.
+    tells that the store holds none of them any more. `archived_from` is the state that it was archived in.
     """
 
     dataset_id: str
@@ -117,6 +121,7 @@ class Dataset:
     sealed: Totals | None = None
     archive: Archive | None = None
     dropped: bool = False
+    archived_from: State | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -133,7 +138,21 @@ class Dataset:
 
     def after(self, action: Action, now: datetime) -> "Dataset":
         """The data set after `action`, one version on. Raises InvalidTransition if it is not allowed now."""
-        return replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
+        following = replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
+        if action is Action.ARCHIVE and self.state is not State.ARCHIVED:
+            return replace(following, archived_from=self.state)
+        return following
+
+    def with_archiving_undone(self, now: datetime) -> "Dataset":
+        """The data set in the state that it had before an archiving that failed, one version on.
+
+        Raises InvalidTransition if its archive is written, or if that state is not known.
+        """
+        if self.state is not State.ARCHIVED or self.archive is not None or self.archived_from is None:
+            raise InvalidTransition(self.dataset_id, self.state, "undoing an archiving")
+        return replace(
+            self, state=self.archived_from, archived_from=None, version=self.version + 1, updated_at=now
+        )
 
     def with_archive(self, archive: Archive, totals: Totals, now: datetime) -> "Dataset":
         """The data set with its archive written and verified, one version on."""

@@ -20,6 +20,12 @@ from logleap.domain.errors import (
 
 JsonObject = Mapping[str, Any]
 
+LONGEST_LEASE = timedelta(minutes=10)
+"""The longest that the settings allow."""
+
+CLOCK_SKEW = timedelta(minutes=1)
+"""By how much two machines' clocks may differ. A time further in the future comes from a wrong clock."""
+
 
 class RunState(StrEnum):
     """Where a run is in its life."""
@@ -122,8 +128,8 @@ class Run:
         return self.state in (RunState.SUCCEEDED, RunState.FAILED)
 
     def leased(self, now: datetime) -> bool:
-        """True while a worker holds the run."""
-        return self.state is RunState.RUNNING and now < self.due_at
+        """True while a worker holds the run. A lease that a clock ahead has stamped counts as run out."""
+        return self.state is RunState.RUNNING and now < self.due_at <= now + LONGEST_LEASE + CLOCK_SKEW
 
     def allowed_time(self, longest: timedelta) -> timedelta:
         """How long the run may take from its first attempt, where the operator allows `longest`."""
@@ -131,7 +137,7 @@ class Run:
 
     def time_left(self, now: datetime, longest: timedelta) -> timedelta:
         """What is left of its time; all of it before the first attempt, and if the clock was set back."""
-        begun = now if self.started_at is None else min(self.started_at, now)
+        begun = now if self.started_at is None else min(max(self.started_at, self.created_at), now)
         return self.allowed_time(longest) - (now - begun)
 
     def why_over(self, now: datetime, *, longest: timedelta, max_attempts: int) -> RunError | None:
@@ -156,12 +162,15 @@ class Run:
         return RunError("ATTEMPTS_EXHAUSTED", f"Given up after {self.attempts} attempts: {reason}.")
 
     def claimed(self, now: datetime, lease: timedelta) -> "Run":
-        """The run in the hands of a worker until `now + lease`."""
+        """The run in the hands of a worker until `now + lease`.
+
+        A first attempt that a clock ahead has stamped counts from now: the time limit has to come nearer.
+        """
         return self._uncancelled()._changed(
             state=RunState.RUNNING,
             fence=self.fence + 1,
             attempts=self.attempts + 1,
-            started_at=self.started_at or now,
+            started_at=now if self.started_at is None else min(self.started_at, now),
             due_at=now + lease,
         )
 

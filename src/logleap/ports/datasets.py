@@ -69,10 +69,11 @@ class DatasetRepository(ABC):
         """
 
     @abstractmethod
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         """At most `limit` data sets of any owner that are `unfinished` and changed last by `before`.
 
-        In any order.
+        If `latest` is given, also those that changed after it by their stamp, which then comes from a clock
+        that was ahead. In any order.
         """
 
     @abstractmethod

@@ -55,5 +55,9 @@ class RunRepository(ABC):
         """Take a message out of the outbox. If it is not there, nothing happens."""
 
     @abstractmethod
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
-        """At most `limit` unfinished runs whose `due_at` is at or before `now`, the longest overdue first."""
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
+        """At most `limit` unfinished runs whose `due_at` is at or before `now`, the longest overdue first.
+
+        If `latest` is given, after them those whose `due_at` is later than that, which then comes from a
+        clock that was ahead.
+        """

@@ -157,10 +157,10 @@ class Instruments:
 
         return found
 
-    def _count_overdue(self, due: Callable[[datetime, int], Sequence[Run]]) -> Callable[..., Any]:
+    def _count_overdue(self, due: Callable[..., Sequence[Run]]) -> Callable[..., Any]:
         @wraps(due)
-        def found(now: datetime, limit: int) -> Sequence[Run]:
-            runs = due(now, limit)
+        def found(now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
+            runs = due(now, limit, latest)
             self.metrics.swept(overdue=len(runs))
             return runs
 

@@ -3,15 +3,16 @@ archiving and deleting that broke off.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from logleap.domain.datasets import Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
-from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.domain.runs import CLOCK_SKEW, LONGEST_LEASE, Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.errors import Conflict, CountMismatch
+from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
@@ -51,7 +52,7 @@ class Sweep:
     time_limit: timedelta
 
     def __call__(self) -> Swept:
-        """Sweep once. Raises Unavailable; what was done until then stays done."""
+        """Sweep once. Raises Unavailable if data sets, runs or queue are; what was done by then stays."""
         published = 0
         for message in self.runs.outbox(_SHARE):
             self.queue.publish(message.to_bytes(), message.owner)
@@ -59,7 +60,8 @@ class Sweep:
             published += 1
         failed = 0
         now = self.now()
-        for run in self.runs.due(now, _SHARE):
+        latest = now + max(self.patience, LONGEST_LEASE) + CLOCK_SKEW
+        for run in self.runs.due(now, _SHARE, latest):
             try:
                 error = run.why_over(now, longest=self.time_limit, max_attempts=self.max_attempts)
                 if error is not None:
@@ -74,7 +76,7 @@ class Sweep:
 
     def _finish_broken_off(self, now: datetime) -> int:
         finished = 0
-        for dataset in self.datasets.unfinished(now - self.patience, _SHARE):
+        for dataset in self.datasets.unfinished(now - self.patience, _SHARE, now + CLOCK_SKEW):
             try:
                 if dataset.state is State.DELETING:
                     self.delete.finish(dataset)
@@ -83,8 +85,14 @@ class Sweep:
             except (Conflict, DatasetNotFound, InvalidTransition):
                 continue  # somebody else ends it, or has deleted it
             except (CountMismatch, ArchiveDamaged) as error:
-                # It stays as it is, rows and all, for a person to look into.
+                # All its rows are still in the store; an operator has to investigate.
                 log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
+                continue
+            except Unavailable as error:
+                # Perhaps only this data set's archive: the others are finished all the same.
+                log.warning("could not finish data set %s (%s): %s", dataset.dataset_id, dataset.state, error)
+                with suppress(DatasetNotFound):
+                    self.datasets.get(dataset.owner, dataset.dataset_id)  # raises if all are unavailable
                 continue
             finished += 1
         return finished

@@ -195,6 +195,23 @@ def test_many_threads_get_exactly_the_quota() -> None:
     assert let_in == 300
 
 
+@pytest.mark.parametrize("used_up", [True, False])
+def test_a_window_of_a_clock_that_was_ahead_ends_when_the_clock_is_right(
+    start_server: Any, monkeypatch: pytest.MonkeyPatch, used_up: bool
+) -> None:
+    true_time = time.time
+    with start_server(requests_per_owner="3/minute") as server:
+        monkeypatch.setattr(time, "time", lambda: true_time() + 5 * 3600)
+        for _ in range(4 if used_up else 1):
+            answer = server.http.get("/data")
+        assert (answer.status_code == 429) == used_up
+        monkeypatch.setattr(time, "time", true_time)
+        answer = server.http.get("/data")
+        assert answer.status_code == 200
+        seconds = int(answer.headers["RateLimit"].rpartition("t=")[2])
+        assert seconds <= 60
+
+
 def test_servers_with_one_store_share_the_quota(start_server: Any, redis: str) -> None:
     limited = {"requests_per_owner": "3/hour", "quota_store": redis}
     with start_server(**limited) as one, start_server(**limited) as other:

@@ -89,15 +89,15 @@ def test_a_file_that_is_damaged_as_a_whole_is_unavailable_and_said_to_be_damaged
         local.upload(dataset, lines(50, number))
     local.database.close()
     file = tmp_path / FILE_NAME
-    content = file.read_bytes()
     local = open_local(tmp_path)
     with local.database.reading() as connection:
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'chunks'"
         ((page,),) = connection.execute(query).fetchall()
     local.database.close()
+    content = file.read_bytes()
     file.write_bytes(content[: 4096 * (page - 1)] + b"\xff" * 4096 + content[4096 * page :])
     local = open_local(tmp_path)
-    with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a copy"):
+    with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a backup"):
         local.count(dataset)
 
 
@@ -113,5 +113,5 @@ def test_a_damaged_last_page_is_not_taken_for_a_full_disk(
     file = tmp_path / FILE_NAME
     file.write_bytes(file.read_bytes()[:-4096] + b"\xff" * 4096)
     local = open_local(tmp_path)
-    with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a copy"):
+    with pytest.raises(Unavailable, match="damaged: stop every process that uses it, and restore a backup"):
         local.store.drop(datasets[0].dataset_id)

@@ -7,7 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,15 @@ import pytest
 from logleap.adapters.local.archive import LocalArchiveStore
 from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
 from logleap.adapters.local.sqlite.space import DiskSpace
+from logleap.domain.datasets import Action, State
+from logleap.domain.errors import DatasetNotFound
 from logleap.ports.errors import StorageFull, Unavailable
+from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.sweep import Sweep
 from tools.faults.small_disk import fill
 
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 OpenLocal = Callable[..., Any]
 MIB = 1 << 20
 
@@ -234,3 +239,42 @@ def test_several_processes_leave_the_reserve_too(small_disk: Path, open_local: O
                 break
     assert shutil.disk_usage(small_disk).free > 3 * MIB
     delete(processes[1], dataset)
+
+
+def test_a_full_archive_folder_affects_only_the_data_set_to_be_archived_and_only_for_now(
+    small_disk: Path, local: Any, noise: Any, lines: Any
+) -> None:
+    pytest.importorskip("pyarrow")
+    archives = LocalArchiveStore((small_disk / "archive").as_uri())
+    archive = ArchiveDataset(local.datasets, local.store, local.ledger, archives, lambda: NOON)
+    sweep = Sweep(
+        local.datasets,
+        local.runs,
+        local.queue,
+        archive,
+        DeleteDataset(local.datasets, local.store, archives, lambda: NOON),
+        now=lambda: NOON + timedelta(hours=1),
+        patience=timedelta(minutes=10),
+        max_attempts=5,
+        time_limit=timedelta(days=1),
+    )
+    large, small, deleted, called = (local.announce() for _ in range(4))
+    for dataset in (large, called):
+        local.upload(dataset, noise(40))
+    for dataset in (small, deleted):
+        local.upload(dataset, lines(5))
+    ballast = fill(small_disk, leave=MIB)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        archive("owner", called.dataset_id)
+    assert local.datasets.get("owner", called.dataset_id).state is State.UPLOADING
+    for dataset, action in ((large, Action.ARCHIVE), (deleted, Action.DELETE), (small, Action.ARCHIVE)):
+        stored = local.datasets.get("owner", dataset.dataset_id)
+        local.datasets.save(stored.after(action, NOON))  # then a SIGKILL
+    assert sweep().finished == 2
+    with pytest.raises(DatasetNotFound):
+        local.datasets.get("owner", deleted.dataset_id)
+    assert local.datasets.get("owner", small.dataset_id).dropped
+    assert local.datasets.get("owner", large.dataset_id).state is State.UPLOADING
+    assert local.count(large) == 40
+    ballast.unlink()
+    assert archive("owner", large.dataset_id).totals.entries == 40

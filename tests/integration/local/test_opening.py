@@ -43,7 +43,8 @@ def test_folder_and_file_are_made_and_found_again(
     dataset = first.announce()
     first.upload(dataset, lines(5))
     first.database.close()
-    assert {path.name for path in place.iterdir()} == {FILE_NAME, f"{FILE_NAME}-next", f"{FILE_NAME}-reserve"}
+    beside = {f"{FILE_NAME}-{name}" for name in ("last", "next", "reserve")}
+    assert {path.name for path in place.iterdir()} == {FILE_NAME, *beside}
     assert open_local(place).count(dataset) == 5
 
 
@@ -85,8 +86,10 @@ def test_a_closed_store_is_unavailable(open_local: OpenLocal, tmp_path: Path) ->
 def test_a_file_that_is_no_sqlite_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     content = b"These are my notes. " * 500
     (tmp_path / FILE_NAME).write_bytes(content)
+    (tmp_path / FILE_NAME).chmod(0o644)
     assert "not an SQLite file: move it away, or choose another data folder" in refusal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("mark", ["PRAGMA user_version = 1", "PRAGMA application_id = 7"])

@@ -161,7 +161,7 @@ def test_no_call_walks_through_a_table_or_sorts(
         return start_training(dataset, totals, request=request, run_id="run", now=NOON, patience=timedelta(0))
 
     run = local.runs.start(dataset, decide)
-    assert local.runs.due(NOON, 10) == [run]
+    assert local.runs.due(NOON, 10) == local.runs.due(NOON, 10, NOON) == [run]
     assert local.count(dataset) == 5
     local.store.remove_orphans(local.ledger.manifest(dataset.dataset_id))
     local.store.drop(dataset.dataset_id)

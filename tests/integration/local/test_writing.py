@@ -26,7 +26,14 @@ class Bench:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
         lock = ProcessLock(file.with_suffix(".next"), 20.0)
-        self.writer = Writer(self._connect, lock, begun=lambda _: None, committed=self._count, timeout=20.0)
+        self.writer = Writer(
+            self._connect,
+            lock,
+            begun=lambda _: None,
+            ending=lambda _: lambda: None,
+            committed=self._count,
+            timeout=20.0,
+        )
 
     def _connect(self) -> sqlite3.Connection:
         bench = self

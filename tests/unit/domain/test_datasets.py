@@ -34,6 +34,18 @@ def a_dataset(state: str = "created") -> Dataset:
     return Dataset("d-1", "alice", created_at=NOON, updated_at=NOON, state=State(state), version=4)
 
 
+def test_an_archiving_that_is_undone_leads_back_to_the_state_before_it() -> None:
+    for state in ("created", "uploading", "trained", "failed"):
+        before = a_dataset(state)
+        sealed = before.after(Action.ARCHIVE, LATER)
+        assert sealed.archived_from is State(state)
+        assert sealed.after(Action.ARCHIVE, LATER).archived_from is State(state)
+        assert sealed.with_archiving_undone(NOON) == replace(before, version=6)
+    for other in (before, sealed.with_archive(ARCHIVE, Totals(5, 2), LATER), a_dataset("archived")):
+        with pytest.raises(InvalidTransition, match="does not allow undoing an archiving"):
+            other.with_archiving_undone(LATER)
+
+
 def test_the_table_holds_every_state_and_every_action() -> None:
     assert {state for state, _, _ in CELLS} == {str(state) for state in State}
     assert {action for _, action, _ in CELLS} == {str(action) for action in Action}

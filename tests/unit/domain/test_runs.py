@@ -20,6 +20,8 @@ from logleap.domain.errors import (
     RunInProgress,
 )
 from logleap.domain.runs import (
+    CLOCK_SKEW,
+    LONGEST_LEASE,
     UNKNOWN_ORIGIN,
     Origin,
     Run,
@@ -124,8 +126,25 @@ def test_each_change_is_a_version_of_its_own(run: Run, change: str) -> None:
     assert CHANGES[change](run).version == run.version + 1
 
 
+def test_a_first_attempt_that_a_clock_ahead_has_stamped_counts_from_the_next_one() -> None:
+    five_hours = timedelta(hours=5)
+    ahead = QUEUED.claimed(NOON + five_hours, MINUTE)
+    again = ahead.claimed(NOON + MINUTE, MINUTE)
+    assert again.started_at == NOON + MINUTE
+    assert again.claimed(NOON + 2 * MINUTE, MINUTE).started_at == NOON + MINUTE
+    assert again.time_left(NOON + 3 * MINUTE, five_hours) == five_hours - 2 * MINUTE
+
+
+def test_a_first_attempt_that_a_clock_behind_has_stamped_counts_from_the_start_of_the_training() -> None:
+    behind = QUEUED.claimed(NOON - timedelta(days=9999), MINUTE)
+    assert behind.time_left(NOON + MINUTE, timedelta(hours=1)) == timedelta(minutes=59)
+
+
 def test_a_run_is_leased_while_it_is_running_and_its_time_is_not_over() -> None:
     assert RUNNING.leased(NOON)
+    assert RUNNING.leased(RUNNING.due_at - LONGEST_LEASE)
+    assert RUNNING.leased(RUNNING.due_at - LONGEST_LEASE - CLOCK_SKEW)
+    assert not RUNNING.leased(RUNNING.due_at - LONGEST_LEASE - CLOCK_SKEW - timedelta(microseconds=1))
     assert RUNNING.leased(RUNNING.due_at - timedelta(microseconds=1))
     assert not RUNNING.leased(RUNNING.due_at)
     assert not QUEUED.leased(NOON)

@@ -238,9 +238,120 @@ def test_lost_rows_are_not_archived_and_what_is_stored_stays(
     with pytest.raises(CountMismatch, match="5 entries were acknowledged, but 4 are stored: 1 lost"):
         replace(archive_dataset, store=LosesRows())("alice", dataset_id)
     assert show.one("alice", dataset_id).dataset.archive is None
+    assert show.events("alice", dataset_id)[-1] == Event(
+        NOON,
+        EventKind.ARCHIVE_FAILED,
+        "Not archived: 5 entries were acknowledged, but 4 are stored: 1 lost.",
+    )
     assert in_store() == 5
     archive_dataset("alice", dataset_id)
     assert in_store() == 0
+
+
+class Unwritable(MemoryArchiveStore):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        raise self._error
+
+
+FULL = Unavailable("The archive cannot be written or read: No space left on device")
+
+
+@pytest.mark.parametrize("before", ["created", "uploading", "trained", "failed"])
+def test_a_data_set_whose_archive_cannot_be_written_goes_back_to_the_state_it_had(
+    *,
+    archive_dataset: ArchiveDataset,
+    announce: AnnounceDataset,
+    dataset_id: str,
+    trained: Callable[[], Run],
+    database: MemoryDatabase,
+    show: ShowDatasets,
+    start: StartTraining,
+    in_archive: InArchive,
+    before: str,
+) -> None:
+    if before == "created":
+        dataset_id = announce("alice", None, {}).dataset_id
+    elif before != "uploading":
+        trained()
+    stored = database.datasets[dataset_id]
+    database.datasets[dataset_id] = stored = replace(stored, state=State(before))
+    with pytest.raises(Unavailable, match="No space left on device"):
+        replace(archive_dataset, archives=Unwritable(FULL))("alice", dataset_id)
+    after = show.one("alice", dataset_id).dataset
+    assert after == replace(stored, version=stored.version + 2)
+    assert show.events("alice", dataset_id)[-1].detail == f"Not archived: {FULL}"
+    if before != "created":
+        assert start("alice", dataset_id).totals == Totals(5, 2)
+    else:
+        assert archive_dataset("alice", dataset_id).dataset.archive is not None
+
+
+def test_what_cannot_be_read_back_is_logged_without_its_location(
+    archive_dataset: ArchiveDataset, dataset_id: str, show: ShowDatasets
+) -> None:
+    damaged = ArchiveDamaged("file:///srv/secret")
+    with pytest.raises(ArchiveDamaged):
+        replace(archive_dataset, archives=Unwritable(damaged))("alice", dataset_id)
+    event = show.events("alice", dataset_id)[-1]
+    assert event.detail == "Not archived: what was written cannot be read back."
+
+
+def test_an_archiving_that_another_call_undid_writes_nothing_of_a_data_set_that_takes_entries_again(
+    *,
+    archive_dataset: ArchiveDataset,
+    dataset_id: str,
+    archives: MemoryArchiveStore,
+    append: AppendEntries,
+    source: Callable[..., EntrySource],
+    show: ShowDatasets,
+    in_store: InStore,
+) -> None:
+    class Slow(MemoryArchiveStore):
+        written: Archive
+
+        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+            self.written = archives.write(manifest, rows)
+            with pytest.raises(Unavailable, match="No space"):
+                replace(archive_dataset, archives=Unwritable(FULL))("alice", dataset_id)
+            append("alice", dataset_id, source("f"))
+            return self.written
+
+        def remove(self, archive: Archive) -> None:
+            archives.remove(archive)
+
+    slow = Slow()
+    with pytest.raises(Unavailable, match="has failed"):
+        replace(archive_dataset, archives=slow)("alice", dataset_id)
+    dataset = show.one("alice", dataset_id).dataset
+    assert (dataset.state, dataset.archive) == (State.UPLOADING, None)
+    assert in_store() == 6
+    with pytest.raises(ArchiveDamaged, match="there is no archive"):
+        archives.count(slow.written)
+
+
+@pytest.mark.parametrize("change", ["unknown state", "database away"])
+def test_a_data_set_that_cannot_go_back_stays_archived_for_the_sweeper(
+    *,
+    archive_dataset: ArchiveDataset,
+    dataset_id: str,
+    database: MemoryDatabase,
+    in_archive: InArchive,
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+) -> None:
+    if change == "unknown state":  # one that was archived before that state was kept
+        database.datasets[dataset_id] = replace(database.datasets[dataset_id], state=State.ARCHIVED)
+    datasets = Breaking(database, 2, stored=False, error=Unavailable)
+    with pytest.raises(Unavailable, match="No space"):
+        replace(archive_dataset, datasets=datasets, archives=Unwritable(FULL))("alice", dataset_id)
+    assert "stays archived without an archive" in caplog.text
+    assert database.datasets[dataset_id].state is State.ARCHIVED
+    archive_dataset("alice", dataset_id)
+    assert in_archive() == "abcde"
 
 
 class Breaking(MemoryDatasetRepository):

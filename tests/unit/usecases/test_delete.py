@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import Conflict, CountMismatch, Unavailable
+from logleap.ports.errors import Conflict, Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
@@ -25,6 +26,7 @@ from logleap.usecases.run_training import RunTraining
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import Sweep, Swept
 
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 Uploaded = Callable[[], Dataset]
 Advance = Callable[[float], None]
 
@@ -201,26 +203,53 @@ def test_an_archiving_that_broke_off_is_brought_to_its_end_by_the_sweeper(
 
 def test_an_archive_whose_rows_are_damaged_is_left_for_a_person(
     *,
-    archive_dataset: ArchiveDataset,
     uploaded: Uploaded,
     sweep: Sweep,
     advance: Advance,
+    datasets: MemoryDatasetRepository,
     store: MemoryEntryStore,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     dataset_id = uploaded().dataset_id
     next(iter(store._datasets[dataset_id].values())).popitem()
-    with pytest.raises(CountMismatch, match="5 entries were acknowledged, but 4 are stored"):
-        archive_dataset("alice", dataset_id)
+    datasets.save(datasets.get("alice", dataset_id).after(Action.ARCHIVE, NOON))  # then it broke off
     advance(300)
-    assert sweep() == Swept(0, 0, 0)
-    assert "cannot be archived" in caplog.text
+    for _ in range(2):
+        assert sweep() == Swept(0, 0, 0)
+    assert caplog.text.count("cannot be archived: 5 entries were acknowledged, but 4 are stored") == 1
     assert dataset_id in store._datasets
+    assert datasets.get("alice", dataset_id).state is State.UPLOADING
+
+
+def test_an_archive_that_cannot_be_written_stops_the_sweep_for_no_other_data_set(
+    *,
+    uploaded: Uploaded,
+    sweep: Sweep,
+    advance: Advance,
+    datasets: MemoryDatasetRepository,
+    database: MemoryDatabase,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Full(MemoryArchiveStore):
+        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+            raise Unavailable("The archive cannot be written or read: No space left on device")
+
+    ids = [uploaded().dataset_id for _ in range(5)]
+    for dataset_id, action in zip(ids, (Action.ARCHIVE, Action.DELETE) * 2 + (Action.ARCHIVE,), strict=True):
+        datasets.save(datasets.get("alice", dataset_id).after(action, NOON))
+    advance(300)
+    full = replace(sweep, archive=replace(sweep.archive, archives=Full()))
+    assert full() == Swept(0, 0, 2)
+    assert caplog.text.count("No space left on device") == 3
+    assert {one: dataset.state for one, dataset in database.datasets.items()} == dict.fromkeys(
+        ids[::2], State.UPLOADING
+    )
+    assert full() == Swept(0, 0, 0)
 
 
 def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
     *,
-    archive_dataset: ArchiveDataset,
+    datasets: MemoryDatasetRepository,
     uploaded: Uploaded,
     sweep: Sweep,
     advance: Advance,
@@ -232,13 +261,39 @@ def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
             raise ArchiveDamaged("memory:d-1", "ab" * 32)
 
     dataset_id = uploaded().dataset_id
-    archive = replace(archive_dataset, archives=Damaging())
-    with pytest.raises(ArchiveDamaged):
-        archive("alice", dataset_id)
+    datasets.save(datasets.get("alice", dataset_id).after(Action.ARCHIVE, NOON))  # then it broke off
     advance(300)
+    archive = replace(sweep.archive, archives=Damaging())
     assert replace(sweep, archive=archive)() == Swept(0, 0, 0)
     assert "cannot be archived" in caplog.text
     assert dataset_id in store._datasets
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_sweep_ends_where_the_data_sets_cannot_be_reached(
+    *, uploaded: Uploaded, sweep: Sweep, advance: Advance, datasets: MemoryDatasetRepository, gone: bool
+) -> None:
+    calls = []
+
+    class Down(MemoryEntryStore):
+        def drop(self, dataset_id: str) -> None:
+            calls.append(dataset_id)
+            raise Unavailable("BigQuery")
+
+    class Away(MemoryDatasetRepository):
+        def get(self, owner: str, dataset_id: str) -> Dataset:
+            raise DatasetNotFound(dataset_id) if gone else Unavailable("Firestore")
+
+    for _ in range(3):
+        datasets.save(datasets.get("alice", uploaded().dataset_id).after(Action.DELETE, NOON))
+    advance(300)
+    down = replace(sweep, datasets=Away(datasets._database), delete=replace(sweep.delete, store=Down()))
+    if gone:
+        assert down() == Swept(0, 0, 0)
+    else:
+        with pytest.raises(Unavailable, match="Firestore"):
+            down()
+    assert len(calls) == (3 if gone else 1)
 
 
 def test_the_sweeper_leaves_alone_what_somebody_else_ends_at_the_same_moment(

@@ -8,12 +8,14 @@ import pytest
 
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
+from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TrainingContext, TrainingTask, TryAgain
+from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.run_training import Disposition, RunTraining
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
@@ -169,8 +171,8 @@ def test_two_sweeps_at_the_same_moment_mend_each_run_once(
     class Slow(MemoryRunRepository):
         """The other sweep does all its work between this one's look at what is due and its first change."""
 
-        def due(self, now: datetime, limit: int) -> list[Run]:
-            found = list(super().due(now, limit))
+        def due(self, now: datetime, limit: int, latest: datetime | None = None) -> list[Run]:
+            found = list(super().due(now, limit, latest))
             others.append(sweep())
             return found
 
@@ -182,6 +184,48 @@ def test_two_sweeps_at_the_same_moment_mend_each_run_once(
     assert others == [Swept(published=3, failed=0) if attempts == 1 else Swept(published=0, failed=3)]
     assert mine == Swept(published=0, failed=0)
     assert len(messages()) == (3 if attempts == 1 else 0)
+
+
+def test_what_a_clock_ahead_has_stamped_is_mended_once_the_clock_is_right(
+    *,
+    sweep: Sweep,
+    started: Started,
+    uploaded: Callable[[], Dataset],
+    runs: MemoryRunRepository,
+    delete_dataset: DeleteDataset,
+    run_training: RunTraining,
+    database: MemoryDatabase,
+    messages: Messages,
+    advance: Advance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    five_hours = 5 * 3600
+    advance(five_hours)
+    run, dataset_id = started(), uploaded().dataset_id
+    runs.save(run.claimed(NOON + timedelta(seconds=five_hours), MINUTE))
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryEntryStore, "drop", ends)
+        with pytest.raises(SystemExit):
+            delete_dataset("alice", dataset_id)
+    messages()
+    advance(-five_hours)
+    assert sweep() == Swept(published=1, failed=0, finished=1)
+    assert dataset_id not in database.datasets
+    assert messages() == [TrainingMessage.of(run)]
+    assert run_training(TrainingMessage.of(run).to_bytes()).disposition is Disposition.DONE
+    assert current(database, run).state is RunState.SUCCEEDED
+
+
+def ends(*args: object) -> None:
+    raise SystemExit
+
+
+def test_a_run_that_waits_for_its_message_is_not_taken_for_one_of_a_wrong_clock(
+    sweep: Sweep, started: Started, messages: Messages
+) -> None:
+    started()
+    messages()
+    assert replace(sweep, patience=timedelta(minutes=4))() == Swept(published=0, failed=0)
 
 
 def test_a_run_whose_data_set_is_gone_does_not_stop_the_sweep(

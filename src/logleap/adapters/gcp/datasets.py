@@ -93,10 +93,14 @@ class FirestoreDatasetRepository(DatasetRepository):
         self._database.replace({name: dataset_document(dataset)}, dataset.dataset_id, event)
 
     @translated(SERVICE)
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
-        query = self._database.datasets().where(filter=FieldFilter("unfinished", "==", True))
-        query = query.where(filter=FieldFilter("updatedAt", "<=", before)).limit(limit)
-        return [dataset_of(fields_of(found)) for found in query.get(**Deadline().retryable())]
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
+        unfinished = self._database.datasets().where(filter=FieldFilter("unfinished", "==", True))
+        changed_before = unfinished.where(filter=FieldFilter("updatedAt", "<=", before))
+        found = list(changed_before.limit(limit).get(**Deadline().retryable()))
+        if latest is not None and len(found) < limit:
+            ahead = unfinished.where(filter=FieldFilter("updatedAt", ">", latest))
+            found += ahead.limit(limit - len(found)).get(**Deadline().retryable())
+        return [dataset_of(fields_of(dataset)) for dataset in found]
 
     @translated(SERVICE)
     def remove(self, dataset_id: str) -> None:

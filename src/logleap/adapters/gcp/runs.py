@@ -91,7 +91,11 @@ class FirestoreRunRepository(RunRepository):
         self._database.delete(self._database.message(message))
 
     @translated(SERVICE)
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
         unfinished = self._database.all_runs().where(filter=FieldFilter("finished", "==", False))
         overdue = unfinished.where(filter=FieldFilter("dueAt", "<=", now)).order_by("dueAt")
-        return [run_of(fields_of(found)) for found in overdue.limit(limit).get(**Deadline().retryable())]
+        found = list(overdue.limit(limit).get(**Deadline().retryable()))
+        if latest is not None and len(found) < limit:
+            ahead = unfinished.where(filter=FieldFilter("dueAt", ">", latest)).order_by("dueAt")
+            found += ahead.limit(limit - len(found)).get(**Deadline().retryable())
+        return [run_of(fields_of(run)) for run in found]

@@ -16,10 +16,11 @@ from logleap.ports.errors import Conflict
 
 _COLUMNS = (
     "dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, "
-    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped"
+    "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped, "
+    "archived_from"
 )
 _STORED = f"({_COLUMNS}, unfinished)"
-_VALUES = f"({', '.join('?' * 16)})"
+_VALUES = f"({', '.join('?' * 17)})"
 _ADD = f"INSERT INTO datasets {_STORED} VALUES {_VALUES} ON CONFLICT DO NOTHING"  # noqa: S608
 _REPLACE = f"UPDATE datasets SET {_STORED} = {_VALUES} WHERE dataset_id = ? AND version = ?"  # noqa: S608
 
@@ -87,10 +88,13 @@ class SqliteDatasetRepository(DatasetRepository):
                 add_event(connection, dataset.dataset_id, event)
         self._database.snapshots.invalidate(dataset.dataset_id)
 
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
-        query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at <= ? LIMIT ?"  # noqa: S608
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
+        query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at"  # noqa: S608
         with self._database.reading() as connection:
-            rows = connection.execute(query, (to_micros(before), limit)).fetchall()
+            rows = connection.execute(f"{query} <= ? LIMIT ?", (to_micros(before), limit)).fetchall()
+            if latest is not None:
+                ahead = (to_micros(latest), limit - len(rows))
+                rows += connection.execute(f"{query} > ? LIMIT ?", ahead).fetchall()
         return [_from_row(row) for row in rows]
 
     def remove(self, dataset_id: str) -> None:
@@ -147,13 +151,15 @@ def _to_row(dataset: Dataset) -> tuple[Any, ...]:
         *((sealed.entries, sealed.batches) if sealed is not None else (None, None)),
         *((archive.url, archive.entries, archive.sha256) if archive is not None else (None, None, None)),
         dataset.dropped,
+        dataset.archived_from,
         dataset.unfinished,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Dataset:
     (dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, *rest) = row
-    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped = rest
+    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, *ending = rest
+    dropped, archived_from = ending
     return Dataset(
         dataset_id=dataset_id,
         owner=owner,
@@ -167,4 +173,5 @@ def _from_row(row: tuple[Any, ...]) -> Dataset:
         sealed=None if sealed_entries is None else Totals(sealed_entries, sealed_batches),
         archive=None if archive_url is None else Archive(archive_url, archive_entries, archive_sha256),
         dropped=bool(dropped),
+        archived_from=None if archived_from is None else State(archived_from),
     )

@@ -1,23 +1,18 @@
 """Entries in the file, in chunks."""
 
 import json
-import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.chunks import READABLE, Chunk, distinct, pack
 from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import Block, report_on
 
-log = logging.getLogger(__name__)
-
 _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data"
-# Whatever damage makes of the type of a value, its bytes are read.
-_READABLE = "dataset_id, batch_id, first, entries, checksum, CAST(data AS BLOB)"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
 _POSITION = "batch_id, first, chunk_id"
 _IN_ORDER = f"dataset_id = ? AND ({_POSITION}) > (?, ?, ?) ORDER BY {_POSITION} LIMIT ?"
@@ -112,25 +107,12 @@ class SqliteEntryStore(EntryStore):
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
-        """The chunks of the manifest's batches, each with its first entry that none before it had."""
-        batch_id, end = "", 0
-        for chunk in self._chunks(manifest.dataset_id):
-            if chunk.batch_id not in manifest.batches:
-                continue
-            if not chunk.whole:
-                position = (manifest.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
-                log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
-                continue
-            if chunk.batch_id != batch_id:
-                batch_id, end = chunk.batch_id, 0
-            fresh = max(chunk.first, end)
-            end = max(chunk.first + chunk.entries, end)
-            if fresh < end:
-                yield chunk, fresh
+        """The chunks of the manifest's batches, each with its first entry that no chunk before it had."""
+        return distinct(self._chunks(manifest.dataset_id), manifest.batches)
 
     def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
         """All chunks of a data set, by batch, then by `first`."""
-        query = f"SELECT {_READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        query = f"SELECT {READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         position: tuple[str, int, int] = _START
         while True:
             page: list[Chunk] = []

@@ -45,6 +45,7 @@ class SqliteReceiptLedger(ReceiptLedger):
             if connection.execute(_ADD, (*_to_row(receipt), receipt.dataset_id, dataset_version)).rowcount:
                 insert_chunks(connection, chunks)
                 connection.execute(_ADD_UP, (receipt.dataset_id, receipt.entries))
+                self._database.added(receipt)
             else:
                 stored = _earlier(connection, receipt, dataset_version)
         # They are stored now, or their batch never will be: only a Conflict leaves room for another try.

@@ -24,9 +24,9 @@ _COLUMNS = (
 _MARKS = ", ".join("?" * 22)
 _ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
-_DUE = f"""
-    SELECT {_COLUMNS} FROM runs WHERE state IN ('queued', 'running') AND due_at <= ? ORDER BY due_at LIMIT ?
-"""  # noqa: S608
+_UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE state IN ('queued', 'running')"  # noqa: S608
+_DUE = f"{_UNFINISHED} AND due_at <= ? ORDER BY due_at LIMIT ?"
+_AHEAD = f"{_UNFINISHED} AND due_at > ? ORDER BY due_at LIMIT ?"
 
 
 class SqliteRunRepository(RunRepository):
@@ -87,9 +87,12 @@ class SqliteRunRepository(RunRepository):
         with self._database.writing() as connection:
             connection.execute(delete, (message.dataset_id, message.run_id))
 
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
         with self._database.reading() as connection:
-            return [_from_row(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
+            rows = connection.execute(_DUE, (to_micros(now), limit)).fetchall()
+            if latest is not None:
+                rows += connection.execute(_AHEAD, (to_micros(latest), limit - len(rows))).fetchall()
+        return [_from_row(row) for row in rows]
 
 
 def _get(connection: sqlite3.Connection, dataset_id: str, run_id: str) -> Run | None:

@@ -63,10 +63,14 @@ class MemoryDatasetRepository(DatasetRepository):
             if event is not None:
                 self._database.events[dataset.dataset_id].append(event)
 
-    def unfinished(self, before: datetime, limit: int) -> Sequence[Dataset]:
+    def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         with self._database.lock:
-            stored = self._database.datasets.values()
-            return [found for found in stored if found.unfinished and found.updated_at <= before][:limit]
+            unfinished = [found for found in self._database.datasets.values() if found.unfinished]
+        return [
+            found
+            for found in unfinished
+            if found.updated_at <= before or (latest is not None and found.updated_at > latest)
+        ][:limit]
 
     def remove(self, dataset_id: str) -> None:
         database = self._database

@@ -56,7 +56,8 @@ class MemoryRunRepository(RunRepository):
         with self._database.lock:
             self._database.outbox.pop(message, None)
 
-    def due(self, now: datetime, limit: int) -> Sequence[Run]:
+    def due(self, now: datetime, limit: int, latest: datetime | None = None) -> Sequence[Run]:
         with self._database.lock:
-            due = [run for run in self._database.runs.values() if not run.finished and run.due_at <= now]
+            unfinished = [run for run in self._database.runs.values() if not run.finished]
+        due = [run for run in unfinished if run.due_at <= now or (latest is not None and run.due_at > latest)]
         return heapq.nsmallest(limit, due, key=lambda run: run.due_at)

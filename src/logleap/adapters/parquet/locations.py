@@ -46,7 +46,10 @@ class ArchiveLocation(ABC):
 
 
 class ArchiveFolder(ArchiveLocation):
-    """A folder of this machine, made when it is first needed. URLs: `file:///…`."""
+    """A folder of this machine, made when it is first needed. URLs: `file:///…`.
+
+    Only its owner can access it, if it is made here, and its files.
+    """
 
     def __init__(self, url: str) -> None:
         self._folder = _path(url)
@@ -54,12 +57,13 @@ class ArchiveFolder(ArchiveLocation):
     @contextmanager
     def staging_dir(self, name: str) -> Iterator[Path]:
         # Beside the archives: only within one file system is a file moved atomically.
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f"{_STAGING_PREFIX}{name}", dir=self._folder) as folder:
             yield Path(folder)
 
     def put(self, file: Path, url: str) -> None:
         target = _path(url)
+        file.chmod(0o600)
         _sync(file)
         file.replace(target)
         _sync(target.parent)

@@ -2,6 +2,7 @@
 
 import click
 
+from logleap.entrypoints.cli.backup import backup, restore
 from logleap.entrypoints.cli.calls import archive, cancel, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.gcp import gcp
@@ -21,5 +22,6 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, sweep, demo, push, train, cancel, status, report, archive, keys, gcp):
+_CALLS = (push, train, cancel, status, report, archive)
+for command in (serve, worker, sweep, demo, *_CALLS, keys, backup, restore, gcp):
     main.add_command(command)

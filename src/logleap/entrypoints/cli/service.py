@@ -35,10 +35,11 @@ _METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"
 @_TASK
 @click.option("--processes", type=int, help="Number of processes (default 1; not with memory).")
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
-def serve(**flags: Any) -> None:
+@click.option("--accept-loss", is_flag=True, help="Start although the latest changes are missing.")
+def serve(accept_loss: bool, **flags: Any) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM."""
     with endings():
-        _serve(flags)
+        _serve(flags, accept_loss=accept_loss)
 
 
 @click.command()
@@ -129,7 +130,7 @@ def _configure(flags: dict[str, Any]) -> "Settings":
     return settings
 
 
-def _serve(flags: dict[str, Any]) -> None:
+def _serve(flags: dict[str, Any], *, accept_loss: bool) -> None:
     from logleap.backends import capabilities_of
     from logleap.codecs.json.fast import COMPILED
     from logleap.entrypoints.http.server.processes import can_fork, run_processes
@@ -147,6 +148,10 @@ def _serve(flags: dict[str, Any]) -> None:
         raise SettingsError(
             f"LOGLEAP_PROCESSES is {settings.processes}: this system cannot fork, so it supports only 1."
         )
+    if accept_loss:
+        from logleap.backends.local import accept_loss_of_local
+
+        accept_loss_of_local(settings)
     listener = listen(settings.host, settings.port)
     stop = _stop_on_signals()
 

@@ -383,6 +383,17 @@ def test_what_is_being_archived_or_deleted_is_unfinished_until_its_end(
     assert found_unfinished(datasets, LATER, dataset) == [dataset.dataset_id]
 
 
+def test_the_state_before_an_archiving_is_stored(datasets: DatasetRepository, announce: Announce) -> None:
+    dataset = announce()
+    archiving = dataset.after(Action.ARCHIVE, NOON)
+    datasets.save(archiving)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == archiving
+    undone = archiving.with_archiving_undone(NOON)
+    datasets.save(undone)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == undone
+    assert found_unfinished(datasets, LATER, dataset) == []
+
+
 def test_what_changed_lately_is_not_counted_as_unfinished(
     datasets: DatasetRepository, announce: Announce
 ) -> None:
@@ -390,6 +401,19 @@ def test_what_changed_lately_is_not_counted_as_unfinished(
     datasets.save(dataset)
     assert found_unfinished(datasets, NOON - timedelta(microseconds=1), dataset) == []
     assert found_unfinished(datasets, NOON, dataset) == [dataset.dataset_id]
+
+
+def test_what_a_clock_ahead_has_stamped_counts_as_unfinished_too(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    dataset, finished = announce(), announce()
+    datasets.save(dataset.after(Action.DELETE, LATER))
+    datasets.save(replace(finished, version=2, updated_at=LATER))
+    before = LATER - timedelta(microseconds=1)
+    for latest, expected in ((before, [dataset.dataset_id]), (LATER, []), (None, [])):
+        found = ids(datasets.unfinished(NOON, 1000, latest))
+        assert [one for one in found if one in ids([dataset, finished])] == expected
+    assert len(datasets.unfinished(LATER, 1, NOON)) == 1
 
 
 def test_no_more_unfinished_data_sets_are_given_than_asked_for(

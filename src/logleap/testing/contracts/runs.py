@@ -612,3 +612,13 @@ def test_no_more_due_runs_are_given_than_asked_for_and_those_are_the_longest_ove
     left_out = [run for run in made if run not in due]
     assert left_out
     assert all(run.due_at >= due[-1].due_at for run in left_out)
+
+
+def test_a_run_that_a_clock_ahead_has_stamped_is_due_too(runs: RunRepository, start: StartRun) -> None:
+    run, ahead, overdue = (start(due_at=NOON + timedelta(hours=hours)) for hours in (1, 5, -1))
+    known = [run.run_id, ahead.run_id, overdue.run_id]
+    due = [found.run_id for found in runs.due(NOON, MANY, ahead.due_at - timedelta(microseconds=1))]
+    assert [found for found in due if found in known] == [overdue.run_id, ahead.run_id]
+    due = [found.run_id for found in runs.due(NOON, MANY, ahead.due_at)]
+    assert [found for found in due if found in known] == [overdue.run_id]
+    assert len(runs.due(NOON, 1, NOON)) == 1

@@ -39,6 +39,7 @@ def dataset_document(dataset: Dataset) -> Document:
         if archive is None
         else {"url": archive.url, "entries": archive.entries, "sha256": archive.sha256},
         "dropped": dataset.dropped,
+        "archivedFrom": None if dataset.archived_from is None else dataset.archived_from.value,
         "unfinished": dataset.unfinished,
         "gate": None,
     }
@@ -47,6 +48,7 @@ def dataset_document(dataset: Dataset) -> Document:
 def dataset_of(document: Document) -> Dataset:
     """The data set that dataset_document() was made of."""
     sealed, archive = document["sealed"], document["archive"]
+    archived_from = document.get("archivedFrom")  # documents of earlier versions lack it
     return Dataset(
         dataset_id=document["datasetId"],
         owner=document["owner"],
@@ -60,6 +62,7 @@ def dataset_of(document: Document) -> Dataset:
         sealed=None if sealed is None else Totals(**sealed),
         archive=None if archive is None else Archive(**archive),
         dropped=document["dropped"],
+        archived_from=None if archived_from is None else State(archived_from),
     )
 
 

@@ -1,10 +1,11 @@
 """Chunks: the entries of one append, as one compressed value that can tell whether it is whole."""
 
+import logging
 import sys
 import threading
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,11 +19,16 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+log = logging.getLogger(__name__)
+
 _FORMAT = b"\x02"
 """msgpack of three columns in a zstd frame. The times are bytes: 64-bit integers, the lowest byte first.
 
 Chunks of format 1 have a list of msgpack's own times instead.
 """
+READABLE = "dataset_id, batch_id, first, entries, checksum, CAST(data AS BLOB)"
+"""The columns of a Chunk in the table. Whatever damage makes of the type of a value, its bytes are read."""
+
 _LEVEL = 1  # on log lines no larger than level 3, in half its time
 
 _encoder = msgspec.msgpack.Encoder()
@@ -73,6 +79,27 @@ class Chunk(NamedTuple):
 
     def _plain(self) -> bytes:
         return zstd.decompress(memoryview(self.data)[1:])
+
+
+def distinct(chunks: Iterable[Chunk], batches: Container[str]) -> Iterator[tuple[Chunk, int]]:
+    """The chunks of these batches, each with its first entry that no chunk before it had.
+
+    `chunks` are ordered by batch, then by `first`. Damaged ones are left out and logged.
+    """
+    batch_id, end = "", 0
+    for chunk in chunks:
+        if chunk.batch_id not in batches:
+            continue
+        if not chunk.whole:
+            position = (chunk.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
+            log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
+            continue
+        if chunk.batch_id != batch_id:
+            batch_id, end = chunk.batch_id, 0
+        fresh = max(chunk.first, end)
+        end = max(chunk.first + chunk.entries, end)
+        if fresh < end:
+            yield chunk, fresh
 
 
 def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:

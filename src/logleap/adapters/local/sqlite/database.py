@@ -11,14 +11,24 @@ from pathlib import Path
 from types import TracebackType
 
 from logleap.adapters.local.sqlite.connections import Connections
-from logleap.adapters.local.sqlite.folder import make_durable, network_file_system, prepare_folder
+from logleap.adapters.local.sqlite.folder import (
+    make_durable,
+    make_private_file,
+    network_file_system,
+    prepare_folder,
+    restrict_access,
+)
 from logleap.adapters.local.sqlite.group_commit import Writer
+from logleap.adapters.local.sqlite.loss import describe_loss
+from logleap.adapters.local.sqlite.marker import LastCommit, count_commit, last_counted, marker_of
 from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.adapters.local.sqlite.space import LEAST_LOG, LOG_LIMIT, MIB, DiskSpace
 from logleap.adapters.local.sqlite.staging import Staging
 from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset
+from logleap.domain.entries import Receipt
+from logleap.domain.times import to_micros
 from logleap.ports.errors import StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
@@ -48,7 +58,7 @@ _THE_STORE = f"the store {FILE_NAME}: "
 _BUSY = f"other processes have been writing for {LOCK_SECONDS:.0f} s"
 _READ_ONLY = "it cannot be written: check its owner and permissions, and that its disk is mounted for writing"
 _FULL = "its disk is full: free some space"
-_DAMAGED = "it is damaged: stop every process that uses it, and restore a copy"
+_DAMAGED = "it is damaged: stop every process that uses it, and restore a backup"
 _NO_DATABASE = "it is not an SQLite file: move it away, or choose another data folder"
 _MEANING = {
     sqlite3.SQLITE_BUSY: _BUSY,
@@ -69,28 +79,40 @@ class StorageUnusable(Exception):
     """The folder, or the file in it, cannot be used. One line: which, why, and what to do about it."""
 
 
+class CommitsMissing(StorageUnusable):
+    """The database lacks what was committed last, or nothing says whether it does."""
+
+
 class Database:
     """One SQLite file, shared by any number of threads and processes of one machine.
 
     Readers wait for nobody. Writers take turns. What `writing` stored is on the disk when it ends.
     """
 
-    def __init__(self, folder: Path, reserve: int | None = None) -> None:
-        """Open the file in `folder`, or make what is missing of both. Raises StorageUnusable.
+    def __init__(self, folder: Path, reserve: int | None = None, *, accept_loss: bool = False) -> None:
+        """Open the file in `folder`, or make what is missing of both.
 
         `reserve`: bytes of the disk that `adding` leaves free; None for a default, see DiskSpace.
+        Raises StorageUnusable: CommitsMissing, unless `accept_loss`, if the latest changes are not there.
         """
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
+        self._marker = marker_of(self._path)
         self.space = DiskSpace(self._folder, self._path.with_name(f"{FILE_NAME}-wal"), reserve)
         self._translated = _Translated(self._means_full)
         self.snapshots = SnapshotCache[Dataset]()
         self._connections = Connections(self._connect, self._make_writer, 2 * LOCK_SECONDS)
+        # Of the commit that is being prepared: the number of the last counted commit before it, whether it is
+        # to be counted, the last receipt in it, and the receipt of the transaction that runs now.
+        self._number = 0
+        self._counts = False
+        self._last_added: Receipt | None = None
+        self._added: Receipt | None = None
         self._logged = 0  # bytes that this process has put into the write-ahead log since it last emptied it
         self._version = len(MIGRATIONS)
         self._identity: tuple[int, int] | None = None
         try:
-            self._open()
+            self._open(accept_loss)
         except OSError as error:
             raise StorageUnusable(f"{self._folder} cannot be the data folder: {error.strerror}.") from error
         except Unavailable as error:
@@ -117,24 +139,35 @@ class Database:
 
         `payload` is about how many bytes it stores. Raises Unavailable.
         """
-        with self._translated, self._connections.transaction() as connection:
+        with self._translated, self._transaction(payload) as connection:
             yield connection
-            self._logged += payload + TRANSACTION_OVERHEAD
 
     @contextmanager
     def adding(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
         """The same for what makes the file larger. Raises StorageFull where that would use up the reserve."""
         try:
-            with self._translated, self._connections.transaction() as connection:
+            with self._translated, self._transaction(payload) as connection:
                 self.space.take(payload + TRANSACTION_OVERHEAD)
                 yield connection
-                self._logged += payload + TRANSACTION_OVERHEAD
         except StorageFull:
             if self.space.log_size > LEAST_LOG:  # empty the log: there may be room for the next try
                 self._logged = max(self._logged, LOG_LIMIT)
                 with self.writing():
                     pass
             raise
+
+    @contextmanager
+    def _transaction(self, payload: int) -> Iterator[sqlite3.Connection]:
+        with self._connections.transaction() as connection:
+            self._added = None
+            yield connection
+            self._last_added = self._added
+            self._counts = self._counts or self._added is None
+            self._logged += payload + TRANSACTION_OVERHEAD
+
+    def added(self, receipt: Receipt) -> None:
+        """Declare that the current transaction stores this receipt with its batch, and nothing else."""
+        self._added = receipt
 
     def check(self) -> None:
         """Store something, as an upload would. Raises Unavailable if that cannot be done."""
@@ -157,8 +190,9 @@ class Database:
     def close(self) -> None:
         """Close the file. Waits for calls under way; later ones raise Unavailable."""
         self._connections.close()
+        self._marker.close()
 
-    def _open(self) -> None:
+    def _open(self, accept_loss: bool) -> None:
         prepare_folder(self._folder)
         network = network_file_system(self._folder)
         if network is not None:
@@ -169,10 +203,22 @@ class Database:
         for path in (self._folder, self._path):
             if path.exists() and not _may_write(path):
                 raise StorageUnusable(f"{path}: {_READ_ONLY}.")
+        loss = describe_loss(self._path, self._marker)
+        if loss is not None:
+            if not accept_loss:
+                raise CommitsMissing(loss)
+            log.warning("the loss is accepted: %s", loss)
+        make_private_file(self._path)  # SQLite gives the files that it makes beside it the same mode
         self._twice(self._prepare_file)
+        restrict_access(self._folder, self._folder.glob(f"{FILE_NAME}*"))  # it is known to be LogLeap's now
+        unmarked = loss is not None or self._marker.read() is None
+        if unmarked:
+            self._make_marker()
         make_durable(self._folder)
         self._identity = _identity(self._path)
-        self._logged = self.space.log_size  # left by a process that was killed
+        # Left by a process that was killed; emptied at once if the file is new, so that the file alone, as a
+        # copy may be, has a counted commit and is not taken for one that was never used.
+        self._logged = LOG_LIMIT if unmarked else self.space.log_size
         try:
             self._twice(self.check)
         except StorageFull as error:
@@ -198,6 +244,16 @@ class Database:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # cannot be set later
             self._use_log(connection)
             self._migrate(connection)
+
+    def _make_marker(self) -> None:
+        with self._translated, closing(self._connect()) as connection:
+            last = last_counted(connection)
+        try:
+            self._marker.make(last)
+        except OSError:
+            if not self.space.release():
+                raise
+            self._marker.make(last)
 
     def _write_heartbeat(self) -> None:
         with self.writing() as connection:
@@ -286,6 +342,7 @@ class Database:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {self._version}")
+        connection.execute("UPDATE changes SET schema = ? WHERE id = 1", (self._version,))
         connection.execute("COMMIT")
 
     def _make_writer(self) -> Writer:
@@ -294,20 +351,32 @@ class Database:
             partial(self._connect, timeout=0),
             lock,
             begun=self._begun,
+            ending=self._mark_commit,
             committed=partial(self._empty_log, lock),
             timeout=LOCK_SECONDS,
         )
 
     def _begun(self, connection: sqlite3.Connection) -> None:
         self._check_unchanged(connection)
+        self._counts, self._last_added = False, None
         self.space.begin()
 
     def _check_unchanged(self, connection: sqlite3.Connection) -> None:
         # A file that was deleted can be written on: what is stored there is lost.
         if _identity(self._path) != self._identity:
             raise Unavailable("the file was moved, deleted or replaced: put it back, or restart LogLeap")
-        if _number(connection, "PRAGMA user_version") != self._version:
+        query = "SELECT schema, number FROM changes WHERE id = 1"
+        version, self._number = connection.execute(query).fetchone()
+        if version != self._version:
             raise Unavailable("a newer LogLeap has migrated the file: restart with that version")
+
+    def _mark_commit(self, connection: sqlite3.Connection) -> Callable[[], None]:
+        """Prepare the marker for the transaction that is about to be committed. The result writes it."""
+        last = self._last_added
+        if self._counts or last is None:
+            return partial(self._marker.write, count_commit(connection, self._number))
+        commit = LastCommit(self._number, to_micros(last.created_at), last.dataset_id, last.key)
+        return partial(self._marker.write, commit)
 
     def _empty_log(self, lock: ProcessLock, connection: sqlite3.Connection) -> None:
         """Bring the write-ahead log into the file (a checkpoint) if it is large.
@@ -346,8 +415,11 @@ def _says_full(error: BaseException | None) -> bool:
     return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
-def _meaning(error: sqlite3.Error, means_full: Callable[[], bool]) -> str | None:
-    """What an error means for the operator; None if it means a mistake in this code."""
+def meaning_of(error: sqlite3.Error, means_full: Callable[[], bool] = lambda: True) -> str | None:
+    """What an error means for the operator; None if it means a mistake in this code.
+
+    `means_full`: whether SQLite's “full” is to be believed.
+    """
     meaning = _MEANING.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     if _says_full(error):
         meaning = _FULL if means_full() else _DAMAGED
@@ -368,7 +440,7 @@ class _Translated:
     ) -> None:
         if isinstance(error, Unavailable):
             raise type(error)(f"{_THE_STORE}{error}") from error.__cause__
-        if isinstance(error, sqlite3.Error) and (meaning := _meaning(error, self._means_full)) is not None:
+        if isinstance(error, sqlite3.Error) and (meaning := meaning_of(error, self._means_full)) is not None:
             raise Unavailable(f"{_THE_STORE}{meaning}") from error
 
 

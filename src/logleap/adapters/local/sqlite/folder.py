@@ -1,8 +1,13 @@
 """The folder that the file lies in."""
 
+import logging
 import os
 import re
+import stat
+from collections.abc import Iterable
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 # Several machines can share these. SQLite's log needs memory that all its users share, so one machine:
 # https://www.sqlite.org/wal.html (disadvantages).
@@ -15,11 +20,45 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder, if it is not there, so that a crash cannot take it away again. Raises OSError."""
+    """Make the folder, if it is not there, so that a crash cannot take it away again. Raises OSError.
+
+    Only its owner can access one that is made here.
+    """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in missing:
         make_durable(path.parent)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner can access, if there is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return  # without opening it: closing it would release SQLite's locks
+    os.close(descriptor)
+
+
+def restrict_access(folder: Path, files: Iterable[Path]) -> None:
+    """Leave access to the owner alone, and log each change. Raises OSError.
+
+    A folder with the sticky bit, such as /tmp, keeps its mode.
+    """
+    if os.name == "nt":
+        return  # files have the access rights of their folder there
+    for path in (folder, *files):
+        try:
+            mode = path.lstat().st_mode
+            open_to = stat.S_IMODE(mode) & 0o077
+            if not open_to or mode & stat.S_ISVTX or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                continue
+            path.chmod(stat.S_IMODE(mode) & ~0o077)
+        except FileNotFoundError:
+            continue  # another process has closed the database
+        except PermissionError:
+            log.warning("other users can access %s (%03o), and only its owner can change that", path, open_to)
+            continue
+        log.warning("other users could access %s (%03o): only its owner can now", path, open_to)
 
 
 def make_durable(folder: Path) -> None:

@@ -41,17 +41,20 @@ class Writer:
         lock: ProcessLock,
         *,
         begun: Callable[[sqlite3.Connection], None],
+        ending: Callable[[sqlite3.Connection], Callable[[], None]],
         committed: Callable[[sqlite3.Connection], None],
         timeout: float,
     ) -> None:
         """`connect` opens a connection that does not wait for locks. `begun` is called after each BEGIN,
-        `committed` after each COMMIT.
+        `ending` before each COMMIT and what it returns right after it, before any caller knows that it is
+        committed; `committed` comes after that.
 
         `timeout` is how long to wait for other threads, then for other processes, in seconds.
         """
         self._connect = connect
         self._lock = lock
         self._begun = begun
+        self._ending = ending
         self._committed = committed
         self._timeout = timeout
         self._turn = Condition()
@@ -140,8 +143,10 @@ class Writer:
         if connection is None:
             return
         try:
+            done = self._ending(connection)
             connection.execute("COMMIT")
             group.committed = True
+            done()
         except sqlite3.Error as error:
             group.error = error
             self.close()  # and so undo what is left of it

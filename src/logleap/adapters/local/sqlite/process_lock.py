@@ -32,7 +32,7 @@ class ProcessLock:
             return  # without fairness there
         try:
             if self._descriptor is None:
-                self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
+                self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
             self._lock(self._descriptor)
         except OSError as error:
             raise Unavailable(f"{self._file.name} cannot be locked: {error.strerror}") from error

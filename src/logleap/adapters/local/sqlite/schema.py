@@ -159,7 +159,22 @@ _VERSION_4 = (
     "INSERT INTO served VALUES (1, 0)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# How many commits did more than add receipts, and when the last of them was made: see marker.py.
+# `schema` repeats the file's version, so that one query before each transaction reads both.
+_VERSION_5 = (
+    """
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        schema INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    )
+    """,
+    "INSERT INTO changes VALUES (1, 0, 0, 0)",
+    "ALTER TABLE datasets ADD COLUMN archived_from TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

@@ -107,9 +107,12 @@ class DiskSpace:
         if size < LEAST_LOG or self._held.exists() or self.left() < 2 * size:
             return
         try:
-            with self._held.open("xb") as file:
+            descriptor = os.open(self._held, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
+                    os.posix_fallocate(descriptor, 0, size)
+            finally:
+                os.close(descriptor)
         except FileExistsError:
             pass  # another process was quicker
         except OSError:

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
 from flask import Response
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, WindowStats, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -50,11 +50,28 @@ class Counts:
 
     def add(self, item: RateLimitItem, who: str, amount: int) -> bool:
         """Whether all of it was left."""
-        return self._asked(lambda: self._limiter.hit(item, who, cost=amount), otherwise=True)
+
+        def hit() -> bool:
+            if self._limiter.hit(item, who, cost=amount):
+                return True
+            if not _is_ahead(self._limiter.get_window_stats(item, who), item):
+                return False
+            self._limiter.clear(item, who)
+            return self._limiter.hit(item, who, cost=amount)
+
+        return self._asked(hit, otherwise=True)
 
     def left(self, item: RateLimitItem, who: str) -> _Left | None:
         """What is left, and until when; None if the store does not answer."""
-        stats = self._asked(lambda: self._limiter.get_window_stats(item, who), otherwise=None)
+
+        def current() -> WindowStats:
+            stats = self._limiter.get_window_stats(item, who)
+            if _is_ahead(stats, item):
+                self._limiter.clear(item, who)
+                stats = self._limiter.get_window_stats(item, who)
+            return stats
+
+        stats = self._asked(current, otherwise=None)
         if stats is None:
             return None
         return _Left(stats.remaining, max(0, math.ceil(stats.reset_time - time.time())))
@@ -69,6 +86,11 @@ class Counts:
             self._away_until = time.monotonic() + _AWAY
             log.warning("quota store unavailable; nothing is limited for %g s: %s", _AWAY, error)
             return otherwise
+
+
+def _is_ahead(stats: WindowStats, item: RateLimitItem) -> bool:
+    """Whether a window ends later than one that begins now: it began before the clock was set back."""
+    return stats.reset_time > time.time() + item.get_expiry() + 1
 
 
 def _redis(url: str) -> RedisStorage:
