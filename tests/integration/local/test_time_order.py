@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from logleap.adapters.local.sqlite.chunks import Chunk
-from logleap.domain.entries import Batch, Entry, Row
+from logleap.domain.entries import Batch, Entries, Entry, Row
 from logleap.domain.selection import Selection
 from logleap.domain.times import to_micros
 
@@ -15,9 +15,7 @@ NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def lines(first: int, number: int) -> list[Entry]:
-    return [
-        Entry(NOON + timedelta(seconds=second), f"line {second}") for second in range(first, first + number)
-    ]
+    return [Entry(NOON + timedelta(seconds=n), f"line {n}") for n in range(first, first + number)]
 
 
 def selected(local: Any, dataset: Any, **fields: Any) -> list[Row]:
@@ -43,9 +41,8 @@ def test_chunks_of_an_earlier_version_get_their_times_at_the_first_read(local: A
     local.upload(other, lines(0, 3))
     expected = selected(local, dataset)
     forget_times(local)
-    assert (
-        selected(local, dataset, limit=7, start=to_micros(NOON + timedelta(seconds=100))) == expected[100:107]
-    )
+    start = to_micros(NOON + timedelta(seconds=100))
+    assert selected(local, dataset, limit=7, start=start) == expected[100:107]
     assert without_times(local) == 1  # of the other data set
     assert selected(local, dataset) == expected
 
@@ -57,22 +54,25 @@ def test_a_page_reads_the_chunks_of_its_range_alone(local: Any, monkeypatch: pyt
     local.upload(dataset, [lines(0, 1)[0], lines(5_000, 1)[0]])  # spans all others
     unpacked = []
     unpack = Chunk.unpack
-    monkeypatch.setattr(Chunk, "unpack", lambda chunk: unpacked.append(chunk) or unpack(chunk))
+
+    def noted(chunk: Chunk) -> Entries:
+        unpacked.append(chunk)
+        return unpack(chunk)
+
+    monkeypatch.setattr(Chunk, "unpack", noted)
     start = to_micros(NOON + timedelta(seconds=1_000))
     assert len(selected(local, dataset, start=start, limit=30)) == 30
     assert len(unpacked) <= 6
 
 
-@pytest.mark.parametrize(
-    "column", ["data = x'00'", "first_time = first_time - 1", "last_time = last_time + 1"]
-)
+@pytest.mark.parametrize("damage", ["data = x'00'", "first_time = first_time - 1", "last_time = 0"])
 def test_a_damaged_chunk_is_not_there_and_is_told(
-    local: Any, column: str, caplog: pytest.LogCaptureFixture
+    local: Any, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset = local.announce()
     kept, damaged = local.upload(dataset, lines(0, 5)), local.upload(dataset, lines(3, 4))
     with local.database.writing() as connection:
-        connection.execute(f"UPDATE chunks SET {column} WHERE batch_id = ?", (damaged,))
+        connection.execute(f"UPDATE chunks SET {damage} WHERE batch_id = ?", (damaged,))
     assert {row.batch_id for row in selected(local, dataset)} == {kept}
     assert "4 entries are damaged" in caplog.text
 

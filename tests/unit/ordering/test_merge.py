@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.domain.entries import Entries, PlacedEntries, Row
-from logleap.ordering import scratch as scratch_module
 from logleap.ordering.merge import Piece, merged, ordered
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import pieces_of
@@ -99,7 +98,7 @@ def test_a_folder_for_temporary_files_that_cannot_be_written_is_told(monkeypatch
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(scratch_module.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
     parts = [placed(f"batch {n}", [(0, "a", None), (n, "b", None)]) for n in range(1, 4)]
     with pytest.raises(TemporarySpaceFull, match="No space left on device"):
         rows(merged(map(piece, parts), Scratch(), memory=0))
