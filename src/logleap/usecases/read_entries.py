@@ -83,10 +83,11 @@ class ReadEntries:
             raise EntryNotFound(dataset_id, batch_id, sequence)
         return found
 
-    def count(self, owner: str, dataset_id: str) -> int:
-        """How many entries a stream of all of them has now."""
+    def count(self, owner: str, dataset_id: str, selection: Selection) -> int | None:
+        """How many entries a stream of the selection has now; None: that is not known before."""
         dataset = self._readable(owner, dataset_id)
-        return (dataset.sealed or self.ledger.totals(dataset_id)).entries
+        totals = dataset.sealed or self.ledger.totals(dataset_id)
+        return totals.entries if selection.whole else None
 
     def stream(self, owner: str, dataset_id: str, selection: Selection) -> EntryStream:
         """All entries of the selection, of those acknowledged so far: the first block has been read."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from logleap.domain.keys import ApiKey
-from logleap.entrypoints.http.calls import reading
+from logleap.entrypoints.http.calls import reading, streaming
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,7 +30,7 @@ else:
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 MESSAGES = ["jam at gate 4", 'quote " and\r\nline, "', "é 😀", "\0", " ", "=1+1"]
 CONTEXTS: list[Any] = [None, "", {"id": 2**70}, 'say "no"\n', "é"]
-STREAMS = [reading.NDJSON, reading.CSV, reading.ARROW, reading.PARQUET]
+STREAMS = [streaming.NDJSON, streaming.CSV, streaming.ARROW, streaming.PARQUET]
 
 Server = Any
 
@@ -38,7 +38,7 @@ Server = Any
 @pytest.fixture(scope="module", params=["memory", "local"])
 def server(start_server: Any, tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("data")
-    settings = {"backend": request.param, "data_dir": folder, "temporary_limit": 40_000_000}
+    settings = {"backend": request.param, "data_dir": folder, "temporary_limit": 40_000_000, "threads": 4}
     with start_server(with_worker=True, **settings) as running:
         yield running
 
@@ -83,15 +83,15 @@ def comparable(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def read(media_type: str, body: bytes) -> list[tuple[Any, ...]]:
-    if media_type == reading.NDJSON:
+    if media_type == streaming.NDJSON:
         return [values(json.loads(line)) for line in body.splitlines()]
-    if media_type == reading.CSV:
+    if media_type == streaming.CSV:
         header, *lines = csv.reader(io.StringIO(body.decode(), newline=""))
         assert header == ["timestamp", "message", "context", "batchId", "sequence"]
         return [(*line[:4], int(line[4])) for line in lines]
     table = (
         pa.ipc.open_stream(body).read_all()
-        if media_type == reading.ARROW
+        if media_type == streaming.ARROW
         else pq.read_table(io.BytesIO(body))
     )
     rows = [values(row) for row in table.to_pylist()]
@@ -130,7 +130,7 @@ def test_every_stream_has_exactly_the_acknowledged_entries_in_order(server: Serv
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].partition(";")[0] == media_type
     assert answer.headers["X-Entry-Count"] == "73"
-    expected = [(*row[:2], row[2] or "", *row[3:]) for row in rows] if media_type == reading.CSV else rows
+    expected = [(*row[:2], row[2] or "", *row[3:]) for row in rows] if media_type == streaming.CSV else rows
     assert comparable(read(media_type, answer.content)) == expected
     begin = (NOON + timedelta(seconds=6)).isoformat()
     part = get(server, data_id, media_type, **{"from": begin, "contains": "gate 4 3"})
@@ -141,7 +141,7 @@ def test_every_stream_has_exactly_the_acknowledged_entries_in_order(server: Serv
 
 def test_an_arrow_stream_says_its_number_of_entries_first_and_contexts_are_text(server: Server) -> None:
     data_id, _ = stored(server, [some(30)])
-    schema = pa.ipc.open_stream(get(server, data_id, reading.ARROW).content).schema
+    schema = pa.ipc.open_stream(get(server, data_id, streaming.ARROW).content).schema
     assert schema.metadata == {b"logleap.dataId": data_id.encode(), b"logleap.entries": b"30"}
     assert schema.field("context").type == pa.string()
     assert schema.field("timestamp").type == pa.timestamp("us", tz="UTC")
@@ -149,7 +149,7 @@ def test_an_arrow_stream_says_its_number_of_entries_first_and_contexts_are_text(
 
 def test_csv_tells_no_context_from_an_empty_one(server: Server) -> None:
     data_id, _ = stored(server, [[entry(0, "a"), entry(1, "b", "")]])
-    lines = get(server, data_id, reading.CSV).text.splitlines()
+    lines = get(server, data_id, streaming.CSV).text.splitlines()
     assert lines[1].startswith('2026-08-01T12:00:00.000000Z,"a",,')
     assert lines[2].startswith('2026-08-01T12:00:01.000000Z,"b","",')
 
@@ -167,7 +167,7 @@ def test_entries_are_read_in_every_state_and_a_page_goes_on_in_the_archive(serve
     rest = get(server, data_id, pageSize=100, pageToken=token).json()["entries"]
     found = comparable(map(values, first["entries"] + rest))
     assert found == rows
-    assert comparable(read(reading.NDJSON, get(server, data_id, reading.NDJSON).content)) == rows
+    assert comparable(read(streaming.NDJSON, get(server, data_id, streaming.NDJSON).content)) == rows
     around = get(server, data_id, around=f"{rows[9][3]}:{rows[9][4]}", before=2, after=1).json()
     assert comparable(map(values, around["entries"])) == rows[7:11]
 
@@ -213,7 +213,7 @@ def test_a_page_has_an_etag_and_a_stream_has_none(server: Server) -> None:
     path, answer = f"/data/{data_id}/entries", get(server, data_id)
     again = server.http.get(path, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
-    assert "ETag" not in get(server, data_id, reading.NDJSON).headers
+    assert "ETag" not in get(server, data_id, streaming.NDJSON).headers
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_a_page_token_that_was_changed_or_is_of_other_entries_is_refused(server:
 @pytest.mark.parametrize("query", ["pageSize=5", "pageToken=AAAA", "around=b:1", "around=b:1&before=1"])
 def test_a_stream_has_no_pages(server: Server, query: str) -> None:
     path = f"/data/{server.announce()}/entries?{query}"
-    answer = server.http.get(path, headers={"Accept": reading.CSV})
+    answer = server.http.get(path, headers={"Accept": streaming.CSV})
     assert "only for pages" in refused(answer, 400, "QUERY_PARAMETER_INVALID")
 
 
@@ -270,11 +270,11 @@ def test_what_needs_pyarrow_is_refused_without_it_and_others_are_not(
 ) -> None:
     data_id, _ = stored(server, [some(2)])
     monkeypatch.setattr(reading, "find_spec", lambda _: None)
-    for media_type in (reading.ARROW, reading.PARQUET):
+    for media_type in (streaming.ARROW, streaming.PARQUET):
         detail = refused(get(server, data_id, media_type), 406, "NOT_ACCEPTABLE")
         assert "[archive]" in detail
-    second_choice = f"{reading.ARROW}, {reading.NDJSON};q=0.1"
-    assert get(server, data_id, second_choice).headers["Content-Type"] == reading.NDJSON
+    second_choice = f"{streaming.ARROW}, {streaming.NDJSON};q=0.1"
+    assert get(server, data_id, second_choice).headers["Content-Type"] == streaming.NDJSON
     refused(get(server, data_id, "text/html"), 406, "NOT_ACCEPTABLE")
 
 
@@ -313,13 +313,13 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "zstd":
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_stream_is_compressed_as_a_whole(server: Server, coding: str) -> None:
     data_id, _ = stored(server, [some(2_000)])
-    headers = {"Accept": reading.NDJSON, "Accept-Encoding": coding}
+    headers = {"Accept": streaming.NDJSON, "Accept-Encoding": coding}
     with server.http.stream("GET", f"/data/{data_id}/entries", headers=headers) as answer:
         assert answer.headers["Content-Encoding"] == coding
         raw = b"".join(answer.iter_raw())
-    assert len(read(reading.NDJSON, CODINGS[coding](raw))) == 2_000
+    assert len(read(streaming.NDJSON, CODINGS[coding](raw))) == 2_000
     assert server.http.get(f"/data/{data_id}/entries", headers=headers).text.count("\n") == 2_000
-    parquet = server.http.get(f"/data/{data_id}/entries", headers={**headers, "Accept": reading.PARQUET})
+    parquet = server.http.get(f"/data/{data_id}/entries", headers={**headers, "Accept": streaming.PARQUET})
     assert "Content-Encoding" not in parquet.headers
 
 
@@ -333,7 +333,7 @@ def raw_request(server: Server, head: str) -> bytes:
 
 def test_http_1_0_gets_a_stream_with_its_length_or_is_told_that_it_does_not_fit(server: Server) -> None:
     data_id, _ = stored(server, [some(50)])
-    head = f"GET /data/{data_id}/entries HTTP/1.0\r\nAccept: {reading.NDJSON}\r\n\r\n"
+    head = f"GET /data/{data_id}/entries HTTP/1.0\r\nAccept: {streaming.NDJSON}\r\n\r\n"
     headers, _, body = raw_request(server, head).partition(b"\r\n\r\n")
     assert f"Content-Length: {len(body)}".encode() in headers
     assert body.count(b"\n") == 50
@@ -380,19 +380,20 @@ def test_a_client_that_stops_reading_is_dropped_and_gives_its_place_back(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("logleap.entrypoints.http.server.channel.STALL_SECONDS", 1.0)
-    data_id, _ = stored(server, [[entry(n, "x" * 800_000) for n in range(10)] for _ in range(7)])
-    head = f"GET /data/{data_id}/entries HTTP/1.1\r\nHost: localhost\r\nAccept: {reading.NDJSON}\r\n\r\n"
+    long = "x" * 800_000
+    data_id, _ = stored(server, [[entry(n, long) for n in range(at, at + 10)] for at in range(0, 70, 10)])
+    head = f"GET /data/{data_id}/entries HTTP/1.1\r\nHost: localhost\r\nAccept: {streaming.NDJSON}\r\n\r\n"
     address = urlsplit(server.url)
     stalled = [socket.create_connection((address.hostname, address.port), timeout=20) for _ in range(2)]
     for connection in stalled:
         connection.sendall(head.encode())
         connection.recv(100)
     time.sleep(0.2)
-    assert "2 requests that take long" in refused(get(server, data_id, reading.CSV), 503, "BUSY")
+    assert "2 requests that take long" in refused(get(server, data_id, streaming.CSV), 503, "BUSY")
     for _ in range(5):  # other calls have threads
         assert get(server, data_id, pageSize=1).status_code == 200
     deadline = time.monotonic() + 20
-    while (answer := get(server, data_id, reading.CSV)).status_code == 503:
+    while (answer := get(server, data_id, streaming.CSV)).status_code == 503:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert answer.status_code == 200
