@@ -56,6 +56,7 @@ class Format:
     compressed: bool = False
 
 
+_LINE = json.dumps(examples.ENTRIES["entries"][0]) + "\n"
 _ROW = (
     "timestamp,message,context,batchId,sequence\r\n"
     '2026-03-02T05:00:00.123000Z,"conveyor started",,a236259b-e630-4343-a1df-2a6547a9a7a9,0\r\n'
@@ -63,9 +64,7 @@ _ROW = (
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        NDJSON: Format(
-            lambda blocks, _: ndjson(blocks), NDJSON, f"{json.dumps(examples.ENTRIES['entries'][0])}\n"
-        ),
+        NDJSON: Format(lambda blocks, _: ndjson(blocks), NDJSON, _LINE),
         CSV: Format(
             lambda blocks, _: csv(blocks),
             "text/csv; charset=utf-8; header=present",
