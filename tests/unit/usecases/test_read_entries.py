@@ -171,11 +171,12 @@ def test_a_damaged_archive_is_told(
 def test_a_data_set_archived_just_before_it_is_read_is_read_from_its_archive(
     uploaded: Uploaded, read: ReadEntries, store: Interrupted, archive_dataset: ArchiveDataset
 ) -> None:
-    for call in (
+    calls: list[Callable[[str], str]] = [
         lambda asked: messages(read.page("alice", asked, ALL, 9).entries),
         lambda asked: streamed(read.stream("alice", asked, ALL)),
         lambda asked: streamed(read.stream("alice", asked, Selection(start=0))),
-    ):
+    ]
+    for call in calls:
         dataset_id = uploaded().dataset_id
         store.before = partial(archive_dataset, "alice", dataset_id)
         assert call(dataset_id) == "abcde"

@@ -4,6 +4,7 @@ import click
 
 from logleap.entrypoints.cli.calls import archive, cancel, status, train
 from logleap.entrypoints.cli.demo import demo
+from logleap.entrypoints.cli.entries import entries, export
 from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.keys import keys
 from logleap.entrypoints.cli.push import push
@@ -21,5 +22,20 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, sweep, demo, push, train, cancel, status, report, archive, keys, gcp):
+for command in (
+    serve,
+    worker,
+    sweep,
+    demo,
+    push,
+    train,
+    cancel,
+    status,
+    report,
+    entries,
+    export,
+    archive,
+    keys,
+    gcp,
+):
     main.add_command(command)
