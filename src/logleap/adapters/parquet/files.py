@@ -132,7 +132,7 @@ def _groups(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _record_batch(rows: Sequence[Row]) -> pa.RecordBatch:
-    columns = {
+    columns: dict[str, Any] = {
         "batchId": [row.batch_id for row in rows],
         "sequence": [row.sequence for row in rows],
         "timestamp": [row.entry.timestamp for row in rows],
