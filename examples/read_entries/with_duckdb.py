@@ -10,8 +10,4 @@ import duckdb
 entries = duckdb.read_parquet(sys.argv[1])
 
 print(duckdb.sql("SELECT message, count(*) AS n FROM entries GROUP BY ALL ORDER BY n DESC LIMIT 10"))
-print(
-    duckdb.sql(
-        "SELECT date_trunc('hour', timestamp) AS hour, count(*) AS n FROM entries GROUP BY ALL ORDER BY ALL"
-    )
-)
+print(duckdb.sql("SELECT date_trunc('hour', timestamp) AS hour, count(*) FROM entries GROUP BY 1 ORDER BY 1"))
