@@ -21,6 +21,7 @@ from benchmarks.parts import (
     comparison,
     decode,
     end_to_end,
+    entries,
     gcp,
     intake,
     large_dataset,
@@ -40,6 +41,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "push": push.run,
     "large_dataset": large_dataset.run,
     "many_datasets": many_datasets.run,
+    "entries": entries.run,
     "intake": intake.run,
 }
 

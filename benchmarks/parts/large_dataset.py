@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -155,7 +156,7 @@ def _moment(text: str) -> float:
 
 def _write_parquet(path: Path, rounds: int) -> None:
     pool = payloads.lines(_POOL * _ENTRIES)
-    columns = {
+    columns: dict[str, Any] = {
         "batchId": pa.array([f"{number // _ENTRIES:036}" for number in range(len(pool))]),
         "sequence": pa.array([number % _ENTRIES for number in range(len(pool))], pa.int64()),
         "timestamp": pa.array([line.timestamp for line in pool], pa.timestamp("us", tz="UTC")),

@@ -22,6 +22,7 @@ from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
+from logleap.usecases.read_entries import ReadEntries
 from logleap.usecases.report import ReportOnDataset
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
@@ -114,6 +115,13 @@ class Container(containers.DeclarativeContainer):
     )
     report_on_dataset = providers.ThreadSafeSingleton(
         ReportOnDataset,
+        datasets=backend.provided.datasets,
+        store=backend.provided.store,
+        ledger=backend.provided.ledger,
+        archives=backend.provided.archives,
+    )
+    read_entries = providers.ThreadSafeSingleton(
+        ReadEntries,
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         ledger=backend.provided.ledger,

@@ -9,6 +9,8 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         BatchEmpty            use cases: an upload without entries → HTTP; OTLP answers 200
         DatasetEmpty          domain: a training without entries → HTTP
         DatasetNotFound       repositories → HTTP; a worker lets the message go
+        EntryNotFound         use cases: the surroundings of an entry that is not there → HTTP
+        PositionNotFound      stores: a page that goes on after an entry that is not there → HTTP
         EntryCountDiffers     domain: a training that expected another number → HTTP
         InvalidApiKey         use cases: authentication → HTTP
         InvalidEntries        codecs: bad entries in a body → HTTP, each entry named
@@ -45,6 +47,8 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
+        TemporarySpaceFull    adapters: no room for temporary files → HTTP 503 TEMPORARY_SPACE_FULL
+        _Moved                use cases: entries were archived while they were streamed → the stream breaks
         StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
@@ -67,6 +71,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
+      Incomplete              client: a stream of entries that broke off → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from logleap.codecs.limits import DEFAULT_LIMITS, MIB
 from logleap.domain.keys import OWNER, ApiKey
 from logleap.domain.runs import LONGEST_LEASE
+from logleap.ordering.scratch import DEFAULT_LIMIT
 
 _PREFIX = "LOGLEAP_"
 _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     json_entries_limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.json_entries
     request_time_limit: Annotated[float, Field(ge=1)] = 1800.0
     mappings: Path | None = None
+    temporary_limit: Annotated[int, Field(ge=0)] = DEFAULT_LIMIT
 
     training_task: str = "count-entries"
     run_lease: Annotated[float, Field(ge=0.1, le=LONGEST_LEASE.total_seconds())] = 30.0

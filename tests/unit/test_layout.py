@@ -33,7 +33,7 @@ def test_a_backend_has_a_file_per_port_and_its_machinery_in_folders(backend: str
 
 def test_every_port_has_a_contract_suite_that_runs() -> None:
     suites = modules(PACKAGE / "testing" / "contracts")
-    assert suites == PORTS | {"reports"}
+    assert suites == PORTS | {"reports", "selections"}
     assert without_prefix(modules(CONTRACTS)) == suites
 
 

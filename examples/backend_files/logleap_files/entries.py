@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import uuid4
 
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Selection
 from logleap.domain.times import from_micros
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import blocks_of, report_on
 from logleap_files.folder import Folder, available, file_name
@@ -17,6 +21,7 @@ class FileEntryStore(EntryStore):
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._scratch = Scratch()
 
     def prepare(self, dataset_id: str) -> None:
         pass
@@ -33,6 +38,17 @@ class FileEntryStore(EntryStore):
     def read(self, manifest: Manifest) -> Iterator[Row]:
         for batch_id in manifest.batches:
             yield from self._rows(manifest.dataset_id, batch_id)
+
+    def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
+        return select(pieces_of(self.read(manifest)), selection, self._scratch)
+
+    def around(
+        self, manifest: Manifest, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        position = find(self.read(manifest), batch_id, sequence)
+        if position is None:
+            return None
+        return around(partial(self.select, manifest), position, before, after)
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(blocks_of(self.read(manifest)), manifest.entries)

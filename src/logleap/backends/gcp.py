@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from logleap.backends.backend import Backend, backend_factory
 from logleap.domain.errors import DatasetNotFound
 from logleap.extras import install_command
+from logleap.ordering.scratch import Scratch
 from logleap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def _open(settings: Settings) -> Backend:
     )
     open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
     open_storage = partial(storage_client, access.project, credentials.get("storage"))
+    scratch = Scratch(settings.temporary_limit)
     try:
-        archives = GcpArchiveStore(settings.archive_to, open_storage)
+        archives = GcpArchiveStore(settings.archive_to, open_storage, scratch)
     except ArchiveUrlNotSupported as error:
         raise SettingsError(f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: {error}") from error
     resources = _resources(settings, access.project)
@@ -65,6 +67,7 @@ def _open(settings: Settings) -> Backend:
         StorageWriter(partial(write_client, credentials["bigquery"]))
         if settings.bigquery_writer == "storage-write"
         else StreamingInserter(open_bigquery),
+        scratch=scratch,
     )
     queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], ack_deadline=2 * settings.run_lease)
     datasets = FirestoreDatasetRepository(database)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from logleap.backends.backend import Backend, backend_factory
+from logleap.ordering.scratch import Scratch
 from logleap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def open_local(
     from logleap.adapters.local.sqlite.database import Database, StorageUnusable
     from logleap.adapters.parquet.locations import ArchiveUrlNotSupported
 
+    scratch = Scratch(settings.temporary_limit)
     try:
-        archives = LocalArchiveStore(settings.archive_to)
+        archives = LocalArchiveStore(settings.archive_to, scratch)
     except ArchiveUrlNotSupported as error:
         raise SettingsError(f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: {error}") from error
     try:
@@ -47,7 +49,7 @@ def open_local(
     return Backend(
         datasets=SqliteDatasetRepository(database),
         ledger=SqliteReceiptLedger(database),
-        store=SqliteEntryStore(database),
+        store=SqliteEntryStore(database, scratch),
         runs=SqliteRunRepository(database),
         queue=queue,
         archives=archives,

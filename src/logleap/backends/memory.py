@@ -1,6 +1,7 @@
 """The backend `memory`: everything in this process, lost on exit."""
 
 from logleap.backends.backend import Backend, backend_factory
+from logleap.ordering.scratch import Scratch
 from logleap.settings import Settings
 
 
@@ -19,14 +20,15 @@ def open_memory(
     from logleap.adapters.memory.runs import MemoryRunRepository
 
     database = MemoryDatabase()
+    scratch = Scratch(settings.temporary_limit)
     if visibility_timeout is None:
         visibility_timeout = 2 * settings.run_lease
     return Backend(
         datasets=MemoryDatasetRepository(database),
         ledger=MemoryReceiptLedger(database),
-        store=MemoryEntryStore(),
+        store=MemoryEntryStore(scratch),
         runs=MemoryRunRepository(database),
         queue=MemoryTrainingQueue(visibility_timeout=visibility_timeout, max_deliveries=max_deliveries),
-        archives=MemoryArchiveStore(),
+        archives=MemoryArchiveStore(scratch),
         keys=MemoryKeyRepository(),
     )

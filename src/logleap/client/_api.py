@@ -1,12 +1,14 @@
 """A client of the HTTP API: create data sets, push in batches that are safe to repeat, train, wait."""
 
+import contextlib
+import io
 import json
 import ssl
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -14,7 +16,18 @@ import msgspec
 import stamina
 
 from logleap.client import _shapes as shapes
+from logleap.extras import needing
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+"""The media types of streams of entries."""
+
+_Answered = TypeVar("_Answered")
 _MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
 
 Json = Mapping[str, Any]
@@ -38,6 +51,10 @@ class ApiError(Exception):
 
 class Unreachable(Exception):
     """The API did not answer, after all retries."""
+
+
+class Incomplete(Exception):
+    """A stream broke off, or does not have the number of entries that the server said. The text has both."""
 
 
 class BadAddress(ValueError):
@@ -205,6 +222,93 @@ class Client:
         """A summary of a data set's entries. Each call reads all of them: use a long `timeout`."""
         return self._call("GET", f"/data/{_segment(data_id)}/report", shapes.Report)
 
+    def page(
+        self,
+        data_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+        size: int = 1000,
+        token: str | None = None,
+    ) -> Json:
+        """A page of entries in the order of time, and the `nextPageToken` of the following one."""
+        query = {**_selection(start, end, contains), "pageSize": str(size)}
+        if token is not None:
+            query["pageToken"] = token
+        return self._call("GET", _entries_path(data_id), shapes.EntryPage, query=query)
+
+    def around(
+        self, data_id: str, batch_id: str, sequence: int, *, before: int = 10, after: int = 10
+    ) -> Sequence[Json]:
+        """An entry, and so many before and after it in the order of time (at most 1000 each)."""
+        query = {"around": f"{batch_id}:{sequence}", "before": str(before), "after": str(after)}
+        page = self._call("GET", _entries_path(data_id), shapes.EntryPage, query=query)
+        entries: Sequence[Json] = page["entries"]
+        return entries
+
+    def entries(
+        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+    ) -> Iterator[Json]:
+        """The acknowledged entries in the order of time, one by one, in bounded memory.
+
+        `start` (included) and `end` (excluded) are RFC 3339 times; `contains` is text of the message. Raises
+        Incomplete if not all of them arrive: the entries so far are right, but are not all.
+        """
+        with self.export(data_id, NDJSON, start=start, end=end, contains=contains) as export:
+            number = 0
+            for line in _lines(export.parts):
+                number += 1
+                entry: Json = msgspec.json.decode(line)
+                yield entry
+            export.check(number)
+
+    @contextlib.contextmanager
+    def export(
+        self,
+        data_id: str,
+        media_type: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+    ) -> "Iterator[Export]":
+        """The selected entries in this media type, as a stream. It is retried until it begins, not after.
+
+        Reading it raises Incomplete where it breaks off.
+        """
+        request = self._http.build_request(
+            "GET",
+            _entries_path(data_id),
+            headers={"Accept": media_type, "Accept-Encoding": "zstd, gzip"},
+            params=_selection(start, end, contains),
+        )
+        response = self._retried(lambda: self._opened(request))
+        try:
+            if response.headers.get("Content-Type", "").partition(";")[0] != media_type:
+                detail = f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
+                raise ApiError(response.status_code, "", detail, {})
+            yield Export(response)
+        finally:
+            response.close()
+
+    def to_arrow(
+        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+    ) -> "pa.Table":
+        """The selected entries as a table of pyarrow, which must be installed. Raises Incomplete.
+
+        It is in memory: pandas, Polars and DuckDB read it without copying it.
+        """
+        with needing("archive", "Client.to_arrow"):
+            import pyarrow as pa
+        with self.export(data_id, ARROW, start=start, end=end, contains=contains) as export:
+            try:
+                table = pa.ipc.open_stream(_Readable(export.parts)).read_all()
+            except pa.ArrowInvalid as error:
+                raise Incomplete(f"The stream of entries is not complete: {error}") from error
+            export.check(table.num_rows)
+        return table
+
     def datasets(self, *, state: str | None = None, name: str | None = None) -> Iterator[Json]:
         """All data sets (in this state, with exactly this name), newest first, page by page."""
         token = None
@@ -232,6 +336,20 @@ class Client:
         if key is not None:
             headers["Idempotency-Key"] = key
         request = self._http.build_request(method, path, content=content, headers=headers, params=query)
+        return self._retried(lambda: _answer(self._http.send(request), shape))
+
+    def _opened(self, request: httpx2.Request) -> httpx2.Response:
+        """The response, its body still to be read. Raises ApiError."""
+        response = self._http.send(request, stream=True)
+        if response.status_code != 200:
+            try:
+                response.read()
+                _answer(response, None)
+            finally:
+                response.close()
+        return response
+
+    def _retried(self, call: Callable[[], _Answered]) -> _Answered:
         again = stamina.retry_context(
             on=self._again,
             attempts=None if self._patience else 1,
@@ -242,7 +360,7 @@ class Client:
         try:
             for attempt in again:
                 with attempt:
-                    return _answer(self._http.send(request), shape)
+                    return call()
         except httpx2.TransportError as error:
             raise Unreachable(f"No answer from {self._url}: {error}") from error
         raise AssertionError("stamina ends with an answer or an exception")
@@ -253,6 +371,69 @@ class Client:
             after = error.retry_after
             return after is not None and after <= self._patience and (after or True)
         return isinstance(error, httpx2.TransportError)
+
+
+class Export:
+    """A stream of entries. `entries`: how many it has, if the server said so; `parts`: its bytes."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        said = response.headers.get("X-Entry-Count", "")
+        self.entries = int(said) if said.isdigit() else None
+        self.parts = self._read(response)
+
+    def check(self, number: int) -> None:
+        """Raises Incomplete if `number` is not how many entries there must be."""
+        if self.entries is not None and number != self.entries:
+            raise Incomplete(f"{number} entries arrived, but the server said that there are {self.entries}.")
+
+    def _read(self, response: httpx2.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            raise Incomplete(f"The stream of entries broke off: {error}") from error
+
+
+class _Readable(io.RawIOBase):
+    """Parts as a file."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, fewer at the end."""
+        found = bytearray()
+        while size < 0 or len(found) < size:
+            if not self._left:
+                part = next(self._parts, None)
+                if part is None:
+                    break
+                self._left = memoryview(part)
+            wanted = len(self._left) if size < 0 else size - len(found)
+            found += self._left[:wanted]
+            self._left = self._left[wanted:]
+        return bytes(found)
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        yield from whole
+    if rest:
+        raise Incomplete("The stream of entries ended in the middle of an entry.")
+
+
+def _selection(start: str | None, end: str | None, contains: str | None) -> dict[str, str]:
+    given = {"from": start, "to": end, "contains": contains}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _entries_path(data_id: str) -> str:
+    return f"/data/{_segment(data_id)}/entries"
 
 
 def _answer(response: httpx2.Response, shape: Any) -> Json:

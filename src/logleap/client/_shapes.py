@@ -53,6 +53,19 @@ class Page(TypedDict):
     nextPageToken: str | None
 
 
+class Entry(TypedDict):
+    timestamp: str
+    message: str
+    context: str | None
+    batchId: str
+    sequence: int
+
+
+class EntryPage(TypedDict):
+    entries: list[Entry]
+    nextPageToken: str | None
+
+
 class Event(TypedDict):
     at: str
     detail: str

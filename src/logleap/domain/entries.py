@@ -71,6 +71,62 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedEntries:
+    """Entries by column, and where each stands: in which batch, and with which sequence number."""
+
+    entries: Entries
+    batch_ids: Sequence[str]
+    sequences: Sequence[int]
+
+    @classmethod
+    def of_batch(cls, batch_id: str, first: int, entries: Entries) -> "PlacedEntries":
+        """Entries that follow one another in a batch, from the sequence number `first` on."""
+        return cls(entries, [batch_id] * len(entries), range(first, first + len(entries)))
+
+    @classmethod
+    def joined(cls, parts: Sequence["PlacedEntries"]) -> "PlacedEntries":
+        """All entries of the parts, in their order: without copying, if there is one part."""
+        if len(parts) == 1:
+            return parts[0]
+        entries = Entries(array("q"), [], [])
+        batch_ids: list[str] = []
+        sequences: list[int] = []
+        for part in parts:
+            entries.micros.extend(part.entries.micros)
+            entries.messages.extend(part.entries.messages)
+            entries.contexts.extend(part.entries.contexts)
+            batch_ids.extend(part.batch_ids)
+            sequences.extend(part.sequences)
+        return cls(entries, batch_ids, sequences)
+
+    def __len__(self) -> int:
+        return len(self.batch_ids)
+
+    def part(self, start: int, end: int) -> "PlacedEntries":
+        """Those from `start` to before `end`: without copying, if these are all."""
+        if start == 0 and end == len(self.batch_ids):
+            return self
+        return PlacedEntries(self.entries[start:end], self.batch_ids[start:end], self.sequences[start:end])
+
+    def picked(self, indexes: Sequence[int]) -> "PlacedEntries":
+        """Those at these indexes, in their order."""
+        entries = self.entries
+        return PlacedEntries(
+            Entries(
+                array("q", map(entries.micros.__getitem__, indexes)),
+                list(map(entries.messages.__getitem__, indexes)),
+                list(map(entries.contexts.__getitem__, indexes)),
+            ),
+            list(map(self.batch_ids.__getitem__, indexes)),
+            list(map(self.sequences.__getitem__, indexes)),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """One by one."""
+        return map(Row, self.batch_ids, self.sequences, self.entries)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The entries of one upload request share a batch; its id is made anew for each request."""
 

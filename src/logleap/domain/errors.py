@@ -34,16 +34,35 @@ class InvalidTransition(Refusal):
     """The data set's state does not allow the action.
 
     `state` and `action` are those of `logleap.domain.datasets`; `archived` with `train` means that the
-    archive is still being written. A report (`REPORT`) changes no state, and so is no action there.
+    archive is still being written. A report (`REPORT`) and reading the entries (`READ`) change no state, and
+    so are no actions there.
     """
 
     REPORT = "report"
+    READ = "read"
 
     def __init__(self, dataset_id: str, state: str, action: str) -> None:
         super().__init__(f"data set {dataset_id!r} in state {state} does not allow {action}")
         self.dataset_id = dataset_id
         self.state = state
         self.action = action
+
+
+class EntryNotFound(Refusal):
+    """The data set has no acknowledged entry at this place."""
+
+    def __init__(self, dataset_id: str, batch_id: str, sequence: int) -> None:
+        super().__init__(f"data set {dataset_id!r} has no entry {sequence} of a batch {batch_id!r}")
+        self.dataset_id = dataset_id
+        self.batch_id = batch_id
+        self.sequence = sequence
+
+
+class PositionNotFound(Refusal):
+    """A selection was to go on after an entry that is not one of it."""
+
+    def __init__(self) -> None:
+        super().__init__("the selection has no such entry to go on after")
 
 
 class RunFinished(Refusal):

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, Row
+from logleap.domain.entries import Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Selection
 
 
 class ArchiveDamaged(Exception):
@@ -41,6 +42,16 @@ class ArchiveStore(ABC):
     @abstractmethod
     def read(self, archive: Archive) -> Iterator[Row]:
         """The archived rows, in bounded memory. Raises ArchiveDamaged, at the latest at the end."""
+
+    @abstractmethod
+    def select(self, archive: Archive, selection: Selection) -> Iterator[PlacedEntries]:
+        """The archived rows that are in the selection, as `EntryStore.select`. Raises ArchiveDamaged, too."""
+
+    @abstractmethod
+    def around(
+        self, archive: Archive, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        """An archived row and those around it, as `EntryStore.around`. Raises ArchiveDamaged, too."""
 
     @abstractmethod
     def report(self, archive: Archive) -> Report:

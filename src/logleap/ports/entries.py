@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Selection
 
 
 class EntryStore(ABC):
@@ -41,6 +42,26 @@ class EntryStore(ABC):
         """Each row of the manifest's batches once, however often it is stored, in bounded memory.
 
         The rows of one batch come in ascending sequence; the batches come in any order.
+        """
+
+    @abstractmethod
+    def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
+        """The rows that `read` yields and that are in the selection, in the time order, in bounded memory.
+
+        They come in blocks of at least one entry. Nothing is locked, and no transaction stays open, between
+        two blocks. Raises PositionNotFound if `selection.after` is not a row of the selection, and
+        TemporarySpaceFull, before the first block or later, if what overlaps in time finds no room.
+        `selection.limit` lets a backend read less than all; then the manifest is asked for few batches.
+        """
+
+    @abstractmethod
+    def around(
+        self, manifest: Manifest, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        """A row, `before` others before it and `after` others after it, in the time order.
+
+        They are fewer where the data set begins or ends. None if the row is not one of those that `read`
+        yields.
         """
 
     @abstractmethod

@@ -27,3 +27,7 @@ class Unavailable(Exception):
 
 class StorageFull(Unavailable):
     """There is no room for more: nothing of the call took effect. Calls that make room still work."""
+
+
+class TemporarySpaceFull(Unavailable):
+    """There is no room for the temporary files that the call needs. Nothing was changed."""

@@ -42,6 +42,12 @@ def logleap() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """`logleap`, for tests that run it in a way of their own."""
+    return COMMAND
+
+
 @dataclass
 class ServerProcess:
     url: str

@@ -16,7 +16,7 @@ from logleap.domain.errors import InvalidTransition, Refusal
 from logleap.entrypoints.http.errors.codes import PROBLEMS, PUSH_PROBLEMS
 from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 PACKAGE = Path(logleap.__file__).parent
 BELOW = ("domain", "ports", "usecases", "codecs", "adapters", "reporting")
@@ -25,6 +25,16 @@ CASES: list[tuple[Exception, str, str]] = [
     (domain.BatchEmpty(), "BATCH_EMPTY", "at least one entry"),
     (domain.DatasetEmpty("d-1"), "DATASET_EMPTY", "'d-1' has no entries.* /data/d-1 first"),
     (domain.DatasetNotFound("d-1"), "DATASET_NOT_FOUND", "'d-1'.* POST /data and use its dataId"),
+    (
+        domain.EntryNotFound("d", "b", 7),
+        "ENTRY_NOT_FOUND",
+        "no acknowledged entry 7 of a batch 'b'",
+    ),
+    (
+        domain.PositionNotFound(),
+        "PAGE_TOKEN_INVALID",
+        "Omit it to begin with the first page",
+    ),
     (
         domain.EntryCountDiffers(5, 4),
         "ENTRY_COUNT_DIFFERS",
@@ -58,6 +68,7 @@ CASES: list[tuple[Exception, str, str]] = [
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
     (StorageFull("9 MiB are free"), "STORAGE_FULL", "Nothing .* stored .9 MiB are free.*free space"),
+    (TemporarySpaceFull("9 bytes in all"), "TEMPORARY_SPACE_FULL", "9 bytes in all.*shorter range of time"),
     (Unavailable("BigQuery is away"), "UNAVAILABLE", "BigQuery is away.*same Idempotency-Key"),
     (codecs.BodyBrokenOff(7), "BODY_BROKEN_OFF", "beyond byte 7: the connection was lost"),
     (codecs.BodyEmpty(), "BODY_EMPTY", "at least one entry"),
@@ -107,6 +118,7 @@ def test_every_refusal_there_is_has_its_words() -> None:
         Busy,
         CountMismatch,
         StorageFull,
+        TemporarySpaceFull,
         Unavailable,
     }
     assert {type(error) for error, _, _ in CASES} == set(WORDINGS) - {InvalidTransition}

@@ -16,6 +16,7 @@ from logleap.adapters.gcp.google.clients import Lazy
 from logleap.adapters.gcp.google.errors import translated
 from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.adapters.parquet.locations import ArchiveFolder, ArchiveLocation, ArchiveUrlNotSupported
+from logleap.ordering.scratch import Scratch
 
 SERVICE = "Cloud Storage"
 
@@ -34,7 +35,7 @@ _REQUEST = _Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4
 class GcpArchiveStore(ParquetArchiveStore):
     """Archives in a bucket, or in a folder (a mounted one, say)."""
 
-    def __init__(self, url: str, client: Callable[[], Client]) -> None:
+    def __init__(self, url: str, client: Callable[[], Client], scratch: Scratch | None = None) -> None:
         """`url` is `gs://bucket/prefix` or `file:///folder`. Raises ArchiveUrlNotSupported for another.
 
         `client` is called at the first use of a bucket.
@@ -46,7 +47,7 @@ class GcpArchiveStore(ParquetArchiveStore):
             location = ArchiveFolder(url)
         else:
             raise ArchiveUrlNotSupported("backend 'gcp' archives to gs://bucket/prefix or file:///folder.")
-        super().__init__(url, location)
+        super().__init__(url, location, scratch)
 
 
 class ArchiveBucket(ArchiveLocation):

@@ -4,20 +4,28 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.queries import Queries, Values
+from logleap.adapters.gcp.bigquery.queries import PAGE_ROWS, Queries, Value, Values
 from logleap.adapters.gcp.bigquery.report_sql import report_on
 from logleap.adapters.gcp.bigquery.tables import Layout, entries_table
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.google.clients import REQUEST, Lazy
 from logleap.adapters.gcp.google.errors import translated
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.errors import PositionNotFound
 from logleap.domain.report import Report
+from logleap.domain.selection import Position, Selection
+from logleap.domain.times import to_micros
+from logleap.ordering.merge import merged
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import cut
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Unavailable
 
@@ -32,6 +40,24 @@ BATCHES_PER_QUERY = 50_000
 ENTRIES_PER_QUERY = 2_000_000
 """Entries that one query reads, about: a result that is not put into a table may have 10 GB (same page),
 and is sorted."""
+
+LEAST_PAGE_ROWS = 1_000
+"""Rows of a page where the results of many queries are read beside one another."""
+
+_SELECTED = "batchId, sequence, timestamp, content, context"
+_TIME_ORDER = "timestamp, content, context NULLS FIRST, batchId, sequence"
+_LATEST_FIRST = "timestamp DESC, content DESC, context DESC NULLS LAST, batchId DESC, sequence DESC"
+_COMES_AFTER = """(
+    timestamp > TIMESTAMP_MICROS(@micros) OR timestamp = TIMESTAMP_MICROS(@micros) AND (
+        content > @message OR content = @message AND (
+            IFNULL(context, '') > IFNULL(@context, '')
+            OR (context IS NOT NULL AND @context IS NULL)
+            OR IFNULL(context, '') = IFNULL(@context, '') AND (context IS NULL) = (@context IS NULL) AND (
+                batchId > @batch OR batchId = @batch AND sequence > @sequence
+            )
+        )
+    )
+)"""
 
 _MINE = "segmentId = @segment AND batchId BETWEEN @first AND @last AND batchId IN UNNEST(@batches)"
 
@@ -54,6 +80,7 @@ class BigQueryEntryStore(EntryStore):
         layout: Layout,
         writer: Writer,
         *,
+        scratch: Scratch | None = None,
         batches_per_query: int = BATCHES_PER_QUERY,
         entries_per_query: int = ENTRIES_PER_QUERY,
     ) -> None:
@@ -71,6 +98,7 @@ class BigQueryEntryStore(EntryStore):
         self._queries = Queries(self._client, location)
         self._layout = layout
         self._writer = writer
+        self._scratch = scratch or Scratch()
         self._batches_per_query = batches_per_query
         self._entries_per_query = entries_per_query
 
@@ -93,6 +121,37 @@ class BigQueryEntryStore(EntryStore):
             with translated(SERVICE):
                 yield from self._read(manifest, batches)
 
+    def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
+        with translated(SERVICE):
+            conditions, values = self._conditions(manifest, selection)
+            # A page is of few entries: one query can answer it, however many the data set has.
+            most = inf if selection.limit is not None else self._entries_per_query
+            parts = list(self._parts(manifest, most))
+            sql = f"SELECT {_SELECTED} FROM mine WHERE {conditions} ORDER BY {_TIME_ORDER}"  # noqa: S608
+            if selection.limit is not None:
+                sql += f" LIMIT {selection.limit}"
+            page_rows = max(PAGE_ROWS // len(parts), LEAST_PAGE_ROWS) if parts else PAGE_ROWS
+            streams = [
+                _in_blocks(self._select(manifest, batches, sql, values, page_rows), page_rows)
+                for batches in parts
+            ]
+            page = cut(merged((), self._scratch, streams=streams), Selection(limit=selection.limit))
+            yield from page
+
+    @translated(SERVICE)
+    def around(
+        self, manifest: Manifest, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        row = self._row(manifest, batch_id, sequence)
+        if row is None:
+            return None
+        earlier = [row] if before == 0 else self._before(manifest, row, before)
+        parts = [_placed(earlier)]
+        if after:
+            position = Position(to_micros(row.entry.timestamp), batch_id, sequence)
+            parts += self.select(manifest, Selection(after=position, limit=after))
+        return PlacedEntries.joined(parts)
+
     @translated(SERVICE)
     def report(self, manifest: Manifest) -> Report:
         return report_on(partial(self._select, manifest, batches) for batches in self._parts(manifest))
@@ -105,7 +164,7 @@ class BigQueryEntryStore(EntryStore):
             for number, batches in enumerate(parts):
                 # The parts' ranges join without a gap: what lies between two parts is nobody's too.
                 condition = "segmentId = @segment AND batchId IS NOT NULL AND batchId NOT IN UNNEST(@batches)"
-                values: dict[str, str | Sequence[str]] = {
+                values: dict[str, Value] = {
                     "segment": manifest.dataset_id,
                     "batches": batches,
                 }
@@ -148,24 +207,78 @@ class BigQueryEntryStore(EntryStore):
         for batch_id, sequence, timestamp, message, context in self._select(manifest, batches, sql):
             yield Row(batch_id, sequence, Entry(timestamp, message, context))
 
-    def _select(self, manifest: Manifest, batches: Sequence[str], sql: str) -> Iterator[Sequence[Any]]:
+    def _conditions(self, manifest: Manifest, selection: Selection) -> tuple[str, Values]:
+        """What rows of the selection fulfil. Raises PositionNotFound."""
+        conditions, values = ["TRUE"], dict[str, Value]()
+        if selection.start is not None:
+            conditions.append("timestamp >= TIMESTAMP_MICROS(@start)")
+            values["start"] = selection.start
+        if selection.end is not None:
+            conditions.append("timestamp < TIMESTAMP_MICROS(@end)")
+            values["end"] = selection.end
+        if selection.contains is not None:
+            conditions.append("STRPOS(content, @contains) > 0")
+            values["contains"] = selection.contains
+        if selection.after is not None:
+            position = selection.after
+            row = self._row(manifest, position.batch_id, position.sequence)
+            if row is None or not _holds(selection, row):
+                raise PositionNotFound
+            conditions.append(_COMES_AFTER)
+            values |= _values_of(row)
+        return " AND ".join(conditions), values
+
+    def _before(self, manifest: Manifest, row: Row, number: int) -> Sequence[Row]:
+        """As many rows before `row` in the time order, and itself."""
+        sql = (
+            f"SELECT {_SELECTED} FROM mine WHERE NOT ({_COMES_AFTER}) "  # noqa: S608
+            f"ORDER BY {_LATEST_FIRST} LIMIT {number + 1}"
+        )
+        found: list[Row] = []
+        for batches in self._parts(manifest):
+            found += map(_row_of, self._select(manifest, batches, sql, _values_of(row)))
+        return sorted(found, key=_time_order)[-number - 1 :]
+
+    def _row(self, manifest: Manifest, batch_id: str, sequence: int) -> Row | None:
+        """The row at this place, if the manifest has its batch."""
+        if not 0 <= sequence < min(manifest.batches.get(batch_id, 0), 1 << 63):
+            return None
+        sql = f"SELECT {_SELECTED} FROM mine WHERE sequence = @sequence"  # noqa: S608
+        rows = self._select(manifest, [batch_id], sql, {"sequence": sequence})
+        return next(map(_row_of, rows), None)
+
+    def _select(
+        self,
+        manifest: Manifest,
+        batches: Sequence[str],
+        sql: str,
+        values: Values = MappingProxyType({}),
+        page_rows: int = PAGE_ROWS,
+    ) -> Iterator[Sequence[Any]]:
         """What `sql` finds in `mine`: the rows of these batches, each once, however often it is stored."""
         mine = (
             "SELECT batchId, sequence, timestamp, content, context "  # noqa: S608 -- the table is ours
             f"FROM {self._sql_name(manifest.dataset_id)} WHERE {_MINE} AND sequence IS NOT NULL "
             "QUALIFY ROW_NUMBER() OVER (PARTITION BY batchId, sequence) = 1"
         )
-        return self._rows(f"WITH mine AS ({mine}) {sql}", manifest, batches)
+        return self._rows(f"WITH mine AS ({mine}) {sql}", manifest, batches, values, page_rows)
 
-    def _rows(self, sql: str, manifest: Manifest, batches: Sequence[str]) -> Iterator[Sequence[Any]]:
-        values = {
+    def _rows(
+        self,
+        sql: str,
+        manifest: Manifest,
+        batches: Sequence[str],
+        values: Values = MappingProxyType({}),
+        page_rows: int = PAGE_ROWS,
+    ) -> Iterator[Sequence[Any]]:
+        those = {
             "segment": manifest.dataset_id,
             "first": batches[0],
             "last": batches[-1],
             "batches": batches,
         }
         try:
-            yield from self._queries.rows(sql, values)
+            yield from self._queries.rows(sql, {**values, **those}, page_rows)
         except exceptions.NotFound as error:
             _raise_unless_table_missing(error)
 
@@ -201,6 +314,46 @@ class BigQueryEntryStore(EntryStore):
     def _sql_name(self, dataset_id: str) -> str:
         table = self._table(dataset_id)
         return f"`{table.project}.{table.dataset_id}.{table.table_id}`"
+
+
+def _row_of(found: Sequence[Any]) -> Row:
+    batch_id, sequence, timestamp, message, context = found
+    return Row(batch_id, sequence, Entry(timestamp, message, context))
+
+
+def _in_blocks(found: Iterator[Sequence[Any]], rows: int) -> Iterator[PlacedEntries]:
+    while some := list(islice(map(_row_of, found), rows)):
+        yield _placed(some)
+
+
+def _placed(rows: Sequence[Row]) -> PlacedEntries:
+    entries = Entries.of([row.entry for row in rows])
+    return PlacedEntries(entries, [row.batch_id for row in rows], [row.sequence for row in rows])
+
+
+def _time_order(row: Row) -> tuple[Any, ...]:
+    entry = row.entry
+    return entry.timestamp, entry.message, entry.context is not None, entry.context, *row[:2]
+
+
+def _values_of(row: Row) -> Values:
+    return {
+        "micros": to_micros(row.entry.timestamp),
+        "message": row.entry.message,
+        "context": row.entry.context,
+        "batch": row.batch_id,
+        "sequence": row.sequence,
+    }
+
+
+def _holds(selection: Selection, row: Row) -> bool:
+    micros = to_micros(row.entry.timestamp)
+    return (
+        (selection.after is None or selection.after.micros == micros)
+        and (selection.start is None or selection.start <= micros)
+        and (selection.end is None or micros < selection.end)
+        and (selection.contains is None or selection.contains in row.entry.message)
+    )
 
 
 class _DmlBlocked(Exception):

@@ -4,16 +4,30 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 
-from logleap.adapters.local.sqlite.chunks import READABLE, Chunk, distinct, pack
+from logleap.adapters.local.sqlite.chunks import (
+    READABLE,
+    Chunk,
+    distinct,
+    is_whole,
+    log_damage,
+    pack,
+    times_of,
+)
+from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Position, Selection
+from logleap.ordering.merge import Piece
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import Block, report_on
 
-_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data"
-_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, level, first_time, last_time"
+_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _POSITION = "batch_id, first, chunk_id"
 _IN_ORDER = f"dataset_id = ? AND ({_POSITION}) > (?, ?, ?) ORDER BY {_POSITION} LIMIT ?"
 _START = ("", -1, -1)
@@ -31,8 +45,11 @@ class SqliteEntryStore(EntryStore):
     reader, and said so in the log: the count then differs from what the receipts say.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scratch: Scratch | None = None) -> None:
+        """`scratch`: the room for sorting entries that overlap in time."""
         self._database = database
+        self._in_time = ChunksInTime(database)
+        self._scratch = scratch or Scratch()
 
     def prepare(self, dataset_id: str) -> None:
         pass  # all data sets share one table
@@ -59,6 +76,24 @@ class SqliteEntryStore(EntryStore):
             entries = chunk.unpack()[fresh - chunk.first :]
             for sequence, entry in enumerate(entries, start=fresh):
                 yield Row(chunk.batch_id, sequence, entry)
+
+    def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
+        return select(self._pieces(manifest, selection), selection, self._scratch)
+
+    def around(
+        self, manifest: Manifest, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        if not 0 <= sequence < manifest.batches.get(batch_id, 0):
+            return None
+        query = f"SELECT {READABLE} FROM chunks WHERE dataset_id = ? AND batch_id = ?"  # noqa: S608
+        query += " AND first <= ? AND first + entries > ? ORDER BY first DESC"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (manifest.dataset_id, batch_id, sequence, sequence)).fetchmany(9)
+        for chunk in (Chunk(*row) for row in rows):
+            if is_whole(chunk) and chunk.first <= sequence < chunk.first + chunk.entries:
+                position = Position(chunk.unpack().micros[sequence - chunk.first], batch_id, sequence)
+                return around(partial(self.select, manifest), position, before, after)
+        return None
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)
@@ -105,6 +140,28 @@ class SqliteEntryStore(EntryStore):
         for chunk, fresh in self._stored(manifest):
             entries = chunk.unpack()[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
+
+    def _pieces(self, manifest: Manifest, selection: Selection) -> Iterator[Piece]:
+        found = self._in_time.find(manifest.dataset_id, selection.earliest, selection.end, is_whole)
+        for times in found:
+            yield Piece(times.first, times.last, partial(self._load, manifest, times))
+
+    def _load(self, manifest: Manifest, times: ChunkTimes) -> PlacedEntries | None:
+        query = f"SELECT {READABLE} FROM chunks WHERE chunk_id = ?"  # noqa: S608
+        with self._database.reading() as connection:
+            row = connection.execute(query, (times.chunk_id,)).fetchone()
+        if row is None:  # dropped meanwhile
+            return None
+        chunk = Chunk(*row)
+        if chunk.dataset_id != manifest.dataset_id or chunk.batch_id not in manifest.batches:
+            return None
+        if not is_whole(chunk):
+            return None
+        entries = chunk.unpack()
+        if times_of(entries.micros)[1:] != (times.first, times.last):
+            log_damage(chunk)
+            return None
+        return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
         """The chunks of the manifest's batches, each with its first entry that no chunk before it had."""

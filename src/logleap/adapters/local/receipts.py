@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from logleap.adapters.local.entries import insert_chunks
@@ -66,6 +66,41 @@ class SqliteReceiptLedger(ReceiptLedger):
         query = "SELECT coalesce(batch_id, key), entries FROM receipts WHERE dataset_id = ?"
         with self._database.reading() as connection:
             return Manifest(dataset_id, dict(connection.execute(query, (dataset_id,))))
+
+    def acknowledged(self, dataset_id: str) -> Manifest:
+        return Manifest(dataset_id, _LookedUp(self, self._database, dataset_id))
+
+
+_OF_BATCH = """
+    SELECT entries FROM receipts WHERE dataset_id = ?1 AND batch_id = ?2
+    UNION ALL SELECT entries FROM receipts WHERE dataset_id = ?1 AND key = ?2 AND batch_id IS NULL
+"""
+
+
+class _LookedUp(Mapping[str, int]):
+    """The batches that have a receipt, each looked up when it is asked for."""
+
+    def __init__(self, ledger: ReceiptLedger, database: Database, dataset_id: str) -> None:
+        self._ledger = ledger
+        self._database = database
+        self._dataset_id = dataset_id
+        self._known: dict[str, int | None] = {}
+
+    def __getitem__(self, batch_id: str) -> int:
+        if batch_id not in self._known:
+            with self._database.reading() as connection:
+                row = connection.execute(_OF_BATCH, (self._dataset_id, batch_id)).fetchone()
+            self._known[batch_id] = None if row is None else row[0]
+        entries = self._known[batch_id]
+        if entries is None:
+            raise KeyError(batch_id)
+        return entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ledger.manifest(self._dataset_id).batches)
+
+    def __len__(self) -> int:
+        return len(self._ledger.manifest(self._dataset_id).batches)
 
 
 def totals_of(connection: sqlite3.Connection, dataset_id: str) -> Totals:

@@ -4,12 +4,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from uuid import uuid4
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entry, Manifest, Row
+from logleap.domain.entries import Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Selection
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
 from logleap.reporting.reporter import blocks_of, report_on
@@ -18,7 +22,8 @@ from logleap.reporting.reporter import blocks_of, report_on
 class MemoryArchiveStore(ArchiveStore):
     """Archives as files would hold them: a line of JSON for each row."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self._scratch = scratch or Scratch()
         self._files: dict[str, bytes] = {}
 
     def check(self) -> None:
@@ -46,6 +51,17 @@ class MemoryArchiveStore(ArchiveStore):
         if hashlib.sha256(content).hexdigest() != archive.sha256:
             raise ArchiveDamaged(archive.url, archive.sha256)
         return _rows(content)
+
+    def select(self, archive: Archive, selection: Selection) -> Iterator[PlacedEntries]:
+        return select(pieces_of(self.read(archive)), selection, self._scratch)
+
+    def around(
+        self, archive: Archive, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        position = find(self.read(archive), batch_id, sequence)
+        if position is None:
+            return None
+        return around(partial(self.select, archive), position, before, after)
 
     def report(self, archive: Archive) -> Report:
         return report_on(blocks_of(self.read(archive)), archive.entries)

@@ -1,11 +1,16 @@
 """Entries and receipts in memory."""
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from threading import Lock
 
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Position, Selection
+from logleap.ordering.merge import Piece
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import BLOCK, Block, report_on
 
@@ -15,7 +20,8 @@ _Chunks = dict[int, Entries]  # by the sequence number of the first
 class MemoryEntryStore(EntryStore):
     """Chunks of entries in dictionaries: data set, then batch, then sequence number."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self._scratch = scratch or Scratch()
         self._lock = Lock()
         self._datasets: dict[str, dict[str, _Chunks]] = {}
 
@@ -38,6 +44,20 @@ class MemoryEntryStore(EntryStore):
             for sequence, entry in enumerate(entries, start=first):
                 yield Row(batch_id, sequence, entry)
 
+    def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
+        return select(self._pieces(manifest), selection, self._scratch)
+
+    def around(
+        self, manifest: Manifest, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        if batch_id not in manifest.batches:
+            return None
+        for _, first, entries in self._stored(Manifest(manifest.dataset_id, {batch_id: 0})):
+            if first <= sequence < first + len(entries):
+                position = Position(entries.micros[sequence - first], batch_id, sequence)
+                return around(partial(self.select, manifest), position, before, after)
+        return None
+
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)
 
@@ -50,6 +70,13 @@ class MemoryEntryStore(EntryStore):
     def drop(self, dataset_id: str) -> None:
         with self._lock:
             self._datasets.pop(dataset_id, None)
+
+    def _pieces(self, manifest: Manifest) -> list[Piece]:
+        pieces = [
+            Piece(min(chunk.micros), max(chunk.micros), partial(PlacedEntries.of_batch, batch_id, at, chunk))
+            for batch_id, at, chunk in self._stored(manifest)
+        ]
+        return sorted(pieces, key=attrgetter("first"))
 
     def _blocks(self, manifest: Manifest) -> Iterator[Block]:
         for batch_id, first, entries in self._stored(manifest):

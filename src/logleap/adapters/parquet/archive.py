@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +13,17 @@ from uuid import uuid4
 
 from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, Row
+from logleap.domain.entries import Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
+from logleap.domain.selection import Position, Selection
 from logleap.extras import install_command
+from logleap.ordering.scratch import Scratch
+from logleap.ordering.select import around, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.reporting.reporter import report_on
 
+_REMEMBERED = 1_000  # archives whose digest was checked
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 
@@ -30,10 +35,15 @@ class ParquetArchiveStore(ArchiveStore):
     the first use: it is needed only for archiving.
     """
 
-    def __init__(self, url: str, location: ArchiveLocation) -> None:
-        """Archives get names below `url`, which is one of `location`'s."""
+    def __init__(self, url: str, location: ArchiveLocation, scratch: Scratch | None = None) -> None:
+        """Archives get names below `url`, which is one of `location`'s.
+
+        `scratch`: the room for sorting entries that overlap in time.
+        """
         self._url = url.rstrip("/")
         self._location = location
+        self._scratch = scratch or Scratch()
+        self._checked: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def check(self) -> None:
         if find_spec("pyarrow") is None:
@@ -76,6 +86,27 @@ class ParquetArchiveStore(ArchiveStore):
         with self._opened(archive) as file:
             yield from read_rows(file)
 
+    def select(self, archive: Archive, selection: Selection) -> Iterator[PlacedEntries]:
+        from logleap.adapters.parquet.files import pieces
+
+        with self._opened(archive, unless_known=True) as file:
+            yield from select(pieces(file), selection, self._scratch)
+
+    def around(
+        self, archive: Archive, batch_id: str, sequence: int, before: int, after: int
+    ) -> PlacedEntries | None:
+        from logleap.adapters.parquet.files import find_row, pieces
+
+        with self._opened(archive, unless_known=True) as file:
+            micros = find_row(file, batch_id, sequence)
+            if micros is None:
+                return None
+
+            def selected(selection: Selection) -> Iterator[PlacedEntries]:
+                return select(pieces(file), selection, self._scratch)
+
+            return around(selected, Position(micros, batch_id, sequence), before, after)
+
     def report(self, archive: Archive) -> Report:
         from logleap.adapters.parquet.files import read_blocks
 
@@ -91,17 +122,33 @@ class ParquetArchiveStore(ArchiveStore):
         with _usable():
             self._location.remove_all(f"{self._url}/{_name(dataset_id)}")
 
+    def _remember(self, archive: Archive, identity: tuple[int, ...]) -> None:
+        if len(self._checked) >= _REMEMBERED:
+            self._checked.clear()
+        self._checked[archive.url] = (archive.sha256, identity)
+
     @contextmanager
-    def _opened(self, archive: Archive) -> Iterator[BinaryIO]:
-        """The archive's Parquet file, after a check of its digest. Raises ArchiveDamaged."""
+    def _opened(self, archive: Archive, *, unless_known: bool = False) -> Iterator[BinaryIO]:
+        """The archive's Parquet file, after a check of its digest. Raises ArchiveDamaged.
+
+        `unless_known`: a file that was checked before and has not been written since is not read for that.
+        """
         with _usable():
             try:
                 with self._location.open(archive.url) as file:
-                    if _sha256(file) != archive.sha256:
-                        raise ArchiveDamaged(archive.url, archive.sha256)
+                    identity = _identity(file)
+                    if not (unless_known and self._checked.get(archive.url) == (archive.sha256, identity)):
+                        if _sha256(file) != archive.sha256:
+                            raise ArchiveDamaged(archive.url, archive.sha256)
+                        self._remember(archive, identity)
                     yield file
             except FileNotFoundError as error:
                 raise ArchiveDamaged(archive.url) from error
+
+
+def _identity(file: BinaryIO) -> tuple[int, ...]:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _name(dataset_id: str) -> str:

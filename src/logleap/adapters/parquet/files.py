@@ -2,15 +2,19 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from logleap.domain.entries import Entries, Entry, Row
+from logleap.domain.entries import Entries, Entry, PlacedEntries, Row
 from logleap.domain.times import from_micros
+from logleap.ordering.merge import Piece
 from logleap.reporting.reporter import Block
 
 _FIELDS: "list[pa.Field[Any]]" = [
@@ -53,6 +57,49 @@ def read_blocks(file: BinaryIO) -> Iterator[Block]:
             start = end
 
 
+def pieces(file: BinaryIO) -> Iterator[Piece]:
+    """The row groups, in the order of their earliest entry: read when they are its turn."""
+    parquet = pq.ParquetFile(file)
+    found = []
+    for number in range(parquet.num_row_groups):
+        first, last = _times_of(parquet, number)
+        found.append(Piece(first, last, partial(_row_group, parquet, number)))
+    return iter(sorted(found, key=attrgetter("first")))
+
+
+def find_row(file: BinaryIO, batch_id: str, sequence: int) -> int | None:
+    """The time of the row at this place, in microseconds since 1970."""
+    parquet = pq.ParquetFile(file)
+    for number in range(parquet.num_row_groups):
+        places = parquet.read_row_group(number, ["batchId", "sequence"])
+        same_batch = pc.equal(places["batchId"], pa.scalar(batch_id))
+        same: Any = pc.and_(same_batch, pc.equal(places["sequence"], pa.scalar(sequence)))
+        index = same.index(True).as_py()
+        if index >= 0:
+            times: Any = parquet.read_row_group(number, ["timestamp"])["timestamp"].cast(pa.int64())
+            return int(times[index].as_py())
+    return None
+
+
+def _times_of(parquet: pq.ParquetFile, number: int) -> tuple[int, int]:
+    """The times of the earliest and the latest row of a row group: from the footer, else by reading them."""
+    column = parquet.metadata.row_group(number).column(SCHEMA.get_field_index("timestamp"))
+    statistics = column.statistics
+    if statistics is not None and statistics.has_min_max:
+        raw: Any = statistics
+        return int(raw.min_raw), int(raw.max_raw)
+    found: Any = pc.min_max(parquet.read_row_group(number, ["timestamp"])["timestamp"].cast(pa.int64()))
+    return int(found["min"].as_py()), int(found["max"].as_py())
+
+
+def _row_group(parquet: pq.ParquetFile, number: int) -> PlacedEntries:
+    columns: Any = parquet.read_row_group(number).columns
+    ids, sequences, timestamps, messages, contexts = columns
+    micros = array("q", timestamps.cast(pa.int64()).to_pylist())
+    entries = Entries(micros, messages.to_pylist(), contexts.to_pylist())
+    return PlacedEntries(entries, ids.to_pylist(), sequences.to_pylist())
+
+
 def count_rows(file: BinaryIO) -> int:
     """The number of rows, by reading all of them."""
     return sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches(_GROUP_ROWS))
@@ -85,7 +132,7 @@ def _groups(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _record_batch(rows: Sequence[Row]) -> pa.RecordBatch:
-    columns = {
+    columns: dict[str, Any] = {
         "batchId": [row.batch_id for row in rows],
         "sequence": [row.sequence for row in rows],
         "timestamp": [row.entry.timestamp for row in rows],

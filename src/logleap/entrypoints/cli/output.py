@@ -51,13 +51,15 @@ def call_endings() -> Iterator[None]:
     """Turn the errors of a call to a server into a line on stderr and an exit code."""
     import stamina
 
-    from logleap.client import ApiError, BadAddress, Unreachable
+    from logleap.client import ApiError, BadAddress, Incomplete, Unreachable
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would mix with the command's output
     try:
         yield
     except ApiError as error:
         finish(_refusal(str(error), error.problem), FAILED)
+    except Incomplete as error:
+        finish(str(error), FAILED)
     except BadAddress as error:
         finish(str(error), USAGE)
     except Unreachable as error:

@@ -6,7 +6,7 @@ from flask import Response, g, request
 
 from logleap.codecs.limits import Limits
 from logleap.container import Container
-from logleap.entrypoints.http.calls import datasets, entries, otlp, report, training
+from logleap.entrypoints.http.calls import datasets, entries, otlp, reading, report, training
 from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
@@ -14,6 +14,7 @@ from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
 from logleap.entrypoints.http.middleware.auth import Authenticator
 from logleap.entrypoints.http.middleware.quotas import Quotas
+from logleap.ordering.scratch import Scratch
 from logleap.settings import Settings
 
 
@@ -63,6 +64,9 @@ def apis(container: Container) -> Sequence[Api]:
         decoders=decoders,
     )
     report.add(calls, container.report_on_dataset(), long_calls)
+    reading.add(
+        calls, container.read_entries(), LongCalls(settings.threads), Scratch(settings.temporary_limit)
+    )
     training.add(
         calls,
         start=container.start_training(),

@@ -183,7 +183,7 @@ def open_store(dataset_name: str) -> Iterator[OpenStore]:
     with ExitStack() as stores:
 
         def call(
-            writer: str = "storage-write", layout: str = "table-per-dataset", **options: int
+            writer: str = "storage-write", layout: str = "table-per-dataset", **options: Any
         ) -> BigQueryEntryStore:
             store = BigQueryEntryStore(
                 lambda: bigquery_client(PROJECT),

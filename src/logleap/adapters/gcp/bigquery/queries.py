@@ -10,7 +10,9 @@ from google.cloud import bigquery
 
 from logleap.adapters.gcp.google.clients import REQUEST
 
-Values = Mapping[str, str | Sequence[str]]
+Value = str | int | None | Sequence[str]
+Values = Mapping[str, Value]
+"""Parameters: None is a text that is NULL."""
 
 PAGE_ROWS = 10_000
 """BigQuery ends a page at 20 MB: https://cloud.google.com/bigquery/docs/paging-results"""
@@ -27,9 +29,9 @@ class Queries:
         self._location = location
         self._timeout = timeout
 
-    def rows(self, sql: str, values: Values) -> Iterator[Sequence[Any]]:
+    def rows(self, sql: str, values: Values, page_rows: int = PAGE_ROWS) -> Iterator[Sequence[Any]]:
         """The rows that a SELECT finds, page by page."""
-        return iter(self._done(sql, values).result(PAGE_ROWS, job_retry=None, **REQUEST))
+        return iter(self._done(sql, values).result(page_rows, job_retry=None, **REQUEST))
 
     def changed_rows(self, sql: str, values: Values) -> int:
         """The number of rows that a DELETE removed."""
@@ -66,9 +68,9 @@ class Queries:
             return cast(bigquery.QueryJob, client.get_job(job_id, location=self._location, **REQUEST))
 
 
-def _parameter(
-    name: str, value: str | Sequence[str]
-) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
-    if isinstance(value, str):
+def _parameter(name: str, value: Value) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
+    if isinstance(value, int):
+        return bigquery.ScalarQueryParameter(name, "INT64", value)
+    if value is None or isinstance(value, str):
         return bigquery.ScalarQueryParameter(name, "STRING", value)
     return bigquery.ArrayQueryParameter(name, "STRING", value)

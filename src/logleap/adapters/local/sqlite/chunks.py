@@ -49,7 +49,10 @@ _of_thread = _OfThread()
 class Chunk(NamedTuple):
     """The entries `first`, `first + 1`, … of a batch, `entries` in number.
 
-    `checksum` covers all other fields, so that their number is as good as the bytes that hold them.
+    `checksum` covers all fields that are not times, so that their number is as good as the bytes that hold
+    them. The times are those of the earliest and the latest entry, in microseconds since 1970, and `level` is
+    the number of bits of their difference: chunks are found by it. They follow from the entries, and are None
+    in chunks that were stored before there were times.
     """
 
     dataset_id: str
@@ -58,6 +61,9 @@ class Chunk(NamedTuple):
     entries: int
     checksum: int
     data: bytes
+    level: int | None = None
+    first_time: int | None = None
+    last_time: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -81,6 +87,20 @@ class Chunk(NamedTuple):
         return zstd.decompress(memoryview(self.data)[1:])
 
 
+def is_whole(chunk: Chunk) -> bool:
+    """False, and a line in the log, if it is damaged."""
+    if not chunk.whole:
+        log_damage(chunk)
+        return False
+    return True
+
+
+def log_damage(chunk: Chunk) -> None:
+    """Log that a chunk is damaged."""
+    position = (chunk.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
+    log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
+
+
 def distinct(chunks: Iterable[Chunk], batches: Container[str]) -> Iterator[tuple[Chunk, int]]:
     """The chunks of these batches, each with its first entry that no chunk before it had.
 
@@ -90,9 +110,7 @@ def distinct(chunks: Iterable[Chunk], batches: Container[str]) -> Iterator[tuple
     for chunk in chunks:
         if chunk.batch_id not in batches:
             continue
-        if not chunk.whole:
-            position = (chunk.dataset_id, chunk.batch_id, chunk.first, chunk.entries)
-            log.error("data set %s, batch %s: from entry %d on, %d entries are damaged", *position)
+        if not is_whole(chunk):
             continue
         if chunk.batch_id != batch_id:
             batch_id, end = chunk.batch_id, 0
@@ -110,7 +128,13 @@ def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:
     data = _FORMAT + _of_thread.compressor.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
     count = len(entries)
     checksum = _checksum(batch.dataset_id, batch.batch_id, first, count, data)
-    return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data)
+    return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data, *times_of(columns.micros))
+
+
+def times_of(micros: "array[int]") -> tuple[int, int, int]:
+    """The level and the times of a chunk with these timestamps; all 0 where there are none."""
+    first, last = min(micros, default=0), max(micros, default=0)
+    return (last - first).bit_length(), first, last
 
 
 def _lowest_byte_first(numbers: "array[int]") -> "array[int]":

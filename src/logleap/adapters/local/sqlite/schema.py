@@ -174,7 +174,24 @@ _VERSION_5 = (
     "ALTER TABLE datasets ADD COLUMN archived_from TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+# When the entries of a chunk are: see chunks.py. Chunks of earlier versions get their times when somebody
+# reads their data set in the time order: until then the level is NULL.
+_VERSION_6 = (
+    "ALTER TABLE chunks ADD COLUMN level INTEGER",
+    "ALTER TABLE chunks ADD COLUMN first_time INTEGER",
+    "ALTER TABLE chunks ADD COLUMN last_time INTEGER",
+    "CREATE INDEX chunks_in_time ON chunks (dataset_id, level, first_time, last_time)",
+    "CREATE INDEX receipts_by_batch ON receipts (dataset_id, batch_id) WHERE batch_id IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

@@ -121,6 +121,7 @@ class Api(Blueprint):
         status: int = 200,
         example: Json | None = None,
         answer_headers: Sequence[str] = (),
+        streams: Json | None = None,
         query: type[NoQuery] = NoQuery,
         headers: type[RequestHeaders] | None = None,
         body: type[EmptyBody] | Json | None = None,
@@ -132,7 +133,8 @@ class Api(Blueprint):
 
         The view is called with the request, and the id where there is one in the path.
 
-        `answer` comes with `status`: a model, the content by media type, or None for no body. `raises` are
+        `answer` comes with `status`: a model, the content by media type, or None for no body. `streams` is
+        further content by media type, that may be asked for instead. `raises` are
         the refusals of what the view calls: use cases and codecs. What `query`, `headers` and `body` are
         refused with, when the view reads them, follows from these; `body` is a model (then none is needed) or
         the content by media type. A model needs an example. `narrowed` is a schema that the body must fit
@@ -141,6 +143,7 @@ class Api(Blueprint):
         conditional = self._owned and method == "GET"
         headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
         content = self._content(answer, example, "serialization")
+        content = {**(content or {}), **streams} if streams is not None else content
         codes = {*ALWAYS, *codes_of(query), *(WORDINGS[refusal].code for refusal in raises)}
         codes.update(WITH_OWNER if self._owned else ())
         codes.update(WITH_BODY if body is not None else ())

@@ -123,6 +123,26 @@ TRAINED: Json = {
 
 PAGE: Json = {"datasets": [TRAINED], "nextPageToken": None}
 
+ENTRIES: Json = {
+    "entries": [
+        {
+            "timestamp": "2026-03-02T05:00:00.123000Z",
+            "message": "conveyor started",
+            "context": None,
+            "batchId": "a236259b-e630-4343-a1df-2a6547a9a7a9",
+            "sequence": 0,
+        },
+        {
+            "timestamp": "2026-03-02T05:00:04.000000Z",
+            "message": "jam at gate 4",
+            "context": '{"gate": 4}',
+            "batchId": "a236259b-e630-4343-a1df-2a6547a9a7a9",
+            "sequence": 1,
+        },
+    ],
+    "nextPageToken": None,
+}
+
 EVENTS: Json = {
     "dataId": _DATA_ID,
     "events": [

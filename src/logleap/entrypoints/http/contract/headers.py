@@ -49,6 +49,9 @@ def _header(description: str, example: str | int) -> Mapping[str, Any]:
 ANSWER_HEADERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "X-Request-Id": _header("The request's id: yours, or a new UUID.", "deploy-4711"),
+        "X-Entry-Count": _header(
+            "How many entries the stream has, if all were selected: compare what has arrived.", 2
+        ),
         "Location": _header("Where the created resource is.", "/data/7d8b0631-2c9e-419a-b895-103261ea9665"),
         "ETag": _header(
             "The version of this answer, for `If-None-Match`.", '"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"'

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from logleap.domain.datasets import State
+from logleap.domain.selection import Position as EntryPosition
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.ports.datasets import Position
 
@@ -50,3 +51,37 @@ def page_position(token: str, filters: Filters) -> Position | None:
         detail = "pageToken is from a list with another state or name. Send the same ones, or omit pageToken."
         raise HttpError("PAGE_TOKEN_INVALID", detail)
     return position
+
+
+def entries_token(position: EntryPosition | None, mark: str) -> str | None:
+    """Where the next page of entries begins, as an opaque token. `mark`: what it is a part of."""
+    if position is None:
+        return None
+    plain = f"{position.micros} {position.sequence} {position.batch_id}"
+    return base64.urlsafe_b64encode(f"{_digest(mark, plain)} {plain}".encode()).decode().rstrip("=")
+
+
+def entries_position(token: str, mark: str) -> EntryPosition | None:
+    """The place that `token` stands for, None if it is empty. Raises HttpError for one that is another's."""
+    if not token:
+        return None
+    try:
+        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+        digest, _, plain = text.partition(" ")
+        micros, sequence, batch_id = plain.split(" ", 2)
+        position = EntryPosition(int(micros), batch_id, int(sequence))
+    except (binascii.Error, ValueError):
+        digest, position = "", EntryPosition(0, "", 0)
+        plain = ""
+    if not digest or digest != _digest(mark, plain):
+        detail = (
+            "pageToken is not from this API, or is from other entries: of another data set, or of another "
+            "from, to or contains. Send the same ones, or omit pageToken to begin with the first page."
+        )
+        raise HttpError("PAGE_TOKEN_INVALID", detail)
+    return position
+
+
+def _digest(mark: str, plain: str) -> str:
+    """Tells tokens that were changed, or made for something else. Not a secret: a token gives no access."""
+    return hashlib.sha256(f"{mark} {plain}".encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, En
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,7 @@ def register(app: Flask) -> None:
         app.register_error_handler(refusal, _refusal)
     app.register_error_handler(InvalidEntries, _invalid_entries)
     app.register_error_handler(StorageFull, _unavailable)
+    app.register_error_handler(TemporarySpaceFull, _unavailable)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(CountMismatch, _damage)
     app.register_error_handler(ArchiveDamaged, _damage)

@@ -10,13 +10,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
+from logleap.codecs.timestamps import parse_timestamp
 from logleap.domain.datasets import State
+from logleap.domain.times import to_micros
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.settings import MAX_TIME_LIMIT
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 50
+DEFAULT_AROUND = 10
 
 Label = Annotated[str, Field(max_length=256)]
 
@@ -99,6 +102,78 @@ class AppendQuery(NoQuery):
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
     """The name of a mapping, which says which of your fields are the timestamp and the message. All others
     become the context. Without a mapping, an entry has only the fields of this API."""
+
+
+def _moment(text: str) -> int:
+    if re.search(r" \d\d:?\d\d$", text):  # where a + was, which stands for a space in a URL
+        raise ValueError("must be a time with its offset: in a URL write + as %2B, or use Z and UTC")
+    return to_micros(parse_timestamp(text))
+
+
+def _place(text: str) -> tuple[str, int]:
+    found = re.fullmatch(r"([!-~]{1,200}):([0-9]{1,18})", text)
+    if found is None:
+        raise ValueError("must be a batch's id, a colon and the entry's sequence number in it")
+    return found[1], int(found[2])
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) > MAX_PAGE_SIZE:
+        raise ValueError(f"must be a whole number, 0 to {MAX_PAGE_SIZE}")
+    return int(text)
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("must be at least one character: omit it to have all")
+    return text
+
+
+Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Around = Annotated[
+    tuple[str, int],
+    BeforeValidator(_place),
+    WithJsonSchema({"type": "string", "pattern": "^.{1,200}:[0-9]{1,18}$"}),
+]
+Number = Annotated[
+    int,
+    BeforeValidator(_number),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_AROUND}),
+]
+
+
+class EntriesQuery(NoQuery):
+    """`GET /data/{dataId}/entries`."""
+
+    start: Annotated[
+        Moment | SkipJsonSchema[None], Field(alias="from", examples=["2026-03-02T05:00:00Z"])
+    ] = None
+    """Only entries at this time or later: RFC 3339 with an offset."""
+    end: Annotated[Moment | SkipJsonSchema[None], Field(alias="to", examples=["2026-03-02T06:00:00Z"])] = None
+    """Only entries before this time."""
+    contains: Annotated[
+        Annotated[str, BeforeValidator(_text), Field(min_length=1)] | SkipJsonSchema[None],
+        Field(examples=["jam at gate"]),
+    ] = None
+    """Only entries whose message contains exactly this text; upper and lower case differ."""
+    around: Annotated[
+        Around | SkipJsonSchema[None], Field(examples=["a236259b-e630-4343-a1df-2a6547a9a7a9:1"])
+    ] = None
+    """Only this entry, named by `batchId:sequence`, and those around it. JSON only, without pages and without
+    the parameters above."""
+    before: Annotated[Number | SkipJsonSchema[None], Field(examples=[10])] = None
+    """With `around`: how many entries before it, at most 1000; 10 if omitted."""
+    after: Annotated[Number | SkipJsonSchema[None], Field(examples=[10])] = None
+    """With `around`: how many entries after it, at most 1000; 10 if omitted."""
+    page_size: Annotated[
+        int | SkipJsonSchema[None],
+        BeforeValidator(_page_size),
+        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
+    ] = None
+    """JSON only: the number of entries per page. 0 means the default, 50, more than 1000 means 1000."""
+    page_token: str = ""
+    """JSON only: `nextPageToken` of the previous page, with the same `from`, `to` and `contains`. Without it:
+    the first page."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:

@@ -11,6 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain import datasets as domain
 from logleap.domain import runs as training
+from logleap.domain.entries import PlacedEntries
 from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
 from logleap.entrypoints.http.errors.locations import shown_location
@@ -107,6 +108,43 @@ class DatasetPage(Answer):
     datasets: list[Dataset]
     next_page_token: str | None
     """The `pageToken` of the next page; null on the last page."""
+
+
+class StoredEntry(Answer):
+    """An acknowledged entry and its position."""
+
+    timestamp: Time
+    """In UTC, to the microsecond."""
+    message: str
+    context: str | None
+    """Text: as it was sent if it was a string, else JSON."""
+    batch_id: Id
+    """Of the request that it came with."""
+    sequence: Count
+    """Its position in that batch, counted from 0."""
+
+
+class EntryPage(Answer):
+    """A page of a data set's entries, in the order of time."""
+
+    entries: list[StoredEntry]
+    next_page_token: str | None
+    """The `pageToken` of the next page; null on the last page."""
+
+    @classmethod
+    def of(cls, placed: PlacedEntries | None, next_page_token: str | None) -> "EntryPage":
+        """The entries as their owner sees them."""
+        shown = [
+            StoredEntry(
+                timestamp=time(row.entry.timestamp),
+                message=row.entry.message,
+                context=row.entry.context,
+                batch_id=row.batch_id,
+                sequence=row.sequence,
+            )
+            for row in (placed.rows() if placed is not None else ())
+        ]
+        return cls(entries=shown, next_page_token=next_page_token)
 
 
 class Event(Answer):

@@ -97,6 +97,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "`expectedEntries` is not the number of acknowledged entries. Nothing was started.",
             "Upload what is missing, or correct `expectedEntries`.",
         ),
+        "ENTRY_NOT_FOUND": Meaning(
+            404,
+            "The data set has no acknowledged entry at this place.",
+            "Use a `batchId` and a `sequence` as `GET /data/{dataId}/entries` or a report shows them.",
+        ),
         "ENTRY_TOO_LARGE": Meaning(413, "An entry exceeds the size limit.", "Shorten it, or split it."),
         "FORWARDED_WITHOUT_KEYS": Meaning(
             403,
@@ -147,8 +152,8 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "NOT_ACCEPTABLE": Meaning(
             406,
-            "The request's `Accept` excludes the media type of the answer.",
-            "Accept `application/json`, or send no `Accept`.",
+            "The request's `Accept` excludes the media types of the answer that the server can make.",
+            "Accept one that `detail` names, or send no `Accept`.",
         ),
         "NOT_FOUND": Meaning(404, "There is no such path.", "See `/docs` for all paths."),
         "PAGE_SIZE_INVALID": Meaning(
@@ -156,7 +161,7 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "PAGE_TOKEN_INVALID": Meaning(
             400,
-            "`pageToken` is not from this API, or is from a list with another state or name.",
+            "`pageToken` is not from this API, or is from a list with other filters.",
             "Use `nextPageToken` unchanged, or omit `pageToken` to begin with the first page.",
         ),
         "PROTOBUF_MALFORMED": Meaning(
@@ -218,6 +223,13 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
+        ),
+        "TEMPORARY_SPACE_FULL": Meaning(
+            503,
+            "There is no room for the temporary files that sorting the entries by time, or an answer to "
+            "HTTP/1.0, needs.",
+            "Select a shorter range of time with `from` and `to`, or retry later. The operator sets the "
+            "limit (`LOGLEAP_TEMPORARY_LIMIT`).",
         ),
         "TIME_LIMIT_TOO_LONG": Meaning(
             422,

@@ -15,7 +15,7 @@ from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
-from logleap.ports.errors import CountMismatch, StorageFull, Unavailable
+from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 RETRY_AFTER = 2
 """Seconds, sent with every 503 but STORAGE_FULL."""
@@ -66,6 +66,7 @@ _WHY_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
         (State.DELETING, Action.TRAIN): "it is being deleted; create a new data set",
         (State.DELETING, Action.ARCHIVE): "it is being deleted",
         (State.DELETING, InvalidTransition.REPORT): "it is being deleted",
+        (State.DELETING, InvalidTransition.READ): "it is being deleted",
     }
 )
 """Why a data set in a state refuses an action that a client can ask for, and the remedy."""
@@ -77,7 +78,7 @@ def _invalid_transition(refusal: InvalidTransition) -> str:
         archived = f"GET /data/{refusal.dataset_id} shows its archive"
         return f"{dataset} is being archived: train on it as soon as {archived}."
     why = _WHY_NOT.get((state, action), f"the state {state} does not allow it")
-    what = "a report" if action == InvalidTransition.REPORT else action
+    what = {InvalidTransition.REPORT: "a report", InvalidTransition.READ: "reading"}.get(action, action)
     return f"{dataset} refuses {what}: {why.format(id=refusal.dataset_id)}."
 
 
@@ -162,6 +163,17 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Correct the entries that `errors` lists, and send the whole request again."
             ),
         ),
+        domain.EntryNotFound: Wording(
+            "ENTRY_NOT_FOUND",
+            lambda it: (
+                f"Data set {it.dataset_id!r} has no acknowledged entry {it.sequence} of a batch "
+                f"{it.batch_id!r}. Use a batchId and a sequence that GET /data/{it.dataset_id}/entries shows."
+            ),
+        ),
+        domain.PositionNotFound: Wording(
+            "PAGE_TOKEN_INVALID",
+            lambda _: "pageToken is not from this API. Omit it to begin with the first page.",
+        ),
         domain.InvalidTransition: Wording("STATE_CONFLICT", _invalid_transition),
         domain.KeyReused: Wording(
             "IDEMPOTENCY_KEY_REUSED",
@@ -226,6 +238,13 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
         StorageFull: Wording(
             "STORAGE_FULL",
             lambda it: f"Nothing of this request was stored ({it}). {PROBLEMS['STORAGE_FULL'].remedy}",
+            {"Retry-After": str(RETRY_AFTER_FULL)},
+        ),
+        TemporarySpaceFull: Wording(
+            "TEMPORARY_SPACE_FULL",
+            lambda it: (
+                f"There is no room for temporary files ({it}). {PROBLEMS['TEMPORARY_SPACE_FULL'].remedy}"
+            ),
             {"Retry-After": str(RETRY_AFTER_FULL)},
         ),
         Unavailable: Wording(

@@ -14,6 +14,9 @@ from logleap.entrypoints.http.errors.refusals import RETRY_AFTER_FULL
 
 log = structlog.get_logger()
 
+ONE_MORE_THREAD = "logleap.one_more_thread"
+"""In the WSGI environment: makes a context in which another thread works in place of the calling one."""
+
 
 class ProblemTask(ErrorTask):
     """What waitress itself refuses, answered as problem+json."""
@@ -73,6 +76,14 @@ class Task(WSGITask):
             channel.will_close = True
             channel.connected = False
 
+    def finish(self) -> None:
+        """End the answer: one to HEAD without a last chunk, which would be taken for another answer."""
+        if self.request.command == "HEAD":  # type: ignore[attr-defined]
+            if not self.wrote_header:
+                self.write(b"")
+            self.chunked_response = False
+        super().finish()
+
     def write(self, data: bytes) -> None:
         """Send a part of the answer."""
         whole = self.complete and self.has_body and len(data) == self.content_length
@@ -83,6 +94,12 @@ class Task(WSGITask):
         self.channel.write_soon(self.build_response_header() + data)
         self.wrote_header = True
         self.content_bytes_written = len(data)
+
+    def get_environment(self) -> dict[str, Any]:
+        """The WSGI environment: with a way to have another thread work while this one sends a stream."""
+        environ: dict[str, Any] = super().get_environment()
+        environ[ONE_MORE_THREAD] = self.channel.server.threads.one_more  # type: ignore[attr-defined]
+        return environ
 
     def build_response_header(self) -> bytes:
         """The head of the answer."""

@@ -1,0 +1,1 @@
+"""Entries → bytes: NDJSON, CSV, Arrow, Parquet, each as a stream in bounded memory."""

@@ -1,0 +1,73 @@
+"""Entries as lines of text: NDJSON and CSV."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from logleap.domain.entries import PlacedEntries
+from logleap.domain.times import from_micros
+
+COLUMNS = ("timestamp", "message", "context", "batchId", "sequence")
+"""The fields of an entry, in this order in every format."""
+
+
+class _Line(msgspec.Struct):
+    timestamp: str
+    message: str
+    context: str | None
+    batchId: str  # noqa: N815 -- as it is written
+    sequence: int
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def timestamps(micros: Iterable[int]) -> list[str]:
+    """Times in microseconds since 1970 as RFC 3339, UTC, to the microsecond."""
+    seconds: dict[int, str] = {}
+    found = []
+    for time in micros:
+        second, fraction = divmod(time, 1_000_000)
+        begin = seconds.get(second)
+        if begin is None:
+            begin = seconds[second] = from_micros(second * 1_000_000).isoformat()[:19]
+        found.append(f"{begin}.{fraction:06}Z")
+    return found
+
+
+def ndjson(blocks: Iterable[PlacedEntries]) -> Iterator[bytes]:
+    """An object per line."""
+    for block in blocks:
+        entries = block.entries
+        lines = map(
+            _Line,
+            timestamps(entries.micros),
+            entries.messages,
+            entries.contexts,
+            block.batch_ids,
+            block.sequences,
+        )
+        yield _encoder.encode_lines(list(lines))
+
+
+def csv(blocks: Iterable[PlacedEntries]) -> Iterator[bytes]:
+    """RFC 4180 with a header. Texts are in quotes, so a context of no characters differs from none."""
+    yield (",".join(COLUMNS) + "\r\n").encode()
+    for block in blocks:
+        entries = block.entries
+        rows = zip(
+            timestamps(entries.micros),
+            entries.messages,
+            entries.contexts,
+            block.batch_ids,
+            block.sequences,
+            strict=True,
+        )
+        yield "".join(
+            f"{time},{_quoted(message)},{_quoted(context)},{batch_id},{sequence}\r\n"
+            for time, message, context, batch_id, sequence in rows
+        ).encode()
+
+
+def _quoted(text: str | None) -> str:
+    return "" if text is None else '"' + text.replace('"', '""') + '"'

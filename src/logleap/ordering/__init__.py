@@ -1,0 +1,1 @@
+"""Entries in the time order, in bounded memory: what does not fit waits in a temporary file."""
