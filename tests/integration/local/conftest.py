@@ -2,13 +2,16 @@
 
 import hashlib
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import pytest
@@ -19,6 +22,7 @@ from logleap.adapters.local.queue import SqliteTrainingQueue
 from logleap.adapters.local.receipts import SqliteReceiptLedger
 from logleap.adapters.local.runs import SqliteRunRepository
 from logleap.adapters.local.sqlite.database import Database
+from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Entry
 from logleap.usecases.append import AppendEntries
@@ -143,3 +147,33 @@ def start_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+BringBack: TypeAlias = Callable[[Path, int], None]
+
+
+@pytest.fixture
+def bring_back() -> BringBack:
+    """Make of a closed database what an earlier version of the schema holds of it."""
+
+    def bring_back(file: Path, version: int) -> None:
+        earlier = file.with_name("earlier.db")
+        with closing(sqlite3.connect(earlier)) as connection:
+            for statement in chain.from_iterable(MIGRATIONS[:version]):
+                connection.execute(statement)
+            connection.commit()
+            connection.execute("ATTACH ? AS newer", (str(file),))
+            tables = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            for (table,) in connection.execute(tables).fetchall():
+                names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+                columns = ", ".join(names)
+                connection.execute(f"DELETE FROM main.{table}")
+                connection.execute(
+                    f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}"
+                )
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version}")
+            connection.commit()
+        earlier.replace(file)
+
+    return bring_back

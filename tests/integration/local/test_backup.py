@@ -252,16 +252,13 @@ def test_the_disk_of_the_copy_may_be_full(local: Any, tmp_path: Path, noise: Any
 
 
 def test_a_copy_of_an_earlier_version_is_restored_and_brought_to_this_one(
-    open_local: Any, tmp_path: Path, lines: Any
+    open_local: Any, tmp_path: Path, lines: Any, bring_back: Any
 ) -> None:
     local = open_local(tmp_path / "data")
     dataset = local.announce()
     local.upload(dataset, lines(5))
     back_up(tmp_path / "data", tmp_path / "copy.db")
-    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
-        connection.execute("DROP TABLE changes")
-        connection.execute("ALTER TABLE datasets DROP COLUMN archived_from")
-        connection.execute("PRAGMA user_version = 4")
+    bring_back(tmp_path / "copy.db", 4)
     restore(tmp_path / "fresh", tmp_path / "copy.db")
     assert open_local(tmp_path / "fresh").count(dataset) == 5
     shutil.rmtree(tmp_path / "fresh")

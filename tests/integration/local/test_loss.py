@@ -4,12 +4,10 @@ import logging
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,16 +234,12 @@ def test_a_marker_that_cannot_be_written_fails_no_upload(
 
 
 def test_a_database_from_before_commits_were_counted_is_opened(
-    open_local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_local: Any, tmp_path: Path, bring_back: Any
 ) -> None:
     local = open_local(tmp_path)
     dataset = local.announce()
-    with local.database.writing() as connection:
-        connection.execute("PRAGMA user_version = 4")
     local.database.close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
-        database.execute("DROP TABLE changes")
-        database.execute("ALTER TABLE datasets DROP COLUMN archived_from")
+    bring_back(tmp_path / FILE_NAME, 4)
     (tmp_path / MARKER).unlink()
     again = open_local(tmp_path)
     assert again.datasets.get("owner", dataset.dataset_id) == dataset
