@@ -8,6 +8,7 @@ from pathlib import Path
 import flask
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from logleap.entrypoints.http.contract.blueprint import Api
 from tools.emulators import EmulatorError, Emulators, available
@@ -36,9 +37,9 @@ ANYWHERE = {
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
     """Shares the tests of `--dist loadfile` out."""
-    return Scheduling(config) if config.getoption("dist") == "loadfile" else None
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
