@@ -112,18 +112,25 @@ class Times:
     def __init__(self, reading: Reading, sample: Sequence[Line]) -> None:
         """Raises LogFileError if the sample's times have no known form."""
         self._reading = reading
-        self._layout = reading.layout(sample)
+        self.layout = reading.layout(sample)
+
+    def can_read(self, text: str) -> bool:
+        """Whether a text has a known form."""
+        try:
+            return self.layout.read(text) is not None
+        except BadLine:
+            return True
 
     def read(self, text: str) -> str | Folded:
         """Raises BadLine."""
-        stamped = self._layout.read(text)
+        stamped = self.layout.read(text)
         if stamped is None or stamped.message:
             raise BadLine(f"{text[:60]!r} is no known time. {self._reading.finder.known_forms()}")
         return stamped.time
 
     def forms(self) -> list[str]:
         """The names of the forms that they had."""
-        return self._layout.forms_used()
+        return self.layout.forms_used()
 
 
 @dataclass(frozen=True, slots=True)

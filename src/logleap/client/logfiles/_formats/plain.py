@@ -80,7 +80,9 @@ class _Blocks:
             yield from self._take(scanned)
             if scanned.reason == FULL:
                 yield from batcher.close()
-            elif scanned.reason == LINE or (scanned.reason == OFFSET and not self._fast.learn(scanned.local)):
+            elif scanned.reason == LINE or (
+                scanned.reason == OFFSET and not self._fast.times.learn(scanned.local)
+            ):
                 problem = scanned.problem
             elif scanned.reason != OFFSET:
                 break
@@ -95,7 +97,7 @@ class _Blocks:
         report.entries += len(scanned.starts)
         report.continuation_lines += scanned.below
         report.seen(scanned.first, scanned.last)
-        yield from self._reading.batcher.extend(scanned.body, scanned.starts, scanned.done_line - 1)
+        yield from self._reading.batcher.extend(scanned.body, scanned.starts, scanned.end_line)
 
     def _slowly(self, problem: int) -> Iterator[Batch]:
         """Reads line by line up to the first entry that begins behind the place `problem`."""
@@ -110,7 +112,7 @@ class _Blocks:
                 if begin > problem and not self._reading.in_repeated_hour:
                     self._grouper.drop()
                     return
-                self._fast.adapt(line)
+                self._fast.times.adapt(line)
             self._at = end
             self._line += 1
 
