@@ -12,6 +12,7 @@ from logleap.client.logfiles._folds import Ambiguous, Folds
 from logleap.client.logfiles._layout import Layout, Line
 from logleap.client.logfiles._options import ReadOptions
 from logleap.client.logfiles._report import Report
+from logleap.client.logfiles._seam import Seam
 from logleap.client.logfiles._text import LogText
 from logleap.client.logfiles._times.clock import Folded
 from logleap.client.logfiles._times.years import Years
@@ -27,12 +28,15 @@ class Reading:
         report: Report,
         batcher: Batcher,
         years: Years | None = None,
+        *,
+        seam: Seam | None = None,
     ) -> None:
         """Raises LogFileError if the options' form of time is unusable."""
         self.text = text
         self.options = options
         self.report = report
         self.batcher = batcher
+        self.seam = seam or Seam()
         self.zones = options.zones()
         self.years = years or options.years()
         try:

@@ -25,6 +25,8 @@ def _read(reading: Reading) -> Iterator[Batch]:
             yield from _by_lines(reading, grouper)
         else:
             yield from _Blocks(reading, grouper, fast).batches()
+        if reading.seam.rest is not None:
+            reading.seam.joined = grouper.go_on(reading.seam.rest)
         if (grouped := grouper.finish()) is not None:
             yield from reading.give(*grouped)
         yield from reading.end()
@@ -64,7 +66,10 @@ class _Blocks:
             self._at = 0
             self._reading.report.lines = block.line + block.data.count(b"\n") - block.data.endswith(b"\n")
             yield from self._block(final=False)
-        yield from self._block(final=True)
+        if self._reading.seam.rest is None:
+            yield from self._block(final=True)
+        else:
+            yield from self._slowly(len(self._data))  # the last entry stays open
 
     def _block(self, *, final: bool) -> Iterator[Batch]:
         problem = -1
