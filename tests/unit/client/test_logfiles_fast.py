@@ -167,6 +167,7 @@ options_of_logs = st.fixed_dictionaries(
         "on_bad_line": st.sampled_from(["refuse", "skip"]),
         "year": st.sampled_from([None, 2025]),
         "repeated_hour": st.sampled_from([None, "first"]),
+        "skip_lines": st.sampled_from([0, 0, 5]),
         "latest": st.just(date(2026, 12, 1)),
     }
 )

@@ -243,7 +243,7 @@ def fast_rows(reading: Reading, layout: Layout, sample: Sequence[str], fields: F
 
 def _fast_times(reading: Reading, layout: Layout, sample: Sequence[str]) -> FastTimes | None:
     stamp = layout.main
-    if not COMPILED or not layout.is_simple or reading.options.skip_lines:
+    if not COMPILED or not layout.is_simple:
         return None
     found = next(filter(None, map(stamp.pattern.match, map(layout.unindented, sample))), None)
     if found is None:

@@ -64,10 +64,12 @@ class Reading:
             raise self.text.error(number, f"{shown(line)}: {why.rstrip('.')}{remedy}.", left_out=True)
         self.report.skip(number, line, why)
 
-    @property
-    def in_repeated_hour(self) -> bool:
-        """Whether the file is in an hour that a change of clocks repeats, as far as is known."""
-        return self._folds.active
+    def is_for_python(self, line: int) -> bool:
+        """Whether entries have to be looked at one by one from this line on, whatever their form.
+
+        They are left out, or in an hour that a change of clocks repeats, as far as is known.
+        """
+        return line <= self.options.skip_lines or self._folds.active
 
     def give(self, entry: LogEntry, end: int, continuation: int = 0) -> Iterator[Batch]:
         """The batches that are full with this entry, whose last line is `end`."""

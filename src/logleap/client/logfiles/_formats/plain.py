@@ -74,7 +74,7 @@ class _Blocks:
     def _block(self, *, final: bool) -> Iterator[Batch]:
         problem = -1
         while self._at < len(self._data):
-            if self._grouper.open or self._reading.in_repeated_hour or problem >= 0:
+            if self._grouper.open or self._reading.is_for_python(self._line) or problem >= 0:
                 yield from self._slowly(problem)
                 problem = -1
                 continue
@@ -114,7 +114,7 @@ class _Blocks:
             if grouped is not None:
                 yield from self._reading.give(*grouped)
             if self._grouper.begun == self._line:
-                if begin > problem and not self._reading.in_repeated_hour:
+                if begin > problem and not self._reading.is_for_python(self._line):
                     self._grouper.drop()
                     return
                 self._fast.times.adapt(line)

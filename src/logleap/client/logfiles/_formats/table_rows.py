@@ -150,7 +150,7 @@ class _Blocks:
         while self._line <= self._table.skipped and self._next_line() is not None:
             pass
         while self._at < len(self._data) or self._load():
-            if self._reading.in_repeated_hour:
+            if self._reading.is_for_python(self._line):
                 yield from self._slowly(1)
                 continue
             batcher = self._reading.batcher
