@@ -83,6 +83,21 @@ def test_rotated_files_are_one_push_the_oldest_first(logleap: Any, url: str, tmp
     assert [Path(file["file"]).name for file in report["files"]] == ["app.log.2.gz", "app.log.1", "app.log"]
 
 
+def test_an_entry_goes_on_in_the_next_of_rotated_files(logleap: Any, url: str, tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("\tat b.c\n2026-03-02 06:00:02 c\n")
+    (tmp_path / "app.log.1").write_text("2026-03-02 06:00:01 b\n")
+    (tmp_path / "app.log.3").write_text("2026-03-02 06:00:00 a\n")
+    names = [str(tmp_path / name) for name in ("app.log", "app.log.1")]
+    pushed = logleap("push", *names, "--key", "k", LOGLEAP_URL=url)
+    assert "2 entries of app.log and 1 more" in pushed.stdout
+    assert f"its last entry goes on up to line 1 of {names[0]}" in pushed.stdout
+    data_id = pushed.stdout.split("data set ")[1].split()[0]
+    again = logleap("push", *names, "--key", "k", "--dataset", data_id, LOGLEAP_URL=url)
+    assert "2 of them since an earlier push" in again.stdout
+    gap = logleap("push", names[0], str(tmp_path / "app.log.3"), LOGLEAP_URL=url)
+    assert "line 1: '\\tat b.c': it stands before the first time" in gap.stderr
+
+
 def test_years_go_on_from_one_rotated_file_to_the_next(logleap: Any, url: str, tmp_path: Path) -> None:
     (tmp_path / "messages").write_text("Jan  2 06:00:02 c\n")
     (tmp_path / "messages.1").write_text("Dec 30 06:00:01 b\n")

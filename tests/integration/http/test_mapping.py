@@ -132,6 +132,47 @@ def test_an_unknown_mapping_is_refused_with_those_that_there_are(server: Any) ->
         assert "pino, python-json-logger, rsyslog" in answer.json()["detail"]
 
 
+def test_a_time_zone_counts_for_times_without_offset_and_before_the_mappings_own(
+    start_server: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "mappings.toml"
+    file.write_text('[gates]\nextends = "bunyan"\nzone = "America/New_York"\n')
+    local = {"time": "2026-03-02 06:00:00", "msg": "jam"}
+    with start_server(mappings=file) as server:
+        data_id = server.announce()
+        assert server.http.post(f"/data/{data_id}?mapping=bunyan", json=local).status_code == 422
+        for zone in ("Europe/Berlin", "%2B01:00"):
+            for mapping in ("bunyan", "gates"):
+                url = f"/data/{data_id}?mapping={mapping}&timezone={zone}"
+                assert (
+                    server.http.post(url, json=[local, PINO | {"time": STRICT["timestamp"]}]).json()[
+                        "accepted"
+                    ]
+                    == 2
+                )
+        report = server.http.get(f"/data/{data_id}/report").json()
+        assert (report["first"], report["last"]) == (
+            "2026-03-02T05:00:00.000000Z",
+            "2026-03-02T06:00:00.000000Z",
+        )
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("timezone=UTC", "which goes with a mapping only"),
+        ("timezone=UTC&mapping=otel-file", "which all have an offset"),
+        ("timezone=Europe/Bern&mapping=bunyan", "but there is no time zone 'Europe/Bern': give one such as"),
+        ("timezone=+01:00&mapping=bunyan", "In a URL, write + as %2B."),
+        ("timezone=../passwd&mapping=bunyan", "there is no time zone"),
+    ],
+)
+def test_a_time_zone_that_cannot_be_used_is_refused(server: Any, query: str, why: str) -> None:
+    answer = server.http.post(f"/data/{server.announce()}?{query}", json=[STRICT])
+    assert (answer.status_code, answer.json()["code"]) == (400, "QUERY_PARAMETER_INVALID")
+    assert why in answer.json()["detail"]
+
+
 def test_a_mapping_of_the_operators_own_is_taken(start_server: Any, tmp_path: Path) -> None:
     file = tmp_path / "mappings.toml"
     file.write_text('[gates]\ntimestamp = ["at"]\nmessage = ["text"]\nepoch = "s"\n')

@@ -157,11 +157,15 @@ def server_without_compiler(built: Distributions, tmp_path_factory: pytest.TempP
     return install(tmp_path_factory.mktemp("uncompiled") / "venv", f"{built.sdist}[server]", **NO_COMPILER)
 
 
+def package_files() -> set[Path]:
+    package = ROOT / "src" / "logleap"
+    return {path.relative_to(package.parent) for path in package.rglob("*") if path.is_file()}
+
+
 def shipped_files() -> set[str]:
     """What of the package is no Python and no C: all of it is read at run time, or by type checkers."""
-    package = ROOT / "src" / "logleap"
-    files = (path.relative_to(package.parent) for path in package.rglob("*") if path.is_file())
-    return {str(path) for path in files if path.suffix not in (".py", ".pyc", ".c", ".so", ".pyd")}
+    others = (".py", ".pyc", ".c", ".h", ".so", ".pyd")
+    return {str(path) for path in package_files() if path.suffix not in others}
 
 
 def test_the_wheel_holds_the_package_with_all_of_its_files_and_nothing_else(built: Distributions) -> None:
@@ -169,14 +173,15 @@ def test_the_wheel_holds_the_package_with_all_of_its_files_and_nothing_else(buil
         files = set(wheel.namelist())
     assert {"logleap/client/sample/dotnet-app.log", "logleap/py.typed"} <= shipped_files() <= files
     assert all(name.startswith(("logleap/", "logleap-")) for name in files)
-    assert not any(name.endswith(".c") for name in files)
+    assert not any(name.endswith((".c", ".h")) for name in files)
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_of_and_no_tests(built: Distributions) -> None:
     with tarfile.open(built.sdist) as sdist:
         files = {name.partition("/")[2] for name in sdist.getnames()}
     assert {f"src/{name}" for name in shipped_files()} <= files
-    assert {"src/logleap/codecs/json/_fast.c", "pyproject.toml", "README.md", "LICENSE"} <= files
+    assert {f"src/{path}" for path in package_files() if path.suffix in (".c", ".h")} <= files
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= files
     assert {name.partition("/")[0] for name in files} == {
         *("", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg", "src")
     }
@@ -225,11 +230,17 @@ def test_an_sdist_installs_without_a_compiler_and_serves_all_the_same(
     assert _trained(client, server_without_compiler) == 8
 
 
-def test_a_wheel_that_was_built_with_a_compiler_has_the_reader_in_c(server: Environment) -> None:
+def test_a_wheel_that_was_built_with_a_compiler_has_the_readers_in_c(
+    built: Distributions, server: Environment
+) -> None:
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
     if shutil.which(compiler) is None and os.environ.get("CI") != "true":
         pytest.skip(f"there is no C compiler here: {compiler}")
     assert _compiled(server)
+    with zipfile.ZipFile(built.wheel) as wheel:
+        files = wheel.namelist()
+    compiled = {name.partition(".")[0] for name in files if name.endswith((".so", ".pyd"))}
+    assert compiled == {str(path.with_suffix("")) for path in package_files() if path.suffix == ".c"}
 
 
 def _compiled(environment: Environment) -> bool:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from logleap.client.push import oldest_first
+from logleap.client.push import follows, oldest_first
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,22 @@ def test_the_oldest_is_first_and_the_current_last(names: list[str]) -> None:
 def test_files_of_different_logs_stay_in_the_order_given() -> None:
     names = ["web.log.1", "web.log", "db.log.1", "db.log", "/other/web.log"]
     assert oldest_first(["web.log", "db.log", "/other/web.log", "db.log.1", "web.log.1"]) == names
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "is_next"),
+    [
+        ("app.log.2.gz", "app.log.1", True),
+        ("app.log.1", "app.log", True),
+        ("app.log.3", "app.log.1", False),
+        ("app.log.2", "app.log", False),
+        ("app-2026-02-28.log.zst", "app-2026-03-01.log", True),
+        ("app-2026-03-01.1.log", "app-2026-03-01.2.log", True),
+        ("app-2026-03-01.1.log", "app-2026-03-01.3.log", False),
+        ("app-2026-03-01.log", "app.log", True),
+        ("web.log", "db.log", False),
+        ("/a/app.log.1", "/b/app.log", False),
+    ],
+)
+def test_a_file_follows_if_none_is_missing_between_them(before: str, name: str, is_next: bool) -> None:
+    assert follows(name, before) == is_next

@@ -1,17 +1,21 @@
-"""The compiled reader of plain lines: what it is told about a file, at first and as the file goes on.
+"""The compiled readers, of plain lines and of rows: what they are told about a file, and as the file goes on.
 
-It takes what is sure to be read as `_grouping.py` reads it, and stops at all else.
+They take what is sure to be read as Python reads it (`_grouping.py`, `table_rows.py`), and stop at all else.
 
 The form of the times is a program of one part a character: `Y` four digits of the year and `y` two, `m d`
-one or two digits of month and day (`M D` two), `b` a month's name, `a` a weekday's, `l` klog's level, `~` a
-`T` or blanks, `_` blanks, `?` perhaps a comma, `C` a clock time and `K` one without colons, `P` AM/PM, `z`
-the zone, other characters themselves. In `Form.program` stands also what only the file's first time tells:
-`*` what stands behind the clock time, `#` what stands before it, `&` what separates the numbers `1 2 3`, or
-day and month.
+one or two digits of month and day (`M D` two), `b` a month's name, `a` a weekday's with the blanks behind it
+(`A` without), `l` klog's level, `~` a `T` or blanks, `_` blanks (`+` tabs too), `?` perhaps a comma, `o`
+perhaps a dot, `C` a clock time and `K` one without colons, `h n s` one or two digits of hour, minute and
+second, `f` perhaps a fraction behind the character that follows, `P` AM/PM, `z` the zone, `=` the character
+that follows, other characters themselves. In `Form.program` stands also what only the file's first time
+tells: `*` what stands behind the clock time, `#` what stands before it, `&` what separates the numbers
+`1 2 3`, or day and month. Of a number that counts from 1970 the program has what its fraction may stand
+behind.
 """
 
 import re
 from array import array
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,13 +23,13 @@ from logleap.client.logfiles._entries import Limits
 from logleap.client.logfiles._errors import BadLine
 from logleap.client.logfiles._layout import Layout
 from logleap.client.logfiles._reading import Reading
-from logleap.client.logfiles._stamps import Stamp
 from logleap.client.logfiles._times.clock import Order
+from logleap.client.logfiles._times.custom import custom_program
 from logleap.client.logfiles._times.forms import FORMS, Strength
 from logleap.client.logfiles._times.zones import ABBREVIATIONS, AREAS, is_fixed
 
 try:
-    from logleap.client.logfiles import _lines
+    from logleap.client.logfiles import _lines, _rows
 except ImportError:
     COMPILED = False
 else:
@@ -38,6 +42,8 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- local times are counted from it
 _ALWAYS = (-(1 << 60), 1 << 60)
 _NEVER = (0, 0)
 _LAST_DAY = (date.max - _EPOCH.date()).days
+MOST_FIELDS = 256
+"""Of a row."""
 
 
 class Scanned(NamedTuple):
@@ -47,6 +53,7 @@ class Scanned(NamedTuple):
     starts: "array[int]"
     done: int
     done_line: int
+    end_line: int
     reason: int
     problem: int
     local: int
@@ -55,57 +62,79 @@ class Scanned(NamedTuple):
     last: str
 
 
-class FastLines:
-    """Reads the lines of one file, as far as they have its main form."""
+class FastTimes:
+    """The form of one file's times, and what is known about the offset and the year at the place at hand."""
 
-    def __init__(
-        self, reading: Reading, stamp: Stamp, program: str, found: "re.Match[str]", *, lead: int
-    ) -> None:
+    def __init__(self, reading: Reading, layout: Layout, program: str, found: "re.Match[str]") -> None:
         groups = found.re.groupindex
         zone = found["z"] if "z" in groups else None
         self._reading = reading
-        self._stamp = stamp
+        self._stamp = layout.main
         self._program = program
         self._opened = ord(found["opened"]) if found["opened"] else 0
-        self._lead = lead
+        self._lead, self._mark = _lead(layout, found)
         self._zone = zone
         self._priority = "priority" in groups and found["priority"] is not None
         self._counted = len(found["s"]) if "s" in groups else 0
-        self._yearless = stamp.clock.without_year
+        self._indented = layout.indented
+        self._custom = layout.custom
+        self._yearless = self._stamp.clock.without_year
         self._years = reading.years
         self._segment = (*_NEVER, 0)
 
-    def scan(self, data: bytes, start: int, line: int, room: Limits, *, final: bool, empty: bool) -> Scanned:
-        """Reads on from `start` in whole lines."""
+    @property
+    def form(self) -> "_lines.Form":
+        """What holds for the whole file, as long as its zone stays the same."""
         zone = self._zone or ""
-        form = (
+        return (
             self._program,
             self._opened,
             self._lead,
+            self._mark,
             int(bool(zone)),
             zone,
             int(self._priority),
             int(self._yearless),
             self._counted,
+            int(self._indented),
+            int(self._custom),
             _NAMES,
         )
+
+    @property
+    def now(self) -> "_lines.Now":
+        """What holds at the place at hand."""
         before = self._years.before if self._yearless else None
         latest = _LAST_DAY
         if self._yearless and self._years.given is None:
             latest = (self._years.latest - _EPOCH.date()).days
-        now = (*self._segment, before.year if before else 1, before.month if before else 0, latest)
-        body, starts, done, done_line, reason, problem, local, below, first, last, month, day = _lines.scan(
-            data, start, line, final, room.entries, room.bytes, empty, form, now
+        return (*self._segment, before.year if before else 1, before.month if before else 0, latest)
+
+    def took(self, found: "_lines.Found") -> Scanned:
+        """What was found, after what it tells about the file's days has been kept."""
+        body, starts, done, done_line, end_line, reason, problem, local, below, first, last, month, day = (
+            found
         )
         numbers = array("q")
         numbers.frombytes(starts)
+        before = self._years.before if self._yearless else None
         if numbers:
             self._stamp.used = True
             if before is not None:
                 self._years.go_on(date(before.year, month, day))
                 self._stamp.clock.forget()
         return Scanned(
-            body, numbers, done, done_line, reason, problem, local, below, first.decode(), last.decode()
+            body,
+            numbers,
+            done,
+            done_line,
+            end_line,
+            reason,
+            problem,
+            local,
+            below,
+            first.decode(),
+            last.decode(),
         )
 
     def learn(self, local: int) -> bool:
@@ -153,27 +182,95 @@ class FastLines:
             self._segment = (*_NEVER, 0)
 
 
-def fast_lines(reading: Reading, layout: Layout, sample: list[str]) -> FastLines | None:
+class FastLines:
+    """Reads the lines of one file, as far as they have its main form."""
+
+    def __init__(self, times: FastTimes) -> None:
+        self.times = times
+
+    def scan(self, data: bytes, start: int, line: int, room: Limits, *, final: bool, empty: bool) -> Scanned:
+        """Reads on from `start` in whole lines."""
+        times = self.times
+        return times.took(
+            _lines.scan(data, start, line, final, room.entries, room.bytes, empty, times.form, times.now)
+        )
+
+
+class Fields(NamedTuple):
+    """How the rows of a table become entries: numbers of fields, from 0.
+
+    `names`: those of the fields that go into the context, as JSON; empty for the others. `context`: the field
+    that is the context as it stands, or -1.
+    """
+
+    delimiter: int
+    times: bytes
+    messages: bytes
+    context: int
+    names: tuple[bytes, ...]
+
+
+class FastRows:
+    """Reads the rows of one table, as far as their times have its main form."""
+
+    def __init__(self, times: FastTimes, fields: Fields) -> None:
+        self.times = times
+        self._fields = fields
+
+    def scan(self, data: bytes, start: int, line: int, room: Limits, *, empty: bool) -> Scanned:
+        """Reads on from `start`, where a row begins, in whole rows."""
+        times = self.times
+        return times.took(
+            _rows.scan(
+                data, start, line, room.entries, room.bytes, empty, times.form, times.now, self._fields
+            )
+        )
+
+
+def fast_lines(reading: Reading, layout: Layout, sample: Sequence[str]) -> FastLines | None:
     """The compiled reader for this file; None if there is none, or none for such lines."""
+    times = _fast_times(reading, layout, sample)
+    return None if times is None else FastLines(times)
+
+
+def fast_rows(reading: Reading, layout: Layout, sample: Sequence[str], fields: Fields) -> FastRows | None:
+    """The compiled reader for this table; None if there is none, or none for such times: `sample`."""
+    if layout.lead is not None or layout.indented:
+        return None
+    times = _fast_times(reading, layout, sample)
+    return None if times is None else FastRows(times, fields)
+
+
+def _fast_times(reading: Reading, layout: Layout, sample: Sequence[str]) -> FastTimes | None:
     stamp = layout.main
-    form = next((form for form in FORMS if form.name == stamp.name), None)
-    if not COMPILED or not layout.is_simple or form is None or reading.options.skip_lines:
+    if not COMPILED or not layout.is_simple:
         return None
-    line = next((line for line in sample if stamp.pattern.match(line)), None)
-    if line is None:
+    found = next(filter(None, map(stamp.pattern.match, map(layout.unindented, sample))), None)
+    if found is None:
         return None
-    found = stamp.pattern.match(line)
-    if found is None or (form.strength is Strength.NUMBER and "day" in found.re.groupindex):
+    program = _program_of(reading, layout, found)
+    return None if program is None else FastTimes(reading, layout, program, found)
+
+
+def _program_of(reading: Reading, layout: Layout, found: "re.Match[str]") -> str | None:
+    if layout.custom:
+        return custom_program(reading.options.timestamp_format or "")
+    form = next((form for form in FORMS if form.name == layout.main.name), None)
+    if form is None:
         return None
-    program = (
-        "" if form.strength is Strength.NUMBER else _program(form.program or "", found, stamp.clock.order)
-    )
-    if program is None:
-        return None
-    lead = 0
-    if layout.lead is not None:
-        lead = -1 if layout.lead.any_words and found["opened"] == "[" else len(found["lead"].split())
-    return FastLines(reading, stamp, program, found, lead=lead)
+    if form.strength is Strength.NUMBER:
+        return None if "day" in found.re.groupindex else ".,"
+    return _program(form.program or "", found, layout.main.clock.order)
+
+
+def _lead(layout: Layout, found: "re.Match[str]") -> tuple[int, int]:
+    """How many words stand before the time, -1 for any up to a bracket; and what ends them, if no blank."""
+    lead = layout.lead
+    if lead is None:
+        return 0, 0
+    if lead.mark is not None:
+        return lead.marks, ord(lead.mark)
+    return -1 if lead.any_words and found["opened"] == "[" else len(found["lead"].split()), 0
 
 
 def _program(program: str, found: "re.Match[str]", order: Order | None) -> str | None:

@@ -13,6 +13,7 @@ from logleap.client.logfiles._orders import order_of
 from logleap.client.logfiles._stamps import (
     Stamp,
     at_front,
+    behind_marks,
     behind_words,
     compiled,
     further_in,
@@ -137,8 +138,7 @@ class Finder:
             front, leaded, lead, indented=False, custom=False, with_priority=priorities > hits.lines / 2
         )
         if lead is not None:
-            words = None if lead.any_words else max(lead.words or (0,))
-            layout.look_first(behind_words(texts[0], words))
+            layout.look_first(_quick_expression(texts[0], lead))
         self._settle_years(stamped, orders)
         return layout
 
@@ -358,6 +358,12 @@ def _refuse_commas(stamped: Sequence[_Hit]) -> None:
             f"in {hit.found['time']!r} the digits behind the comma may be a fraction of the second, or "
             "text that follows: their number differs. Name the form: --timestamp-format, with ,%f or without",
         )
+
+
+def _quick_expression(text: str, lead: Lead) -> str:
+    if lead.mark is not None:
+        return behind_marks(text, lead.mark, lead.marks)
+    return behind_words(text, None if lead.any_words else max(lead.words or (0,)))
 
 
 def _lead(hits: _Hits) -> Lead | None:

@@ -7,6 +7,7 @@ from logleap.client.logfiles._entries import LogEntry
 from logleap.client.logfiles._errors import BadLine, LogFileError
 from logleap.client.logfiles._layout import Layout
 from logleap.client.logfiles._reading import Reading
+from logleap.client.logfiles._seam import Head
 from logleap.client.logfiles._stamps import Stamped
 from logleap.client.logfiles._text import MAX_ENTRY
 
@@ -50,6 +51,7 @@ class Grouper:
         self._below: list[str] = []
         self._size = 0
         self._left_out = False
+        self._begun = False
 
     @property
     def open(self) -> bool:
@@ -85,6 +87,7 @@ class Grouper:
             self._left_out = True
             return ended
         if stamped is not None:
+            self._begin_first()
             ended = self.finish()
             self._line, self._number, self._end, self._stamped = line, number, number, stamped
             self._below = []
@@ -92,6 +95,14 @@ class Grouper:
             return ended
         self._take_below(number, line)
         return None
+
+    def go_on(self, rest: Head) -> bool:
+        """Adds to the entry at hand what the next file begins with; False if there is none."""
+        if self._stamped is None:
+            return False
+        for line in rest.lines:
+            self._append(self._end, line)
+        return True
 
     def finish(self) -> Grouped | None:
         """The entry at hand, which ends."""
@@ -110,6 +121,12 @@ class Grouper:
             context = f'{{"PRIORITY":"{stamped.priority % 8}","SYSLOG_FACILITY":"{stamped.priority // 8}"}}'
         continuation = len([line for line in below if line.strip(" \t")])
         return Grouped(LogEntry(stamped.time, message, context, self._number), self._end, continuation)
+
+    def _begin_first(self) -> None:
+        above = self._reading.seam.above
+        if not self._begun and any(line.strip() for line in above):
+            self._report.note(f"up to line {len(above):,} it belongs to the last entry of the file before")
+        self._begun = True
 
     def _append(self, number: int, line: str) -> None:
         self._below.append(line)
@@ -140,6 +157,11 @@ class Grouper:
             self._report.skip(number, line, "a mark between entries")
         elif self._stamped is not None:
             self._append(number, line)
+        elif self._reading.seam.continues and not self._begun and not self._left_out:
+            self._size += len(line)
+            self._reading.seam.above.append(line)
+            if self._size > MAX_ENTRY:
+                raise self._too_long()
         elif line.strip():
             if self._left_out:
                 self._report.skip(number, line, "it stands below a line that was left out")

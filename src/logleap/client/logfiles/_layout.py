@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from logleap.client.logfiles._errors import BadLine
 from logleap.client.logfiles._stamps import (
+    MOST_BEFORE,
     Stamp,
     Stamped,
     compiled,
@@ -73,14 +74,12 @@ class Layout:
     @property
     def is_simple(self) -> bool:
         """Whether a compiled reader may look for the times: at the front, or behind equally many words."""
-        if self._indented or self._custom:
-            return False
         lead = self.lead
         if lead is None:
             return True
-        if any(stamp.name in _WITHOUT_COLONS for stamp in self.front):
+        if self._indented or self._custom or any(stamp.name in _WITHOUT_COLONS for stamp in self.front):
             return False
-        return lead.mark is None and (lead.any_words or (lead.words is not None and len(lead.words) == 1))
+        return lead.mark is not None or lead.any_words or (lead.words is not None and len(lead.words) == 1)
 
     def forms_used(self) -> list[str]:
         """The names of the forms that the times had."""
@@ -91,6 +90,15 @@ class Layout:
         """Whether lines that begin with a blank may begin an entry."""
         return self._indented
 
+    @property
+    def custom(self) -> bool:
+        """Whether the form is that of `--timestamp-format`."""
+        return self._custom
+
+    def unindented(self, line: str) -> str:
+        """The line as its time is looked for."""
+        return line.lstrip(" \t") if self._indented else line
+
     def look_first(self, expression: str) -> None:
         """Has the main form looked for by a quicker expression, which finds what its own does or nothing."""
         if self.is_simple and self.lead is not None:
@@ -98,11 +106,10 @@ class Layout:
 
     def read(self, line: str) -> Stamped | None:
         """Takes the time off a line; None if it belongs to the entry above. BadLine if nobody can tell."""
-        if self._indented:
-            line = line.lstrip(" \t")
+        line = self.unindented(line)
         if self._quick is not None:
             found = self._quick.match(line)
-            if found is not None and not may_hold_a_time(found["lead"]):
+            if found is not None and found.end("lead") <= MOST_BEFORE and not may_hold_a_time(found["lead"]):
                 return self.main.taken(found, line)
         found = self._first.pattern.match(line)
         if found is not None:

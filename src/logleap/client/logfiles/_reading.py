@@ -12,6 +12,7 @@ from logleap.client.logfiles._folds import Ambiguous, Folds
 from logleap.client.logfiles._layout import Layout, Line
 from logleap.client.logfiles._options import ReadOptions
 from logleap.client.logfiles._report import Report
+from logleap.client.logfiles._seam import Seam
 from logleap.client.logfiles._text import LogText
 from logleap.client.logfiles._times.clock import Folded
 from logleap.client.logfiles._times.years import Years
@@ -27,12 +28,15 @@ class Reading:
         report: Report,
         batcher: Batcher,
         years: Years | None = None,
+        *,
+        seam: Seam | None = None,
     ) -> None:
         """Raises LogFileError if the options' form of time is unusable."""
         self.text = text
         self.options = options
         self.report = report
         self.batcher = batcher
+        self.seam = seam or Seam()
         self.zones = options.zones()
         self.years = years or options.years()
         try:
@@ -60,10 +64,12 @@ class Reading:
             raise self.text.error(number, f"{shown(line)}: {why.rstrip('.')}{remedy}.", left_out=True)
         self.report.skip(number, line, why)
 
-    @property
-    def in_repeated_hour(self) -> bool:
-        """Whether the file is in an hour that a change of clocks repeats, as far as is known."""
-        return self._folds.active
+    def is_for_python(self, line: int) -> bool:
+        """Whether entries have to be looked at one by one from this line on, whatever their form.
+
+        They are left out, or in an hour that a change of clocks repeats, as far as is known.
+        """
+        return line <= self.options.skip_lines or self._folds.active
 
     def give(self, entry: LogEntry, end: int, continuation: int = 0) -> Iterator[Batch]:
         """The batches that are full with this entry, whose last line is `end`."""
@@ -112,18 +118,25 @@ class Times:
     def __init__(self, reading: Reading, sample: Sequence[Line]) -> None:
         """Raises LogFileError if the sample's times have no known form."""
         self._reading = reading
-        self._layout = reading.layout(sample)
+        self.layout = reading.layout(sample)
+
+    def can_read(self, text: str) -> bool:
+        """Whether a text has a known form."""
+        try:
+            return self.layout.read(text) is not None
+        except BadLine:
+            return True
 
     def read(self, text: str) -> str | Folded:
         """Raises BadLine."""
-        stamped = self._layout.read(text)
+        stamped = self.layout.read(text)
         if stamped is None or stamped.message:
             raise BadLine(f"{text[:60]!r} is no known time. {self._reading.finder.known_forms()}")
         return stamped.time
 
     def forms(self) -> list[str]:
         """The names of the forms that they had."""
-        return self._layout.forms_used()
+        return self.layout.forms_used()
 
 
 @dataclass(frozen=True, slots=True)

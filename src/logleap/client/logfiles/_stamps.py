@@ -60,6 +60,12 @@ def behind_words(expression: str, words: int | None) -> str:
     return f"{lead}{_OPENED}(?P<time>{expression}){END}{_CLOSED}{_SEPARATOR}"
 
 
+def behind_marks(expression: str, mark: str, marks: int) -> str:
+    """The same behind so many marks that separate columns."""
+    lead = rf"(?P<lead>(?=\S)(?:[^{mark}\n]*{re.escape(mark)}){{{marks}}} *)"
+    return f"{lead}{_OPENED}(?P<time>{expression}){END}{_CLOSED}{_SEPARATOR}"
+
+
 @lru_cache(256)
 def compiled(expression: str) -> "re.Pattern[str]":
     """The expression, compiled where it is needed: that takes longer than to read a thousand lines."""

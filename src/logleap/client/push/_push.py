@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from logleap.client._api import ApiError, Client
-from logleap.client.logfiles import Batch, Limits, LogFile, LogFileError, ReadOptions, Report
+from logleap.client.logfiles import Batch, Head, Limits, LogFile, LogFileError, ReadOptions, Report, Seam
+from logleap.client.push._rotation import follows
 
 _AHEAD = 2  # batches that are read and wait
 _UNDER_WAY = 2  # requests at once
@@ -161,14 +162,22 @@ class _Reading:
         self._reports = reports
         self._queue: queue.Queue[tuple[int, Batch] | BaseException | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
+        self._heads: dict[int, Head] = {}
 
     def batches(self) -> Generator[tuple[int, Batch]]:
         """The batches, with the number of their file. The files' beginnings are read before this returns."""
-        for source in self._sources[1:]:
+        for number, source in enumerate(self._sources[1:], 1):
             with source.open() as stream:
-                begun = LogFile(stream, name=source.name, options=self._options)
+                begun = LogFile(stream, name=source.name, options=self._options, seam=self._seam(number))
                 _begin(begun.batches(self._limits), begun)
+                if begun.head is not None:
+                    self._heads[number] = begun.head
         return self._begun()
+
+    def _seam(self, number: int) -> Seam:
+        before = self._sources[number - 1].name if number else None
+        continues = before is not None and follows(self._sources[number].name, before)
+        return Seam(continues, self._heads.get(number + 1))
 
     def _begun(self) -> Generator[tuple[int, Batch]]:
         files = self._files()
@@ -180,7 +189,9 @@ class _Reading:
         years = self._options.years() if self._options.year is not None else None  # go on from file to file
         for number, source in enumerate(self._sources):
             with source.open() as stream:
-                file = LogFile(stream, name=source.name, options=self._options, years=years)
+                file = LogFile(
+                    stream, name=source.name, options=self._options, years=years, seam=self._seam(number)
+                )
                 self._reports.append(file.report)
                 batches = file.batches(self._limits)
                 yield [(number, batch) for batch in _begin(batches, file)]

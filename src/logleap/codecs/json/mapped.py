@@ -43,7 +43,11 @@ _ARGUMENTS = "arguments"  # logback's
 def mapped(mapping: FieldMapping) -> EntryFormat:
     """The form of entries whose fields `mapping` names."""
     decoder = _decoder(mapping)
-    return EntryFormat(decoder.array, decoder.lines, decoder.exactly)
+
+    def in_zone(name: str) -> EntryFormat:
+        return mapped(msgspec.structs.replace(mapping, zone=name))
+
+    return EntryFormat(decoder.array, decoder.lines, decoder.exactly, in_zone=in_zone)
 
 
 def decode_quickly(data: bytes, mapping: FieldMapping) -> Entry | None:

@@ -75,13 +75,15 @@ class EntryFormat(NamedTuple):
     """How entries are written. The first two give None where `entry` has to look at each of them.
 
     Where each JSON text holds several entries, `several` gives them, of at most so many bytes each: an
-    InvalidEntry stands in place of a bad one.
+    InvalidEntry stands in place of a bad one. `in_zone` gives the format whose times without an offset are of
+    the zone with this name; None where all times have one.
     """
 
     array: Callable[[bytes, int], Entries | None]
     lines: Callable[[bytes], Entries | None]
     entry: Callable[[bytes], Entry]
     several: Callable[[bytes, int], Iterator[Entry | InvalidEntry]] | None = None
+    in_zone: "Callable[[str], EntryFormat] | None" = None
 
     def each(self, data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
         """The entries of one JSON text. Those of `several` have at most `largest` bytes."""

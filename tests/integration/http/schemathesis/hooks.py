@@ -25,9 +25,14 @@ def protobuf(context: schemathesis.SerializationContext, value: Any) -> bytes:
 
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """Without `mapping`, which says that the entries have other fields than the schema tells."""
+    """Without `mapping`, which says that the entries have other fields than the schema tells.
+
+    And without `timezone`, which goes with it.
+    """
     append = raw_schema["paths"]["/data/{dataId}"]["post"]
-    append["parameters"] = [told for told in append["parameters"] if told["name"] != "mapping"]
+    append["parameters"] = [
+        told for told in append["parameters"] if told["name"] not in ("mapping", "timezone")
+    ]
 
 
 @schemathesis.hook

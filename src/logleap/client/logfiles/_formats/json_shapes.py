@@ -47,7 +47,7 @@ def _format(reading: Reading, name: str) -> EntryFormat:
         raise reading.text.error(
             None, f"--mapping {name!r} is unknown. Known: {known}; your own by LOGLEAP_MAPPINGS=FILE."
         )
-    if reading.options.timezone is not None and mapping.zone is None:
+    if reading.options.timezone is not None:
         mapping = msgspec.structs.replace(mapping, zone=_zone_name(reading.options.timezone))
     return mapped(mapping)
 

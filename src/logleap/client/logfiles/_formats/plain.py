@@ -25,6 +25,8 @@ def _read(reading: Reading) -> Iterator[Batch]:
             yield from _by_lines(reading, grouper)
         else:
             yield from _Blocks(reading, grouper, fast).batches()
+        if reading.seam.rest is not None:
+            reading.seam.joined = grouper.go_on(reading.seam.rest)
         if (grouped := grouper.finish()) is not None:
             yield from reading.give(*grouped)
         yield from reading.end()
@@ -64,12 +66,15 @@ class _Blocks:
             self._at = 0
             self._reading.report.lines = block.line + block.data.count(b"\n") - block.data.endswith(b"\n")
             yield from self._block(final=False)
-        yield from self._block(final=True)
+        if self._reading.seam.rest is None:
+            yield from self._block(final=True)
+        else:
+            yield from self._slowly(len(self._data))  # the last entry stays open
 
     def _block(self, *, final: bool) -> Iterator[Batch]:
         problem = -1
         while self._at < len(self._data):
-            if self._grouper.open or self._reading.in_repeated_hour or problem >= 0:
+            if self._grouper.open or self._reading.is_for_python(self._line) or problem >= 0:
                 yield from self._slowly(problem)
                 problem = -1
                 continue
@@ -80,7 +85,9 @@ class _Blocks:
             yield from self._take(scanned)
             if scanned.reason == FULL:
                 yield from batcher.close()
-            elif scanned.reason == LINE or (scanned.reason == OFFSET and not self._fast.learn(scanned.local)):
+            elif scanned.reason == LINE or (
+                scanned.reason == OFFSET and not self._fast.times.learn(scanned.local)
+            ):
                 problem = scanned.problem
             elif scanned.reason != OFFSET:
                 break
@@ -95,7 +102,7 @@ class _Blocks:
         report.entries += len(scanned.starts)
         report.continuation_lines += scanned.below
         report.seen(scanned.first, scanned.last)
-        yield from self._reading.batcher.extend(scanned.body, scanned.starts, scanned.done_line - 1)
+        yield from self._reading.batcher.extend(scanned.body, scanned.starts, scanned.end_line)
 
     def _slowly(self, problem: int) -> Iterator[Batch]:
         """Reads line by line up to the first entry that begins behind the place `problem`."""
@@ -107,10 +114,10 @@ class _Blocks:
             if grouped is not None:
                 yield from self._reading.give(*grouped)
             if self._grouper.begun == self._line:
-                if begin > problem and not self._reading.in_repeated_hour:
+                if begin > problem and not self._reading.is_for_python(self._line):
                     self._grouper.drop()
                     return
-                self._fast.adapt(line)
+                self._fast.times.adapt(line)
             self._at = end
             self._line += 1
 

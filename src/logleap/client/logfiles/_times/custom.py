@@ -28,6 +28,14 @@ _DIRECTIVES = {
     "%%": "%",
 }
 _DIRECTIVES |= {"%B": _DIRECTIVES["%b"], "%h": _DIRECTIVES["%b"], "%A": _DIRECTIVES["%a"]}
+_PARTS = re.compile(r"[.,:]%f|%.?|\s+|[^%\s.,:]+|[.,:]")
+# For the compiled reader, see _fast.py. What one or two digits are may be parted in several ways if digits
+# follow: it leaves that to the expression.
+_LETTERS = {
+    **{"%Y": "Y", "%y": "y", "%m": "m", "%d": "d", "%e": "d", "%H": "h", "%k": "h", "%I": "h", "%l": "h"},
+    **{"%M": "n", "%S": "s", "%z": "z", "%Z": "z", "%p": "P", "%b": "bo", "%a": "Ao", "%%": "=%"},
+}
+_LETTERS |= {"%B": _LETTERS["%b"], "%h": _LETTERS["%b"], "%A": _LETTERS["%a"]}
 _GROUP = re.compile(r"\(\?P<(\w+)>")
 
 
@@ -38,10 +46,8 @@ def custom_expression(form: str) -> str:
     programs write them that pad nothing. ValueError if the format names no day, a part twice, or what isn't
     supported.
     """
-    for short, long in _SHORT.items():
-        form = form.replace(short, long)
     pattern = ""
-    for part in re.findall(r"[.,:]%f|%.?|\s+|[^%\s.,:]+|[.,:]", form):
+    for part in _parts(form):
         if part.endswith("%f") and len(part) == 3:
             name = r":(?P<ms>\d{9}|\d{6}|\d{1,3})" if part[0] == ":" else rf"{re.escape(part[0])}(?P<f>\d+)"
             pattern += f"(?:{name})?"
@@ -62,6 +68,34 @@ def custom_expression(form: str) -> str:
     if "s" not in groups and "j" not in groups and not ("d" in groups and {"m", "b"} & set(groups)):
         raise ValueError("it must name the day, by %d and %m or %b, by %j, or by %s")
     return pattern
+
+
+def custom_program(form: str) -> str | None:
+    """The program of a format that `custom_expression` takes, for the compiled reader; None if it has none.
+
+    What it finds is what the expression finds. A count of seconds has but the mark of its fraction.
+    """
+    parts = _parts(form)
+    if parts[0] == "%s":
+        return "" if parts[1:] == [] else parts[1][0] if parts[1:] in ([".%f"], [",%f"]) else None
+    program = ""
+    for part in parts:
+        if part.endswith("%f") and len(part) == 3:
+            program += f"f{part[0]}"
+        elif part[0] != "%":
+            program += "+" if part.isspace() else "".join(f"={character}" for character in part)
+        elif part not in _LETTERS or (part == "%p" and not program.endswith("+")):
+            return None
+        else:
+            program = program.removesuffix("+") if part == "%p" else program
+            program += _LETTERS[part]
+    return program if form.isascii() and program[:1] not in {"", "+", "f"} else None
+
+
+def _parts(form: str) -> list[str]:
+    for short, long in _SHORT.items():
+        form = form.replace(short, long)
+    return _PARTS.findall(form)
 
 
 def is_of_day_alone(form: str) -> bool:

@@ -125,7 +125,7 @@ def add(
         owner = g.owner
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
-        form = format_named(query.mapping, formats)
+        form = format_named(query.mapping, query.timezone, formats)
         source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
         taken = InTurn(source, decoders.turn(request)) if request.mimetype in JSON_TYPES else source
         if query.dry_run:

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from logleap.codecs.timestamps import parse_timestamp
+from logleap.codecs.zones import ZoneUnknown, zone_of
 from logleap.domain.datasets import State
 from logleap.domain.times import to_micros
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
@@ -91,6 +92,15 @@ class ListQuery(NoQuery):
     first page."""
 
 
+def _zone(name: str) -> str:
+    try:
+        zone_of(name)
+    except ZoneUnknown as unknown:
+        hint = ". In a URL, write + as %2B" if name.startswith(" ") else ""
+        raise ValueError(f"{unknown}{hint}") from None
+    return name
+
+
 class AppendQuery(NoQuery):
     """`POST /data/{dataId}`."""
 
@@ -102,6 +112,11 @@ class AppendQuery(NoQuery):
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
     """The name of a mapping, which says which of your fields are the timestamp and the message. All others
     become the context. Without a mapping, an entry has only the fields of this API."""
+    timezone: Annotated[
+        Annotated[str, BeforeValidator(_zone)] | SkipJsonSchema[None], Field(examples=["Europe/Berlin"])
+    ] = None
+    """With `mapping`: the time zone of timestamps without an offset, such as `Europe/Berlin` or `+01:00` (in
+    a URL: `%2B01:00`). It counts in place of the mapping's own `zone`; without either they are refused."""
 
 
 def _moment(text: str) -> int:

@@ -67,14 +67,14 @@ ENTRY_PROBLEMS: Mapping[str, EntryMeaning] = MappingProxyType(
         "TIMESTAMP_NOT_A_STRING": EntryMeaning("The timestamp is not a JSON string.", "Send it as one."),
         "TIMESTAMP_NO_OFFSET": EntryMeaning(
             "The timestamp has no offset.",
-            "End it with `Z` for UTC, or with an offset like `+01:00`, or use a mapping with a `zone`.",
+            "End it with `Z` for UTC, or with an offset like `+01:00`; with `mapping`, or send `timezone`.",
         ),
         "TIMESTAMP_OUT_OF_RANGE": EntryMeaning(
             "The timestamp, in UTC, is outside the years 1 to 9999.", "Check whether it is right."
         ),
         "TIMESTAMP_ZONE_UNKNOWN": EntryMeaning(
             "With `mapping`: an abbreviation or name of a time zone that says nothing for sure.",
-            "Have the logger write the offset, or use a mapping with a `zone` that has this abbreviation.",
+            "Have the logger write the offset, or send the `timezone` that has this abbreviation.",
         ),
     }
 )

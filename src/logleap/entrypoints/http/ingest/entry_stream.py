@@ -65,11 +65,19 @@ def load_formats(path: Path | None) -> Mapping[str, EntryFormat]:
         raise SettingsError(f"LOGLEAP_MAPPINGS is {str(path)!r}{error}") from error
 
 
-def format_named(name: str | None, formats: Mapping[str, EntryFormat]) -> EntryFormat:
-    """The format of this name; the API's own if there is no name. Raises MappingUnknown."""
-    if name is None:
-        return STRICT
-    form = formats.get(name)
+def format_named(name: str | None, timezone: str | None, formats: Mapping[str, EntryFormat]) -> EntryFormat:
+    """The format of this name, its times without offset in this zone; the API's own if there is no name.
+
+    Raises MappingUnknown, or HttpError if a zone is given for a format that has no such times.
+    """
+    form = STRICT if name is None else formats.get(name)
     if form is None:
-        raise MappingUnknown(name, sorted(formats))
-    return form
+        raise MappingUnknown(name or "", sorted(formats))
+    if timezone is None:
+        return form
+    if form.in_zone is None:
+        why = "which all have an offset with this mapping" if name else "which goes with a mapping only"
+        raise HttpError(
+            "QUERY_PARAMETER_INVALID", f"timezone is for timestamps without an offset, {why}: leave it out."
+        )
+    return form.in_zone(timezone)
