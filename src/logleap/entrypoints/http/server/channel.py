@@ -56,7 +56,7 @@ class Channel(HTTPChannel):
             self.handle_close()
 
     def begin_stream(self) -> None:
-        """Its answer is a stream: the thread that makes it, in whose place another works, waits for the client."""
+        """Its answer is a stream: the thread that makes it waits for the client, and another one works."""
         self._most_kept = STREAM_BYTES
 
     @property
