@@ -1,4 +1,4 @@
-"""Entries out of the `local` backend: exports against what pyarrow needs for the same, and pages of much and little."""
+"""Entries out of the `local` backend: exports against pyarrow, pages of large and small data sets."""
 
 import http.client
 import json
@@ -86,10 +86,11 @@ def _exports(
         for name in sides
     ]
     note = (
-        f"{entries:,} entries with 150 bytes of message and a context, in batches of {_ENTRIES:,}, over HTTP on "
-        "loopback, without compression; one client, which discards what it reads. pyarrow reads the same from "
-        "Parquet with zstd and writes an Arrow stream to /dev/null, on one thread. LogLeap uses one thread of the "
-        f"server, beside which the client has a core. The server's memory grew by {growth / 2**20:.0f} MiB."
+        f"{entries:,} entries with 150 bytes of message and a context, in batches of {_ENTRIES:,}, over HTTP "
+        "on loopback, without compression, to one client that discards what it reads. pyarrow reads the same "
+        "from Parquet with zstd, and writes an Arrow stream to /dev/null, on one thread. LogLeap makes a "
+        "stream on one thread, and its client has a process of its own. The server's memory grew by "
+        f"{growth / 2**20:.0f} MiB."
     )
     table = Table("Exports", ("", "it / pyarrow", "time"), rows, note)
     what = f"{{}} export of {entries:,} entries, against pyarrow from Parquet to an Arrow stream"

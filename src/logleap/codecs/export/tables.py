@@ -24,16 +24,16 @@ BATCH_ROWS = 16_000
 GROUP_ROWS = 50_000
 """Rows of a Parquet row group: as many to twice as many, but for the last, and where texts are very long."""
 
-_TEXT = 32 << 20
-"""Characters of what is put together, at most, but for a single block."""
+_BYTES = 32 << 20
+"""Bytes of what is put together, at most, but for a single block."""
 
 
 def arrow(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Iterator[bytes]:
     """An Arrow IPC stream; `metadata` is put into its schema."""
     sink = _Sink()
     with pa.ipc.new_stream(_file(sink), SCHEMA.with_metadata(_bytes(metadata))) as writer:
-        for block in _together(blocks, BATCH_ROWS):
-            writer.write_batch(_record_batch(block))
+        for batch in _together(blocks, BATCH_ROWS):
+            writer.write_batch(batch)
             yield sink.taken()
     yield sink.taken()
 
@@ -42,8 +42,8 @@ def parquet(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Ite
     """A Parquet file; `metadata` is put into its footer. Without the footer no reader opens it."""
     sink = _Sink()
     writer = pq.ParquetWriter(_file(sink), SCHEMA.with_metadata(_bytes(metadata)), compression="zstd")
-    for block in _together(blocks, GROUP_ROWS):
-        writer.write_batch(_record_batch(block), row_group_size=2 * GROUP_ROWS)
+    for batch in _together(blocks, GROUP_ROWS):
+        writer.write_batch(batch, row_group_size=2 * GROUP_ROWS)
         yield sink.taken()
     writer.close()  # not where something was raised: it would write a footer
     yield sink.taken()
@@ -95,22 +95,27 @@ def _bytes(metadata: Mapping[str, str]) -> dict[bytes | str, bytes | str]:
     return {name.encode(): value.encode() for name, value in metadata.items()}
 
 
-def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[PlacedEntries]:
-    """The same entries in blocks of `rows`, of twice as many at most."""
-    parts: list[PlacedEntries] = []
-    number = text = 0
+def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[pa.RecordBatch]:
+    """The entries in record batches of `rows`, of twice as many at most."""
+    batches: list[pa.RecordBatch] = []
+    number = size = 0
     for block in blocks:
         for start in range(0, len(block), rows):
-            part = block.part(start, min(start + rows, len(block)))
-            parts.append(part)
-            number += len(part)
-            text += sum(map(len, part.entries.messages))
-            text += sum(len(context) for context in part.entries.contexts if context is not None)
-            if number >= rows or text >= _TEXT:
-                yield PlacedEntries.joined(parts)
-                parts, number, text = [], 0, 0
-    if parts:
-        yield PlacedEntries.joined(parts)
+            batch = _record_batch(block.part(start, min(start + rows, len(block))))
+            batches.append(batch)
+            number += batch.num_rows
+            size += batch.nbytes
+            if number >= rows or size >= _BYTES:
+                yield _joined(batches)
+                batches, number, size = [], 0, 0
+    if batches:
+        yield _joined(batches)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 def _record_batch(block: PlacedEntries) -> pa.RecordBatch:

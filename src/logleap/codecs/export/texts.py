@@ -19,20 +19,32 @@ class _Line(msgspec.Struct):
     sequence: int
 
 
+_FRACTIONS = 50_000  # that are kept
+
+
+class _Seconds(dict[int, str]):
+    def __missing__(self, second: int) -> str:
+        text = self[second] = from_micros(second * 1_000_000).isoformat()[:19]
+        return text
+
+
+class _Fractions(dict[int, str]):
+    def __missing__(self, micros: int) -> str:
+        text = self[micros] = f".{micros:06}Z"
+        return text
+
+
+_fractions = _Fractions()
 _encoder = msgspec.json.Encoder()
 
 
 def timestamps(micros: Iterable[int]) -> list[str]:
     """Times in microseconds since 1970 as RFC 3339, UTC, to the microsecond."""
-    seconds: dict[int, str] = {}
-    found = []
-    for time in micros:
-        second, fraction = divmod(time, 1_000_000)
-        begin = seconds.get(second)
-        if begin is None:
-            begin = seconds[second] = from_micros(second * 1_000_000).isoformat()[:19]
-        found.append(f"{begin}.{fraction:06}Z")
-    return found
+    seconds = _Seconds()
+    if len(_fractions) > _FRACTIONS:
+        _fractions.clear()
+    fractions = _fractions  # entries in the order of time share most seconds, and often have milliseconds
+    return [seconds[time // 1_000_000] + fractions[time % 1_000_000] for time in micros]
 
 
 def ndjson(blocks: Iterable[PlacedEntries]) -> Iterator[bytes]:

@@ -121,6 +121,8 @@ def answer(
                 file.append(part)
             headers["Content-Length"] = str(file.size)
             parts = _read_back(file)
+        else:
+            parts = _in_pieces(parts)
         another_thread = request.environ.get(_ONE_MORE_THREAD, nullcontext)
         about = f"request {g.request_id}: entries of data set {data_id}"
         sent = _Sent(parts, resources.pop_all(), another_thread, about)
@@ -157,6 +159,13 @@ class _Sent(Iterator[bytes]):
         """Release what it holds: also for a client that is gone."""
         self._parts = iter(())  # closes the generators, and what they have opened
         self._resources.close()
+
+
+def _in_pieces(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same in pieces that the server need not put into a file."""
+    for part in parts:
+        for place in range(0, len(part), _PIECE):
+            yield part[place : place + _PIECE]
 
 
 def _read_back(file: ScratchFile) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """A connection: waitress's channel, with bounds on what a client can make of it."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import structlog
@@ -17,6 +17,9 @@ STALL_SECONDS = 30.0
 """How long an answer in the making waits for a client that takes less than STALL_BYTES of it."""
 
 STALL_BYTES = 1 << 16
+
+STREAM_BYTES = 1 << 19
+"""Of a stream that wait for the client, at most: as many as waitress keeps in memory."""
 
 _HEAD_READ = 1 << 16  # bytes read at once outside of a body: they may hold thousands of requests
 _DRAINED = 1 << 20  # bytes
@@ -44,12 +47,17 @@ class Channel(HTTPChannel):
     def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(server, *args, **kwargs)
         self._filler = 0
+        self._most_kept: int = self.adj.outbuf_high_watermark
         self._loop: Loop = server.loop
         try:
             self._loop.add(self)
         except OSError as error:  # left to waitress, it would close the listener
             log.warning(f"closing connection: cannot register it with epoll: {error}")
             self.handle_close()
+
+    def begin_stream(self) -> None:
+        """Its answer is a stream: the thread that makes it waits for the client, and another one works."""
+        self._most_kept = STREAM_BYTES
 
     @property
     def idle(self) -> bool:
@@ -147,15 +155,16 @@ class Channel(HTTPChannel):
 
         Meanwhile another thread takes this one's place, so that clients who do not read delay nobody.
         """
-        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+        most = self._most_kept
+        if self.total_outbufs_len <= most:
             return
         with self.outbuf_lock:
             self._flush_exception(self._flush_some, do_close=False)
-            if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            if self.total_outbufs_len <= most:
                 return
-            with self.server.threads.one_more():
+            with self.server.threads.one_more() if most > STREAM_BYTES else nullcontext():
                 left, since = self.total_outbufs_len, time.monotonic()
-                while self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                while self.connected and self.total_outbufs_len > most:
                     self.server.pull_trigger()
                     self.outbuf_lock.wait(1.0)
                     now = time.monotonic()

@@ -105,4 +105,7 @@ class Task(WSGITask):
         """The head of the answer."""
         if self.channel.server.stopping:  # type: ignore[attr-defined]
             self.set_close_on_finish()
-        return super().build_response_header()
+        header = super().build_response_header()
+        if self.chunked_response:
+            self.channel.begin_stream()  # type: ignore[attr-defined]
+        return header
