@@ -24,7 +24,7 @@ from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.report import ReportOnDataset
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
-from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
 
@@ -135,6 +135,9 @@ class Container(containers.DeclarativeContainer):
     )
     show_training = providers.ThreadSafeSingleton(
         ShowTraining, datasets=backend.provided.datasets, runs=backend.provided.runs
+    )
+    list_runs = providers.ThreadSafeSingleton(
+        ListRuns, datasets=backend.provided.datasets, runs=backend.provided.runs
     )
     execute_task = providers.ThreadSafeSingleton(
         ExecuteTask,

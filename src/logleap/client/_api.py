@@ -159,9 +159,21 @@ class Client:
         path, key = f"/train/{_segment(data_id)}", str(uuid.uuid4())
         return self._call("POST", path, shapes.Started, content=content, key=key)
 
-    def run(self, data_id: str) -> Json:
-        """The latest run."""
-        return self._call("GET", f"/train/{_segment(data_id)}", shapes.Run)
+    def run(self, data_id: str, run_id: str | None = None) -> Json:
+        """The latest run, or the one of this id."""
+        path = f"/train/{_segment(data_id)}"
+        return self._call("GET", path if run_id is None else f"{path}/runs/{_segment(run_id)}", shapes.Run)
+
+    def runs(self, data_id: str) -> Iterator[Json]:
+        """All runs of a data set, newest first, page by page."""
+        path, token = f"/train/{_segment(data_id)}/runs", None
+        while True:
+            query = {"pageSize": "200"} | ({"pageToken": token} if token is not None else {})
+            page = self._call("GET", path, shapes.RunPage, query=query)
+            yield from page["runs"]
+            token = page["nextPageToken"]
+            if token is None:
+                return
 
     def cancel(self, data_id: str, run_id: str | None = None) -> Json:
         """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.

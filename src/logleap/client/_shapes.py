@@ -25,7 +25,13 @@ class Run(TypedDict):
     task: str
     state: str
     entries: int
+    createdAt: str
     error: NotRequired[Problem]
+
+
+class RunPage(TypedDict):
+    runs: list[Run]
+    nextPageToken: str | None
 
 
 _DATASET = {

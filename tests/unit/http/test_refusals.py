@@ -187,6 +187,7 @@ FIELDS = {
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
     ("adapters/gcp/firestore/documents.py", "runId"): "of a document in Firestore",
+    ("adapters/gcp/runs.py", "runId"): "of a document in Firestore",
     ("adapters/parquet/archive.py", "dataId"): "of the notes beside an archive",
 }
 """Names in stored data: they are no words to anyone."""

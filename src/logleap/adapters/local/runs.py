@@ -14,7 +14,7 @@ from logleap.domain.entries import Totals
 from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
@@ -61,6 +61,16 @@ class SqliteRunRepository(RunRepository):
     def get(self, dataset_id: str, run_id: str) -> Run | None:
         with self._database.reading() as connection:
             return _get(connection, dataset_id, run_id)
+
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        query = f"SELECT {_COLUMNS} FROM runs WHERE dataset_id = ?"  # noqa: S608
+        values: list[Any] = [lookup(dataset_id)]
+        if after is not None:
+            query += " AND (created_at, run_id) < (?, ?)"
+            values += [to_micros(after.created_at), lookup(after.run_id)]
+        query += " ORDER BY created_at DESC, run_id DESC LIMIT ?"
+        with self._database.reading() as connection:
+            return [_from_row(row) for row in connection.execute(query, (*values, limit))]
 
     def save(self, run: Run, event: Event | None = None) -> None:
         with self._database.writing() as connection:

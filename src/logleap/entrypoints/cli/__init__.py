@@ -2,7 +2,7 @@
 
 import click
 
-from logleap.entrypoints.cli.calls import archive, cancel, status, train
+from logleap.entrypoints.cli.calls import archive, cancel, runs, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.keys import keys
@@ -21,5 +21,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, sweep, demo, push, train, cancel, status, report, archive, keys, gcp):
+for command in (serve, worker, sweep, demo, push, train, runs, cancel, status, report, archive, keys, gcp):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`logleap train`, `cancel`, `status` and `archive`: commands that call a server, and what those share."""
+"""`logleap train`, `runs`, `cancel`, `status` and `archive`: calls of a server, and what they share."""
 
 import sys
 from collections.abc import Callable
@@ -106,6 +106,22 @@ def cancel(
         click.echo(f"Run {run['runId']} is being cancelled: its task has been told to stop.")
     else:
         click.echo(output.describe_run(run))
+
+
+@click.command()
+@click.argument("dataset")
+@server_options
+def runs(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
+    """List all training runs of a data set, newest first."""
+    from logleap.client import Client
+
+    with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
+        found = client.runs(dataset)
+        if as_json:
+            output.print_json(list(found))
+            return
+        for run in found:
+            click.echo(f"{run['createdAt'][:19]}Z  {output.describe_run(run)}")
 
 
 @click.command()

@@ -67,6 +67,7 @@ def apis(container: Container) -> Sequence[Api]:
         calls,
         start=container.start_training(),
         show_training=container.show_training(),
+        runs=container.list_runs(),
         cancel=container.cancel_training(),
     )
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)

@@ -20,6 +20,7 @@ from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.datasets import Position
 from logleap.ports.errors import CountMismatch
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
@@ -81,7 +82,8 @@ def add(
         query = parse_query(ListQuery, request)
         filters = Filters(query.state, query.name)
         position = page_position(query.page_token, filters)
-        page, following = datasets.list(g.owner, query.state, query.page_size, position, query.name)
+        after = Position(*position) if position is not None else None
+        page, following = datasets.list(g.owner, query.state, query.page_size, after, query.name)
         shown = [responses.Dataset.of(view) for view in page]
         return responses.DatasetPage(
             datasets=shown, next_page_token=page_token(following, filters)

@@ -121,6 +121,7 @@ class Api(Blueprint):
         status: int = 200,
         example: Json | None = None,
         answer_headers: Sequence[str] = (),
+        path: type[DataPath] = DataPath,
         query: type[NoQuery] = NoQuery,
         headers: type[RequestHeaders] | None = None,
         body: type[EmptyBody] | Json | None = None,
@@ -130,7 +131,7 @@ class Api(Blueprint):
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
 
-        The view is called with the request, and the id where there is one in the path.
+        The view is called with the request, and with what is variable in the path, which `path` describes.
 
         `answer` comes with `status`: a model, the content by media type, or None for no body. `raises` are
         the refusals of what the view calls: use cases and codecs. What `query`, `headers` and `body` are
@@ -153,7 +154,7 @@ class Api(Blueprint):
             responses["304"] = _response(None, 304, _TAGS, _UNCHANGED)
         places: dict[str, type[BaseModel]] = {"query": query, "header": headers}
         if "<" in rule:
-            places = {"path": DataPath, **places}
+            places = {"path": path, **places}
         operation: dict[str, Any] = {
             "tags": [tag],
             "parameters": [found for place, model in places.items() for found in parameters(model, place)],

@@ -112,6 +112,8 @@ CANCELLED: Json = {
     "error": {"code": "CANCELLED", "detail": "It was cancelled on request."},
 }
 
+RUNS: Json = {"runs": [SUCCEEDED], "nextPageToken": None}
+
 TRAINED: Json = {
     **ANNOUNCED,
     "state": "trained",

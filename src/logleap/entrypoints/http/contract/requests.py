@@ -32,6 +32,13 @@ class DataPath(_Model):
     """As `POST /data` answered it."""
 
 
+class RunPath(DataPath):
+    """The path of a call on one run."""
+
+    run_id: Annotated[str, Field(examples=["ef86759a-8246-428d-a73f-c781b3f6f927"])]
+    """As `POST /train/{dataId}` answered it."""
+
+
 # ---- query parameters --------------------------------------------------------------------------------------
 
 
@@ -68,6 +75,13 @@ def _page_size(text: str) -> int:
     return min(int(text), MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
 
 
+PageSize = Annotated[
+    int,
+    BeforeValidator(_page_size),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
+]
+
+
 class ListQuery(NoQuery):
     """`GET /data`."""
 
@@ -77,15 +91,20 @@ class ListQuery(NoQuery):
     """Only data sets in this state."""
     name: str | SkipJsonSchema[None] = None
     """Only data sets with exactly this name."""
-    page_size: Annotated[
-        int,
-        BeforeValidator(_page_size),
-        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
-    ] = DEFAULT_PAGE_SIZE
+    page_size: PageSize = DEFAULT_PAGE_SIZE
     """The number of data sets per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
     page_token: str = ""
     """`nextPageToken` of the previous page, from a list with the same `state` and `name`. Without it: the
     first page."""
+
+
+class RunsQuery(NoQuery):
+    """`GET /train/{dataId}/runs`."""
+
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+    """The number of runs per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
+    page_token: str = ""
+    """`nextPageToken` of the previous page. Without it: the first page."""
 
 
 class AppendQuery(NoQuery):

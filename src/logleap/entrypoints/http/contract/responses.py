@@ -285,6 +285,14 @@ class Run(Answer):
         )
 
 
+class RunPage(Answer):
+    """A page of the list of a data set's runs, newest first."""
+
+    runs: list[Run]
+    next_page_token: str | None
+    """The `pageToken` of the next page; null on the last page."""
+
+
 class Health(Answer):
     """Whether the service is up (`ok`), and whether it can do its work (`ready`)."""
 

@@ -156,7 +156,7 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "PAGE_TOKEN_INVALID": Meaning(
             400,
-            "`pageToken` is not from this API, or is from a list with another state or name.",
+            "`pageToken` is not from this API, or is from another list.",
             "Use `nextPageToken` unchanged, or omit `pageToken` to begin with the first page.",
         ),
         "PROTOBUF_MALFORMED": Meaning(
