@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
 from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
+from logleap.codecs.compression import compress_zstd
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
@@ -18,6 +19,7 @@ from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.artifacts import ShowArtifacts
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
@@ -110,6 +112,7 @@ class Container(containers.DeclarativeContainer):
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         archives=backend.provided.archives,
+        artifacts=backend.provided.artifacts,
         now=_now,
     )
     report_on_dataset = providers.ThreadSafeSingleton(
@@ -144,7 +147,16 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         archives=backend.provided.archives,
+        artifacts=backend.provided.artifacts,
         tasks=tasks,
+        artifact_limit=settings.provided.artifact_limit,
+        compress=providers.Object(compress_zstd),
+    )
+    show_artifacts = providers.ThreadSafeSingleton(
+        ShowArtifacts,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        store=backend.provided.artifacts,
     )
     task_executor = providers.ThreadSafeSingleton(
         _task_executor, settings, capabilities, backend, execute_task
@@ -155,6 +167,7 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         runs=backend.provided.runs,
+        artifacts=backend.provided.artifacts,
         executor=task_executor,
         now=_now,
         lease=settings.provided.lease,
@@ -168,6 +181,7 @@ class Container(containers.DeclarativeContainer):
         datasets=backend.provided.datasets,
         runs=backend.provided.runs,
         queue=backend.provided.queue,
+        artifacts=backend.provided.artifacts,
         archive=archive_dataset,
         delete=delete_dataset,
         now=_now,

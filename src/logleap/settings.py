@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     sweep_interval: Annotated[float, Field(ge=0.05)] = 30.0
 
     archive_url: Annotated[str | None, Field(pattern=r"^(file:///|gs://[^/]+)")] = None
+    artifact_url: Annotated[str | None, Field(pattern=r"^(file:///|gs://[^/]+)")] = None
+    artifact_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
     gcp_project: str | None = None
     firestore_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "logleap"
     bigquery_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")] = "logleap"
@@ -129,6 +131,13 @@ class Settings(BaseSettings):
     def archive_to(self) -> str:
         """Where archives go: `archive_url`, or a folder in `data_dir`."""
         return self.archive_url or (self.data_dir.absolute() / "archive").as_uri()
+
+    @property
+    def artifacts_to(self) -> str:
+        """Where artifacts go: `artifact_url`, or beside archives in a bucket, or a folder in `data_dir`."""
+        if self.artifact_url is None and self.archive_to.startswith("gs://"):
+            return f"{self.archive_to.rstrip('/')}/artifacts"
+        return self.artifact_url or (self.data_dir.absolute() / "artifacts").as_uri()
 
     @property
     def lease(self) -> timedelta:

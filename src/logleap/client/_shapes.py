@@ -34,6 +34,18 @@ class RunPage(TypedDict):
     nextPageToken: str | None
 
 
+class Artifact(TypedDict):
+    name: str
+    mediaType: str
+    size: int
+    sha256: str
+
+
+class Artifacts(TypedDict):
+    runId: str | None
+    artifacts: list[Artifact]
+
+
 _DATASET = {
     "dataId": str,
     "name": str | None,

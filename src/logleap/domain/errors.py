@@ -134,6 +134,37 @@ class StoredPartially(Refusal):
         self.entries = entries
 
 
+class InvalidArtifact(Refusal):
+    """A name or a media type (`field`) that an artifact cannot have; `allowed` says what it can."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"the artifact's {field} {str(value)[:300]!r} is not {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class ArtifactsTooLarge(Refusal):
+    """The artifacts of a run have more bytes together than the operator allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the run's artifacts have more than {limit} bytes together: save less, or ask the operator for "
+            "a higher limit"
+        )
+        self.limit = limit
+
+
+class ArtifactNotFound(Refusal):
+    """The run has no artifact `name`, but those of the names `there`."""
+
+    def __init__(self, dataset_id: str, name: str, there: Sequence[str]) -> None:
+        super().__init__(f"data set {dataset_id!r} has no artifact {name!r}")
+        self.dataset_id = dataset_id
+        self.name = name
+        self.there = there
+
+
 class InvalidApiKey(Refusal):
     """Unknown, or its secret is wrong, or it was revoked: which of these is deliberately not disclosed."""
 

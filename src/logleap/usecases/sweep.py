@@ -1,5 +1,5 @@
 """Mend what a crash left behind: messages never published, runs whose worker is gone, dead letters,
-archiving and deleting that broke off.
+archiving and deleting that broke off, artifacts that are nobody's.
 """
 
 import logging
@@ -10,6 +10,7 @@ from logleap.domain.datasets import Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.queue import TrainingQueue
@@ -26,11 +27,14 @@ _SHARE = 100  # runs or messages in one sweep: the next sweep takes the rest
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: messages published, runs failed, archivings and deletions brought to their end."""
+    """What a sweep did: messages published, runs failed, archivings and deletions brought to their end,
+    artifacts published late or removed.
+    """
 
     published: int
     failed: int
     finished: int = 0
+    artifacts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Sweep:
     datasets: DatasetRepository
     runs: RunRepository
     queue: TrainingQueue
+    artifacts: ArtifactStore
     archive: ArchiveDataset
     delete: DeleteDataset
     now: Clock
@@ -70,7 +75,7 @@ class Sweep:
                     published += 1
             except (Conflict, DatasetNotFound):
                 continue  # somebody else took care of it meanwhile
-        return Swept(published, failed, self._finish_broken_off(now))
+        return Swept(published, failed, self._finish_broken_off(now), self._settle_artifacts())
 
     def _finish_broken_off(self, now: datetime) -> int:
         finished = 0
@@ -88,6 +93,24 @@ class Sweep:
                 continue
             finished += 1
         return finished
+
+    def _settle_artifacts(self) -> int:
+        """Publish what a succeeded run names, and remove what nobody can name any more."""
+        runs: dict[tuple[str, str], Run | None] = {}
+        settled = 0
+        for blob in self.artifacts.staged():
+            key = (blob.dataset_id, blob.run_id)
+            if key not in runs:
+                runs[key] = self.runs.get(*key)
+            run = runs[key]
+            if run is not None and not run.finished:
+                continue
+            if run is not None and any(artifact.blob == blob.blob for artifact in run.artifacts):
+                self.artifacts.publish(*key, [blob.blob])
+            else:
+                self.artifacts.discard(blob)
+            settled += 1
+        return settled
 
     def _republish(self, run: Run, now: datetime) -> None:
         # Stored first: if the publishing fails, the run is overdue again once its patience has run out.

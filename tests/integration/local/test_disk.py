@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from logleap.adapters.local.archive import LocalArchiveStore
+from logleap.adapters.local.artifacts import LocalArtifactStore
 from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
 from logleap.adapters.local.sqlite.space import DiskSpace
 from logleap.ports.errors import StorageFull, Unavailable
@@ -141,7 +142,8 @@ def filled(small_disk: Path, open_local: OpenLocal, noise: Any) -> Filled:
 
 def delete(local: Any, dataset: Any) -> None:
     archives = LocalArchiveStore((local.database._folder / "archive").as_uri())
-    DeleteDataset(local.datasets, local.store, archives, lambda: datetime.now(UTC))(
+    artifacts = LocalArtifactStore((local.database._folder / "artifacts").as_uri())
+    DeleteDataset(local.datasets, local.store, archives, artifacts, lambda: datetime.now(UTC))(
         dataset.owner, dataset.dataset_id
     )
 

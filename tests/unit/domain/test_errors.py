@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from logleap.domain.errors import (
+    ArtifactNotFound,
+    ArtifactsTooLarge,
     BatchEmpty,
     DatasetEmpty,
     DatasetNotFound,
     EntryCountDiffers,
     EntryError,
     InvalidApiKey,
+    InvalidArtifact,
     InvalidEntries,
     InvalidKeyText,
     InvalidTransition,
@@ -28,6 +31,9 @@ from logleap.domain.errors import (
 )
 
 FACTS: dict[type[Refusal], dict[str, Any]] = {
+    ArtifactNotFound: {"dataset_id": "d-1", "name": "model.bin", "there": ["a", "b"]},
+    ArtifactsTooLarge: {"limit": 1000},
+    InvalidArtifact: {"field": "name", "value": "a/b", "allowed": "letters"},
     BatchEmpty: {},
     DatasetEmpty: {"dataset_id": "d-1"},
     DatasetNotFound: {"dataset_id": "d-1"},

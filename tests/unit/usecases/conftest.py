@@ -12,12 +12,14 @@ from itertools import count
 import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
+from logleap.codecs.compression import compress_zstd
 from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
@@ -136,6 +138,11 @@ def archives() -> MemoryArchiveStore:
 
 
 @pytest.fixture
+def artifacts() -> MemoryArtifactStore:
+    return MemoryArtifactStore()
+
+
+@pytest.fixture
 def messages(queue: TrainingQueue) -> Callable[[], list[TrainingMessage]]:
     """Takes all messages off the queue."""
 
@@ -186,9 +193,11 @@ def delete_dataset(
     datasets: MemoryDatasetRepository,
     store: MemoryEntryStore,
     archives: MemoryArchiveStore,
+    artifacts: MemoryArtifactStore,
+    *,
     now: Callable[[], datetime],
 ) -> DeleteDataset:
-    return DeleteDataset(datasets, store, archives, now)
+    return DeleteDataset(datasets, store, archives, artifacts, now)
 
 
 @pytest.fixture
@@ -234,8 +243,9 @@ def run_training(
     store: MemoryEntryStore,
     ledger: MemoryReceiptLedger,
     runs: MemoryRunRepository,
-    archives: MemoryArchiveStore,
     *,
+    archives: MemoryArchiveStore,
+    artifacts: MemoryArtifactStore,
     now: Callable[[], datetime],
 ) -> RunTraining:
     """The sample task, a lease of 30 ms (so renewed every 10 ms), three attempts, no grace."""
@@ -248,7 +258,18 @@ def run_training(
         store=store,
         ledger=ledger,
         runs=runs,
-        executor=TaskThreads(ExecuteTask(store, ledger, archives, {"count-entries": count_entries})),
+        artifacts=artifacts,
+        executor=TaskThreads(
+            ExecuteTask(
+                store,
+                ledger,
+                archives,
+                artifacts,
+                {"count-entries": count_entries},
+                artifact_limit=1000,
+                compress=compress_zstd,
+            )
+        ),
         now=now,
         lease=timedelta(milliseconds=30),
         patience=timedelta(minutes=5),
@@ -275,15 +296,17 @@ def sweep(
     datasets: MemoryDatasetRepository,
     runs: MemoryRunRepository,
     queue: MemoryTrainingQueue,
+    *,
+    artifacts: MemoryArtifactStore,
     archive_dataset: ArchiveDataset,
     delete_dataset: DeleteDataset,
-    *,
     now: Callable[[], datetime],
 ) -> Sweep:
     return Sweep(
         datasets,
         runs,
         queue,
+        artifacts,
         archive_dataset,
         delete_dataset,
         now=now,

@@ -26,12 +26,14 @@ from hypothesis.stateful import (
 )
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
+from logleap.codecs.compression import compress_zstd
 from logleap.domain.datasets import EventKind, State
 from logleap.domain.entries import Entry
 from logleap.domain.errors import (
@@ -168,6 +170,7 @@ class Platform(RuleBasedStateMachine):
         repository = guard(MemoryDatasetRepository(self.database))
         ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
         store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())
+        self.artifacts = guard(MemoryArtifactStore())
         self.announce_ = AnnounceDataset(repository, store, self.now, self.new_tag)
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
@@ -183,11 +186,12 @@ class Platform(RuleBasedStateMachine):
         )
         self.cancel_ = CancelTraining(repository, runs, self.now)
         self.archive_ = ArchiveDataset(repository, store, ledger, archives, self.now)
-        delete = DeleteDataset(repository, store, archives, self.now)
+        delete = DeleteDataset(repository, store, archives, self.artifacts, self.now)
         self.sweep_ = Sweep(
             repository,
             runs,
             self.queue,
+            self.artifacts,
             self.archive_,
             delete,
             now=self.now,
@@ -201,7 +205,18 @@ class Platform(RuleBasedStateMachine):
             store=store,
             ledger=ledger,
             runs=runs,
-            executor=TaskThreads(ExecuteTask(store, ledger, archives, {"collect": self.collect})),
+            artifacts=self.artifacts,
+            executor=TaskThreads(
+                ExecuteTask(
+                    store,
+                    ledger,
+                    archives,
+                    self.artifacts,
+                    {"collect": self.collect},
+                    artifact_limit=1000,
+                    compress=compress_zstd,
+                )
+            ),
             now=self.now,
             lease=LEASE,
             patience=PATIENCE,

@@ -2,7 +2,7 @@
 
 import click
 
-from logleap.entrypoints.cli.calls import archive, cancel, runs, status, train
+from logleap.entrypoints.cli.calls import archive, artifacts, cancel, runs, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.keys import keys
@@ -21,5 +21,7 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, sweep, demo, push, train, runs, cancel, status, report, archive, keys, gcp):
+for command in (serve, worker, sweep, demo, keys, gcp):
+    main.add_command(command)
+for command in (push, train, cancel, status, runs, artifacts, report, archive):
     main.add_command(command)

@@ -6,7 +6,7 @@ from flask import Response, g, request
 
 from logleap.codecs.limits import Limits
 from logleap.container import Container
-from logleap.entrypoints.http.calls import datasets, entries, otlp, report, training
+from logleap.entrypoints.http.calls import artifacts, datasets, entries, otlp, report, training
 from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
@@ -70,6 +70,7 @@ def apis(container: Container) -> Sequence[Api]:
         runs=container.list_runs(),
         cancel=container.cancel_training(),
     )
+    artifacts.add(calls, artifacts=container.show_artifacts(), long_calls=long_calls)
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)
     return calls, exports
 

@@ -7,9 +7,11 @@ beyond 64 bits and no nested arrays, reserves the names `__…__`, and would ind
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.keys import ApiKey
@@ -122,6 +124,7 @@ def run_document(run: Run) -> Document:
         "origin": _origin_document(run.origin),
         "timeLimit": None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
         "cancelRequestedAt": run.cancel_requested_at,
+        "artifacts": json.dumps([asdict(artifact) for artifact in run.artifacts]) if run.artifacts else None,
     }
 
 
@@ -150,6 +153,7 @@ def run_of(document: Document) -> Run:
         origin=_origin_of(document),
         time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
         cancel_requested_at=None if asked_at is None else _time(asked_at),
+        artifacts=tuple(Artifact(**artifact) for artifact in json.loads(document.get("artifacts") or "[]")),
     )
 
 

@@ -159,7 +159,22 @@ _VERSION_4 = (
     "INSERT INTO served VALUES (1, 0)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5: tuple[str, ...] = ()
+
+_VERSION_6: tuple[str, ...] = ()
+
+# What a run saved besides its result: JSON. NULL: nothing.
+_VERSION_7 = ("ALTER TABLE runs ADD COLUMN artifacts TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+)
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 
 What is released is never changed, only added to.

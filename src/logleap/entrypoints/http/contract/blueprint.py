@@ -128,6 +128,7 @@ class Api(Blueprint):
         body_example: Json | None = None,
         narrowed: Json | None = None,
         raises: Sequence[type[Exception]] = (),
+        partial: bool = False,
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
 
@@ -137,7 +138,8 @@ class Api(Blueprint):
         the refusals of what the view calls: use cases and codecs. What `query`, `headers` and `body` are
         refused with, when the view reads them, follows from these; `body` is a model (then none is needed) or
         the content by media type. A model needs an example. `narrowed` is a schema that the body must fit
-        besides its model: for what is known only once the app is made.
+        besides its model: for what is known only once the app is made. With `partial` the answer is a file of
+        any media type, of which a part may be requested (206), and which says its own ETag.
         """
         conditional = self._owned and method == "GET"
         headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
@@ -147,9 +149,11 @@ class Api(Blueprint):
         codes.update(WITH_BODY if body is not None else ())
         codes.update(["BODY_INVALID"] if isinstance(body, type) else ())
         codes.update(["IDEMPOTENCY_KEY_INVALID"] if issubclass(headers, RepeatableHeaders) else ())
-        codes.update(["NOT_ACCEPTABLE"] if content is not None else ())
+        codes.update(["NOT_ACCEPTABLE"] if content is not None and not partial else ())
         told = [*answer_headers, *(_TAGS if conditional else ())]
         responses = {str(status): _response(content, status, told), **_problems(codes, self._refusals)}
+        if partial:
+            responses["206"] = _response(content, 206, [*told, "Content-Range"])
         if conditional:
             responses["304"] = _response(None, 304, _TAGS, _UNCHANGED)
         places: dict[str, type[BaseModel]] = {"query": query, "header": headers}
@@ -172,7 +176,13 @@ class Api(Blueprint):
             if description:
                 operation["description"] = description
             self.calls[f"{self.name}.{view.__name__}"] = Call(
-                method, rule, view, operation, tuple(content or ()), frozenset(raises), frozenset(codes)
+                method,
+                rule,
+                view,
+                operation,
+                () if partial else tuple(content or ()),
+                frozenset(raises),
+                frozenset(codes),
             )
             self.add_url_rule(rule, view.__name__, self._answering(view), methods=[method])
             return view
@@ -185,7 +195,7 @@ class Api(Blueprint):
         def answer(**path: str) -> Response:
             asked = request._get_current_object()  # type: ignore[attr-defined]
             response = view(asked, *path.values())
-            return tagged(asked, response) if owned else response
+            return tagged(asked, response) if owned and "ETag" not in response.headers else response
 
         return answer
 

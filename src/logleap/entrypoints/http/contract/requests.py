@@ -39,6 +39,13 @@ class RunPath(DataPath):
     """As `POST /train/{dataId}` answered it."""
 
 
+class ArtifactPath(DataPath):
+    """The path of a call on one artifact."""
+
+    name: Annotated[str, Field(examples=["log-model.json"])]
+    """As `GET /train/{dataId}/artifacts` lists it."""
+
+
 # ---- query parameters --------------------------------------------------------------------------------------
 
 
@@ -105,6 +112,15 @@ class RunsQuery(NoQuery):
     """The number of runs per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
     page_token: str = ""
     """`nextPageToken` of the previous page. Without it: the first page."""
+
+
+class RunQuery(NoQuery):
+    """`GET /train/{dataId}/artifacts`, and one of them."""
+
+    run_id: Annotated[
+        str | SkipJsonSchema[None], Field(examples=["ef86759a-8246-428d-a73f-c781b3f6f927"])
+    ] = None
+    """The artifacts of this run. Without it: of the latest succeeded run that saved any."""
 
 
 class AppendQuery(NoQuery):

@@ -15,6 +15,7 @@ from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
 from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.usecases import append as entries
+from logleap.usecases.artifacts import ArtifactsOfRun
 from logleap.usecases.datasets import DatasetView
 
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
@@ -291,6 +292,35 @@ class RunPage(Answer):
     runs: list[Run]
     next_page_token: str | None
     """The `pageToken` of the next page; null on the last page."""
+
+
+class Artifact(Answer):
+    """A file that a run produced."""
+
+    name: str
+    media_type: str
+    size: Count
+    """Bytes, uncompressed."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the uncompressed bytes, in hex."""
+
+
+class Artifacts(Answer):
+    """The artifacts of a run, by name."""
+
+    data_id: Id
+    run_id: Id | None
+    """The run that saved them; null if no run has saved any."""
+    artifacts: list[Artifact]
+
+    @classmethod
+    def of(cls, data_id: str, found: ArtifactsOfRun) -> "Artifacts":
+        """The artifacts as their owner sees them."""
+        shown = [
+            Artifact(name=each.name, media_type=each.media_type, size=each.size, sha256=each.sha256)
+            for each in found.artifacts
+        ]
+        return cls(data_id=data_id, run_id=found.run_id, artifacts=shown)
 
 
 class Health(Answer):

@@ -36,6 +36,16 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "The data set's archive is missing or damaged.",
             "Contact the operator, and include the `requestId`.",
         ),
+        "ARTIFACT_MISSING": Meaning(
+            500,
+            "The bytes of an artifact are missing.",
+            "Contact the operator, and include the `requestId`.",
+        ),
+        "ARTIFACT_NOT_FOUND": Meaning(
+            404,
+            "The run has no artifact with this name.",
+            "Use one that `GET /train/{dataId}/artifacts` lists.",
+        ),
         "BATCH_EMPTY": Meaning(422, "The body has no entries.", "Send at least one entry."),
         "BODY_BROKEN_OFF": Meaning(
             400,
@@ -176,6 +186,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             429,
             "A quota of your owner is used up. The request had no effect.",
             "Retry after `Retry-After` seconds; `RateLimit` shows what is left of each quota.",
+        ),
+        "RANGE_NOT_SATISFIABLE": Meaning(
+            416,
+            "`Range` begins behind the end of the artifact.",
+            "Request an earlier part, or send no `Range`.",
         ),
         "RECORDS_INVALID": Meaning(
             400,
