@@ -25,6 +25,7 @@ from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.report import ReportOnDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
@@ -86,6 +87,7 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         now=_now,
         new_id=_new_id,
+        longest=settings.provided.retention,
     )
     show_datasets = providers.ThreadSafeSingleton(
         ShowDatasets, datasets=backend.provided.datasets, ledger=backend.provided.ledger
@@ -176,6 +178,15 @@ class Container(containers.DeclarativeContainer):
         grace=settings.provided.grace,
         time_limit=settings.provided.time_limit,
     )
+    apply_retention = providers.ThreadSafeSingleton(
+        ApplyRetention,
+        datasets=backend.provided.datasets,
+        ledger=backend.provided.ledger,
+        archive=archive_dataset,
+        delete=delete_dataset,
+        now=_now,
+        longest=settings.provided.retention,
+    )
     sweep = providers.ThreadSafeSingleton(
         Sweep,
         datasets=backend.provided.datasets,
@@ -184,6 +195,7 @@ class Container(containers.DeclarativeContainer):
         artifacts=backend.provided.artifacts,
         archive=archive_dataset,
         delete=delete_dataset,
+        retention=apply_retention,
         now=_now,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.backends import Backend
@@ -30,6 +31,9 @@ class Forgetful(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return self._ledger.all_totals(dataset_ids)
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        return self._ledger.latest(dataset_id)
 
     def manifest(self, dataset_id: str) -> Manifest:
         return self._ledger.manifest(dataset_id)
@@ -72,6 +76,9 @@ class Swallowing(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return self._ledger.all_totals(dataset_ids)
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        return self._ledger.latest(dataset_id)
 
     def manifest(self, dataset_id: str) -> Manifest:
         return self._ledger.manifest(dataset_id)

@@ -98,11 +98,23 @@ class Client:
     def __exit__(self, *exc: object) -> None:
         self._http.close()
 
-    def announce(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Json:
-        """Create a data set. If the answer is lost and the call is retried, an empty one is left over."""
+    def announce(
+        self,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        *,
+        archive_after: int | None = None,
+        delete_after: int | None = None,
+    ) -> Json:
+        """Create a data set. If the answer is lost and the call is retried, an empty one is left over.
+
+        `archive_after` and `delete_after`: the seconds after which it is archived and deleted by itself.
+        """
         body: dict[str, Any] = {"name": name} if name is not None else {}
         if labels:
             body["labels"] = dict(labels)
+        kept = {"archiveAfter": archive_after, "deleteAfter": delete_after}
+        body |= {field: seconds for field, seconds in kept.items() if seconds is not None}
         return self._call("POST", "/data", shapes.Announced, content=_encode(body))
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:

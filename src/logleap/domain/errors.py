@@ -72,6 +72,16 @@ class TimeLimitTooLong(Refusal):
         self.longest = longest
 
 
+class RetentionTooLong(Refusal):
+    """A data set was to be kept for longer (`field`) than the operator allows. Both are in seconds."""
+
+    def __init__(self, field: str, seconds: float, longest: float) -> None:
+        super().__init__(f"{field} of {seconds:.0f} s is above the operator's, {longest:.0f} s")
+        self.field = field
+        self.seconds = seconds
+        self.longest = longest
+
+
 class DatasetEmpty(Refusal):
     """A training was asked for, but no entries were acknowledged."""
 

@@ -17,6 +17,7 @@ from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import end_run
 from logleap.usecases.types import Clock
 
@@ -28,13 +29,15 @@ _SHARE = 100  # runs or messages in one sweep: the next sweep takes the rest
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a sweep did: messages published, runs failed, archivings and deletions brought to their end,
-    artifacts published late or removed.
+    artifacts published late or removed, data sets deleted and archived because their time had come.
     """
 
     published: int
     failed: int
     finished: int = 0
     artifacts: int = 0
+    deleted: int = 0
+    archived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Sweep:
     artifacts: ArtifactStore
     archive: ArchiveDataset
     delete: DeleteDataset
+    retention: ApplyRetention
     now: Clock
     patience: timedelta
     max_attempts: int
@@ -75,7 +79,15 @@ class Sweep:
                     published += 1
             except (Conflict, DatasetNotFound):
                 continue  # somebody else took care of it meanwhile
-        return Swept(published, failed, self._finish_broken_off(now), self._settle_artifacts())
+        # What may take long comes last, or cannot be done for want of a library.
+        return Swept(
+            published,
+            failed,
+            finished=self._finish_broken_off(now),
+            artifacts=self._settle_artifacts(),
+            deleted=self.retention.delete_due(),
+            archived=self.retention.archive_due(),
+        )
 
     def _finish_broken_off(self, now: datetime) -> int:
         finished = 0

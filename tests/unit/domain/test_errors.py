@@ -21,6 +21,7 @@ from logleap.domain.errors import (
     KeyNotFound,
     KeyReused,
     Refusal,
+    RetentionTooLong,
     RunCancelled,
     RunFinished,
     RunInProgress,
@@ -33,6 +34,7 @@ from logleap.domain.errors import (
 FACTS: dict[type[Refusal], dict[str, Any]] = {
     ArtifactNotFound: {"dataset_id": "d-1", "name": "model.bin", "there": ["a", "b"]},
     ArtifactsTooLarge: {"limit": 1000},
+    RetentionTooLong: {"field": "archive_after", "seconds": 90.0, "longest": 60.0},
     InvalidArtifact: {"field": "name", "value": "a/b", "allowed": "letters"},
     BatchEmpty: {},
     DatasetEmpty: {"dataset_id": "d-1"},

@@ -61,6 +61,12 @@ CASES: list[tuple[Exception, str, str]] = [
         "'x'.*a, b.*GET /train/d-1/a",
     ),
     (domain.ArtifactNotFound("d-1", "x", []), "ARTIFACT_NOT_FOUND", "It has none"),
+    (
+        domain.RetentionTooLong("archive_after", 9, 5),
+        "RETENTION_TOO_LONG",
+        "^archiveAfter is 9.* is 5 seconds",
+    ),
+    (domain.RetentionTooLong("delete_after", 9, 5), "RETENTION_TOO_LONG", "^deleteAfter is 9"),
     (RangeNotSatisfiable(7), "RANGE_NOT_SATISFIABLE", "7 bytes.*no Range"),
     (ArtifactMissing("d-1", "r-1", "b"), "ARTIFACT_MISSING", "'r-1' are missing.*operator"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),

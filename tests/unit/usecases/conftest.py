@@ -20,7 +20,7 @@ from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.codecs.compression import compress_zstd
-from logleap.domain.datasets import Dataset
+from logleap.domain.datasets import NO_RETENTION, Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
 from logleap.domain.runs import Run, TrainingMessage
@@ -31,6 +31,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
@@ -292,6 +293,17 @@ def with_task() -> Callable[[RunTraining, TrainingTask], RunTraining]:
 
 
 @pytest.fixture
+def apply_retention(
+    datasets: MemoryDatasetRepository,
+    ledger: MemoryReceiptLedger,
+    archive_dataset: ArchiveDataset,
+    delete_dataset: DeleteDataset,
+    now: Callable[[], datetime],
+) -> ApplyRetention:
+    return ApplyRetention(datasets, ledger, archive_dataset, delete_dataset, now, NO_RETENTION)
+
+
+@pytest.fixture
 def sweep(
     datasets: MemoryDatasetRepository,
     runs: MemoryRunRepository,
@@ -300,6 +312,7 @@ def sweep(
     artifacts: MemoryArtifactStore,
     archive_dataset: ArchiveDataset,
     delete_dataset: DeleteDataset,
+    apply_retention: ApplyRetention,
     now: Callable[[], datetime],
 ) -> Sweep:
     return Sweep(
@@ -309,6 +322,7 @@ def sweep(
         artifacts,
         archive_dataset,
         delete_dataset,
+        apply_retention,
         now=now,
         patience=timedelta(minutes=5),
         max_attempts=3,

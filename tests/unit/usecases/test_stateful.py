@@ -34,7 +34,7 @@ from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.codecs.compression import compress_zstd
-from logleap.domain.datasets import EventKind, State
+from logleap.domain.datasets import NO_RETENTION, EventKind, State
 from logleap.domain.entries import Entry
 from logleap.domain.errors import (
     DatasetEmpty,
@@ -55,6 +55,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
@@ -194,6 +195,7 @@ class Platform(RuleBasedStateMachine):
             self.artifacts,
             self.archive_,
             delete,
+            ApplyRetention(repository, ledger, self.archive_, delete, self.now, NO_RETENTION),
             now=self.now,
             patience=PATIENCE,
             max_attempts=3,

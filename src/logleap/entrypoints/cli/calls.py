@@ -210,6 +210,9 @@ def status(dataset: str | None, url: str, api_key: str | None, patience: float, 
             output.print_json({**found, "run": run})
             return
         click.echo(output.describe_dataset(found))
+        for field, what in (("archiveAt", "archived at"), ("deleteAt", "deleted, at the earliest, at")):
+            if field in found:
+                click.echo(f"  to be {what} {found[field][:19]}Z")
         for event in client.events(dataset):
             click.echo(f"  {event['at'][:23]}Z  {event['detail']}")
         if run is not None:

@@ -163,8 +163,23 @@ _VERSION_5: tuple[str, ...] = ()
 
 _VERSION_6: tuple[str, ...] = ()
 
-# What a run saved besides its result: JSON. NULL: nothing.
-_VERSION_7 = ("ALTER TABLE runs ADD COLUMN artifacts TEXT",)
+# What a run saved besides its result: JSON. NULL: nothing. And what a data set's archiving and deletion by
+# themselves go by: `archive_after` and `delete_after` are in microseconds.
+_VERSION_7 = (
+    "ALTER TABLE runs ADD COLUMN artifacts TEXT",
+    "ALTER TABLE datasets ADD COLUMN archive_after INTEGER",
+    "ALTER TABLE datasets ADD COLUMN delete_after INTEGER",
+    "ALTER TABLE datasets ADD COLUMN trained_at INTEGER",
+    "ALTER TABLE datasets ADD COLUMN active_at INTEGER",
+    "UPDATE datasets SET active_at = updated_at",
+    "UPDATE datasets SET trained_at = updated_at WHERE state = 'trained'",
+    """
+    CREATE INDEX datasets_to_archive ON datasets (trained_at) WHERE state = 'trained' AND archive_url IS NULL
+    """,
+    "CREATE INDEX datasets_to_delete ON datasets (active_at) WHERE state NOT IN ('training', 'deleting')",
+    "CREATE INDEX datasets_archived_after ON datasets (archive_after) WHERE archive_after IS NOT NULL",
+    "CREATE INDEX datasets_deleted_after ON datasets (delete_after) WHERE delete_after IS NOT NULL",
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,

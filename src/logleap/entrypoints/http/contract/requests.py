@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from logleap.domain.datasets import State
+from logleap.domain.datasets import Retention, State
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.settings import MAX_TIME_LIMIT
@@ -201,6 +201,14 @@ class EmptyBody(_Model):
     model_config = ConfigDict(strict=True)
 
 
+def _whole(number: Any) -> Any:
+    """As JSON Schema has it: 2.0 is an integer."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Seconds = Annotated[int, Field(ge=1, le=MAX_TIME_LIMIT), BeforeValidator(_whole)] | None
+
+
 class AnnounceBody(EmptyBody):
     """Optional properties of the data set; the body may be omitted."""
 
@@ -211,11 +219,22 @@ class AnnounceBody(EmptyBody):
         Field(max_length=64),
     ] = {}
     """At most 64: names of 1 to 64 characters, values of at most 256."""
+    archive_after: Seconds = None
+    """Seconds from the end of the last successful run until the data set is archived by itself; at most what
+    the operator has set, which counts without it."""
+    delete_after: Seconds = None
+    """Seconds from the last acknowledged batch or the end of the last run, whichever is later, until the data
+    set is deleted by itself; likewise."""
 
-
-def _whole(number: Any) -> Any:
-    """As JSON Schema has it: 2.0 is an integer."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    @property
+    def retention(self) -> Retention:
+        """What was asked for."""
+        return Retention(
+            *(
+                None if seconds is None else timedelta(seconds=seconds)
+                for seconds in (self.archive_after, self.delete_after)
+            )
+        )
 
 
 class TrainBody(EmptyBody):

@@ -81,10 +81,14 @@ class Dataset(Answer):
     created_at: Time
     updated_at: Time
     """The last change of `state`."""
+    archive_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When it is archived by itself, if it is to be."""
+    delete_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When it is deleted by itself at the earliest, if it is to be: each batch and each run counts anew."""
 
     @classmethod
-    def of(cls, view: DatasetView) -> "Dataset":
-        """The data set as its owner sees it."""
+    def of(cls, view: DatasetView, longest: domain.Retention) -> "Dataset":
+        """The data set as its owner sees it, where the operator has set `longest`."""
         shown = view.dataset
         return cls(
             data_id=shown.dataset_id,
@@ -99,6 +103,8 @@ class Dataset(Answer):
             else None,
             created_at=time(shown.created_at),
             updated_at=time(shown.updated_at),
+            archive_at=time(at) if (at := shown.archive_at(longest)) is not None else None,
+            delete_at=time(at) if (at := shown.delete_at(longest)) is not None else None,
         )
 
 

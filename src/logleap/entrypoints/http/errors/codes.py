@@ -204,6 +204,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "Send it again in one go, or in smaller parts; the operator sets the limit "
             "(`LOGLEAP_REQUEST_TIME_LIMIT`).",
         ),
+        "RETENTION_TOO_LONG": Meaning(
+            422,
+            "`archiveAfter` or `deleteAfter` is longer than the operator allows. Nothing was created.",
+            "Send at most what `detail` says, or omit it.",
+        ),
         "RUN_IN_PROGRESS": Meaning(
             409,
             "Another training run, with another task or other parameters, is under way.",

@@ -185,6 +185,14 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Send the same body again, or choose a new key for a new batch."
             ),
         ),
+        domain.RetentionTooLong: Wording(
+            "RETENTION_TOO_LONG",
+            lambda it: (
+                f"{'archiveAfter' if it.field == 'archive_after' else 'deleteAfter'} is {it.seconds:.0f}, "
+                f"but the operator's is {it.longest:.0f} seconds. Nothing was created: send at most that, "
+                "or omit it."
+            ),
+        ),
         domain.RunCancelled: Wording(
             "STATE_CONFLICT", lambda it: f"Run {it.run_id!r} was cancelled: it stores no result any more."
         ),
