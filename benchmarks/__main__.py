@@ -26,6 +26,7 @@ from benchmarks.parts import (
     large_dataset,
     many_datasets,
     push,
+    training,
     upload,
 )
 from benchmarks.report import document, saved_results
@@ -41,6 +42,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "large_dataset": large_dataset.run,
     "many_datasets": many_datasets.run,
     "intake": intake.run,
+    "training": training.run,
 }
 
 

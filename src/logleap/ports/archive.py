@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, Row
+from logleap.domain.entries import Entries, Manifest, Row, in_columns
 from logleap.domain.report import Report
 
 
@@ -41,6 +41,10 @@ class ArchiveStore(ABC):
     @abstractmethod
     def read(self, archive: Archive) -> Iterator[Row]:
         """The archived rows, in bounded memory. Raises ArchiveDamaged, at the latest at the end."""
+
+    def columns(self, archive: Archive) -> Iterator[Entries]:
+        """The archived entries by column, some at a time. Raises ArchiveDamaged, at the latest at the end."""
+        return in_columns(self.read(archive))
 
     @abstractmethod
     def report(self, archive: Archive) -> Report:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row, in_columns
 from logleap.domain.report import Report
 
 
@@ -42,6 +42,13 @@ class EntryStore(ABC):
 
         The rows of one batch come in ascending sequence; the batches come in any order.
         """
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        """The entries of the rows that `read` yields, by column, some at a time: a caller may change them.
+
+        A backend that stores columns saves an object for each entry.
+        """
+        return in_columns(self.read(manifest))
 
     @abstractmethod
     def report(self, manifest: Manifest) -> Report:

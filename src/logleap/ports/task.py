@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from logleap.domain.entries import Row
+from logleap.domain.entries import Entries, Row
 from logleap.domain.runs import JsonObject
 
 
@@ -34,6 +34,14 @@ class TrainingSet(ABC):
     @abstractmethod
     def rows(self) -> Iterator[Row]:
         """Each entry once, in bounded memory; a batch's entries in their order, the batches in any."""
+
+    @abstractmethod
+    def columns(self) -> Iterator[Entries]:
+        """The same entries by column, some at a time: several times as fast, without an object for each.
+
+        `entries.micros` are microseconds since 1970 (UTC), `.messages` and `.contexts` texts (or None). How
+        many come at a time is the backend's choice. `logleap.arrow.record_batches` makes Arrow of them.
+        """
 
 
 class Artifacts(ABC):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from logleap.domain.artifacts import check_artifact
-from logleap.domain.entries import Entry, Row
+from logleap.domain.entries import Entries, Entry, Row
 from logleap.domain.runs import JsonObject
 from logleap.ports.task import Artifacts, TrainingContext, TrainingSet
 
@@ -73,6 +73,11 @@ class _ListedTrainingSet(TrainingSet):
 
     def count(self) -> int:
         return sum(map(len, self._batches))
+
+    def columns(self) -> Iterator[Entries]:
+        for batch in reversed(self._batches):
+            if batch:
+                yield Entries.of(list(batch))
 
     def rows(self) -> Iterator[Row]:
         for number, batch in reversed(list(enumerate(self._batches, start=1))):

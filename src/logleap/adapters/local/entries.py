@@ -8,7 +8,7 @@ from contextlib import closing
 
 from logleap.adapters.local.sqlite.chunks import Chunk, pack
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row
 from logleap.domain.report import Report
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import Block, report_on
@@ -64,6 +64,11 @@ class SqliteEntryStore(EntryStore):
             entries = chunk.unpack()[fresh - chunk.first :]
             for sequence, entry in enumerate(entries, start=fresh):
                 yield Row(chunk.batch_id, sequence, entry)
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        for chunk, fresh in self._stored(manifest):
+            entries = chunk.unpack()
+            yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)

@@ -38,6 +38,10 @@ class MemoryEntryStore(EntryStore):
             for sequence, entry in enumerate(entries, start=first):
                 yield Row(batch_id, sequence, entry)
 
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        for block in self._blocks(manifest):
+            yield block.entries  # a copy
+
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)
 

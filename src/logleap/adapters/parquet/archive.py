@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, Row
+from logleap.domain.entries import Entries, Manifest, Row
 from logleap.domain.report import Report
 from logleap.extras import install_command
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
@@ -75,6 +75,12 @@ class ParquetArchiveStore(ArchiveStore):
 
         with self._opened(archive) as file:
             yield from read_rows(file)
+
+    def columns(self, archive: Archive) -> Iterator[Entries]:
+        from logleap.adapters.parquet.files import read_entries
+
+        with self._opened(archive) as file:
+            yield from read_entries(file)
 
     def report(self, archive: Archive) -> Report:
         from logleap.adapters.parquet.files import read_blocks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from logleap.domain.entries import Row
+from logleap.domain.entries import Entries, Row
 from logleap.domain.errors import ArtifactsTooLarge, InvalidArtifact
 from logleap.domain.runs import RunError
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
@@ -80,13 +80,16 @@ class ExecuteTask:
     def _training_set(self, job: TaskJob) -> TrainingSet:
         count: Callable[[], int]
         read: Callable[[], Iterator[Row]]
+        columns: Callable[[], Iterator[Entries]]
         if job.archive is not None:
             count = partial(self.archives.count, job.archive)
             read = partial(self.archives.read, job.archive)
+            columns = partial(self.archives.columns, job.archive)
         else:
             manifest = self.ledger.manifest(job.dataset_id)
             count, read = partial(self.store.count, manifest), partial(self.store.read, manifest)
-        return CheckedTrainingSet(job.entries, count, read)
+            columns = partial(self.store.columns, manifest)
+        return CheckedTrainingSet(job.entries, count, read, columns)
 
 
 def _outcome_of(error: BaseException, job: TaskJob) -> TaskOutcome:
