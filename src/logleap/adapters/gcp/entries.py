@@ -1,23 +1,26 @@
 """Entries in BigQuery."""
 
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from math import inf
 from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.queries import Queries, Values
+from logleap.adapters.gcp.bigquery.queries import PAGE_ROWS, Queries, Values
 from logleap.adapters.gcp.bigquery.report_sql import report_on
 from logleap.adapters.gcp.bigquery.tables import Layout, entries_table
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.google.clients import REQUEST, Lazy
 from logleap.adapters.gcp.google.errors import translated
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Row
 from logleap.domain.report import Report
+from logleap.domain.times import to_micros
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Unavailable
 
@@ -92,6 +95,15 @@ class BigQueryEntryStore(EntryStore):
         for batches in self._parts(manifest, self._entries_per_query):
             with translated(SERVICE):
                 yield from self._read(manifest, batches)
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        sql = "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence"
+        for batches in self._parts(manifest, self._entries_per_query):
+            with translated(SERVICE):
+                rows = iter(self._select(manifest, batches, sql))
+                while page := list(islice(rows, PAGE_ROWS)):
+                    times, messages, contexts = zip(*page, strict=True)
+                    yield Entries(array("q", map(to_micros, times)), list(messages), list(contexts))
 
     @translated(SERVICE)
     def report(self, manifest: Manifest) -> Report:
