@@ -27,6 +27,7 @@ from benchmarks.parts import (
     large_dataset,
     many_datasets,
     push,
+    training,
     upload,
 )
 from benchmarks.report import document, saved_results
@@ -43,6 +44,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "many_datasets": many_datasets.run,
     "entries": entries.run,
     "intake": intake.run,
+    "training": training.run,
 }
 
 

@@ -19,7 +19,9 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
+from logleap.ports.task import TrainingSet
 from logleap.settings import Settings
+from logleap.usecases.run_training.training_set import CheckedTrainingSet
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -68,6 +70,18 @@ def append(backend: Backend, dataset: Dataset, entries: Sequence[Entry]) -> None
         dataset.dataset_id, batch.batch_id, batch.batch_id, len(entries), "0" * 64, datetime.now(UTC)
     )
     backend.ledger.add(receipt, dataset.version)
+
+
+def training_set(backend: Backend, dataset: Dataset, entries: int) -> TrainingSet:
+    """What a task reads of a data set with so many entries."""
+    manifest = backend.ledger.manifest(dataset.dataset_id)
+    store = backend.store
+    return CheckedTrainingSet(
+        entries,
+        partial(store.count, manifest),
+        partial(store.read, manifest),
+        partial(store.columns, manifest),
+    )
 
 
 def packed(entries: Sequence[Entry]) -> bytes:

@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
 from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
+from logleap.codecs.compression import compress_zstd
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
@@ -18,14 +19,16 @@ from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.artifacts import ShowArtifacts
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
 from logleap.usecases.read_entries import ReadEntries
 from logleap.usecases.report import ReportOnDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
-from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
 
 
@@ -85,6 +88,7 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         now=_now,
         new_id=_new_id,
+        longest=settings.provided.retention,
     )
     show_datasets = providers.ThreadSafeSingleton(
         ShowDatasets, datasets=backend.provided.datasets, ledger=backend.provided.ledger
@@ -111,6 +115,7 @@ class Container(containers.DeclarativeContainer):
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         archives=backend.provided.archives,
+        artifacts=backend.provided.artifacts,
         now=_now,
     )
     report_on_dataset = providers.ThreadSafeSingleton(
@@ -144,12 +149,24 @@ class Container(containers.DeclarativeContainer):
     show_training = providers.ThreadSafeSingleton(
         ShowTraining, datasets=backend.provided.datasets, runs=backend.provided.runs
     )
+    list_runs = providers.ThreadSafeSingleton(
+        ListRuns, datasets=backend.provided.datasets, runs=backend.provided.runs
+    )
     execute_task = providers.ThreadSafeSingleton(
         ExecuteTask,
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         archives=backend.provided.archives,
+        artifacts=backend.provided.artifacts,
         tasks=tasks,
+        artifact_limit=settings.provided.artifact_limit,
+        compress=providers.Object(compress_zstd),
+    )
+    show_artifacts = providers.ThreadSafeSingleton(
+        ShowArtifacts,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        store=backend.provided.artifacts,
     )
     task_executor = providers.ThreadSafeSingleton(
         _task_executor, settings, capabilities, backend, execute_task
@@ -160,6 +177,7 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         runs=backend.provided.runs,
+        artifacts=backend.provided.artifacts,
         executor=task_executor,
         now=_now,
         lease=settings.provided.lease,
@@ -168,13 +186,24 @@ class Container(containers.DeclarativeContainer):
         grace=settings.provided.grace,
         time_limit=settings.provided.time_limit,
     )
+    apply_retention = providers.ThreadSafeSingleton(
+        ApplyRetention,
+        datasets=backend.provided.datasets,
+        ledger=backend.provided.ledger,
+        archive=archive_dataset,
+        delete=delete_dataset,
+        now=_now,
+        longest=settings.provided.retention,
+    )
     sweep = providers.ThreadSafeSingleton(
         Sweep,
         datasets=backend.provided.datasets,
         runs=backend.provided.runs,
         queue=backend.provided.queue,
+        artifacts=backend.provided.artifacts,
         archive=archive_dataset,
         delete=delete_dataset,
+        retention=apply_retention,
         now=_now,
         patience=settings.provided.patience,
         max_attempts=settings.provided.run_max_attempts,

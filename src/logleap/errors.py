@@ -6,6 +6,8 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
 
     Exception
       Refusal                 nothing was changed: facts for whoever words them (domain/errors.py)
+        ArtifactNotFound      use cases: a run has no artifact of this name → HTTP
+        ArtifactsTooLarge     use cases: a task saves more than the operator allows → the run fails
         BatchEmpty            use cases: an upload without entries → HTTP; OTLP answers 200
         DatasetEmpty          domain: a training without entries → HTTP
         DatasetNotFound       repositories → HTTP; a worker lets the message go
@@ -13,11 +15,13 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         PositionNotFound      stores: a page that goes on after an entry that is not there → HTTP
         EntryCountDiffers     domain: a training that expected another number → HTTP
         InvalidApiKey         use cases: authentication → HTTP
+        InvalidArtifact       domain: a name or a media type of an artifact → the run fails
         InvalidEntries        codecs: bad entries in a body → HTTP, each entry named
         InvalidKeyText        domain: an owner or a note of a key → the command line
         InvalidTransition     domain: the state does not allow the action → HTTP
         KeyNotFound           use cases: a key to revoke → the command line
         KeyReused             use cases: an idempotency key with another request → HTTP
+        RetentionTooLong      use cases: a data set to be kept longer than the operator allows → HTTP
         RunCancelled          domain: a cancelled run, which may only fail → its worker fails it
         RunFinished           domain: a run that cannot change any more → HTTP
         RunInProgress         domain, use cases: another training is under way → HTTP
@@ -44,6 +48,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         UnsupportedCharset    the HTTP entry point → HTTP
         ZstdMalformed         codecs: any body → HTTP
       HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
+      RangeNotSatisfiable     the HTTP entry point: a part behind the end of an artifact → HTTP
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
         GateClosed            adapters: a start adds up the receipts at this moment → as Unavailable
@@ -52,6 +57,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
+      ArtifactMissing         adapters: what a run stored is not there → HTTP 500
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text
       TryAgain                a training task: a transient failure → the run is queued again
@@ -76,6 +82,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
+      ArtifactUrlRefused      adapters: a URL where the backend keeps no artifacts → SettingsError
       Ambiguous               log files: which of two hours a time is in → LogFileError
       BadAddress              client: the URL or the key → its caller; exit code 2
       BadLine                 log files: a line that cannot be read with certainty → LogFileError

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from logleap.codecs.limits import DEFAULT_LIMITS, MIB
+from logleap.domain.datasets import Retention
 from logleap.domain.keys import OWNER, ApiKey
 from logleap.domain.runs import LONGEST_LEASE
 from logleap.ordering.scratch import DEFAULT_LIMIT
@@ -64,6 +65,21 @@ def _rate(value: object) -> object:
     return value
 
 
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"([1-9][0-9]{0,9})([smhdw]?)", value)
+    if match is None:
+        raise ValueError("must be a positive number and s, m, h, d or w, such as 7d or 36h")
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > MAX_TIME_LIMIT:
+        raise ValueError("must be at most 11574d")
+    return timedelta(seconds=seconds)
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_Duration = Annotated[timedelta | None, BeforeValidator(_duration)]
+
 _Rate = Annotated[str, BeforeValidator(_rate)]
 
 
@@ -112,6 +128,10 @@ class Settings(BaseSettings):
     sweep_interval: Annotated[float, Field(ge=0.05)] = 30.0
 
     archive_url: Annotated[str | None, Field(pattern=r"^(file:///|gs://[^/]+)")] = None
+    archive_after: _Duration = None
+    delete_after: _Duration = None
+    artifact_url: Annotated[str | None, Field(pattern=r"^(file:///|gs://[^/]+)")] = None
+    artifact_limit: Annotated[int, Field(ge=1)] = 1024 * MIB
     gcp_project: str | None = None
     firestore_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "logleap"
     bigquery_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")] = "logleap"
@@ -132,6 +152,18 @@ class Settings(BaseSettings):
     def archive_to(self) -> str:
         """Where archives go: `archive_url`, or a folder in `data_dir`."""
         return self.archive_url or (self.data_dir.absolute() / "archive").as_uri()
+
+    @property
+    def artifacts_to(self) -> str:
+        """Where artifacts go: `artifact_url`, or beside archives in a bucket, or a folder in `data_dir`."""
+        if self.artifact_url is None and self.archive_to.startswith("gs://"):
+            return f"{self.archive_to.rstrip('/')}/artifacts"
+        return self.artifact_url or (self.data_dir.absolute() / "artifacts").as_uri()
+
+    @property
+    def retention(self) -> Retention:
+        """After how long data sets are archived and deleted, unless they ask for less."""
+        return Retention(self.archive_after, self.delete_after)
 
     @property
     def lease(self) -> timedelta:

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from logleap.domain.artifacts import Artifact
 from logleap.domain.runs import RunError
 from logleap.ports.errors import Unavailable
 from logleap.ports.executor import (
@@ -115,7 +116,7 @@ class TaskProcesses(TaskExecutor):
         return _TaskProcess(process, ours, held, job.run_id)
 
     def _start_server(self) -> None:
-        names = ("archive", "datasets", "entries", "keys", "queue", "receipts", "runs")
+        names = ("archive", "artifacts", "datasets", "entries", "keys", "queue", "receipts", "runs")
         adapters = [f"logleap.adapters.{self._settings.backend}.{name}" for name in names]
         # Those that are not there are left out. The task's own module is none of them: it may start threads.
         forkserver.set_forkserver_preload(["logleap.entrypoints.cli", _CHILD, *adapters])
@@ -146,8 +147,8 @@ def _become(connection: Connection, lifeline: Connection, order: Order) -> None:
 def encode(outcome: TaskOutcome) -> bytes:
     """The outcome as it comes back: JSON, since unpickling what a task's process sends could run its code."""
     match outcome:
-        case TaskSucceeded(result):
-            return json.dumps({"result": result}).encode()
+        case TaskSucceeded(result, artifacts):
+            return json.dumps({"result": result, "artifacts": list(map(asdict, artifacts))}).encode()
         case TaskEnded(error):
             return json.dumps({"error": [error.code, error.detail]}).encode()
         case TaskInterrupted(reason, voluntary):
@@ -157,7 +158,7 @@ def encode(outcome: TaskOutcome) -> bytes:
 def _decode(body: bytes) -> TaskOutcome:
     fields = json.loads(body)
     if "result" in fields:
-        return TaskSucceeded(fields["result"])
+        return TaskSucceeded(fields["result"], tuple(Artifact(**each) for each in fields["artifacts"]))
     if "error" in fields:
         code, detail = fields["error"]
         return TaskEnded(RunError(code, detail))

@@ -1,5 +1,7 @@
 """Binds the contract suites of `logleap.testing` to LogLeap's own backends."""
 
+import importlib
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from logleap.testing.plugin import (  # noqa: F401 -- all that is not overridden
     announce,
     announce_uploading,
     archives,
+    artifacts,
     datasets,
     ledger,
     max_deliveries,
@@ -31,6 +34,8 @@ from logleap.testing.plugin import (  # noqa: F401 -- all that is not overridden
     upload,
 )
 from tools.emulators import Emulators
+
+BUCKET = "contracts"
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ class GcpSite:
             "pubsub_topic": self._name,
             "pubsub_subscription": self._name,
             "archive_url": self.archive.as_uri(),
+            "artifact_url": f"gs://{BUCKET}/contracts",
             "gcp_project": self._project,
         }
         return Settings(backend="gcp", **(names | changes))
@@ -192,6 +198,17 @@ class GcpSite:
             backend.close()
 
 
+@contextmanager
+def storage_emulator(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An emulator of Cloud Storage with a bucket, on the network though in this process."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    storage: Any = importlib.import_module("gcp_storage_emulator.server")
+    with storage.create_server("127.0.0.1", port, in_memory=True, default_bucket=BUCKET):
+        yield
+
+
 @pytest.fixture(scope="session")
 def gcp_site(emulators: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcpSite]:
     """The environment of the emulators, with names of its own."""
@@ -199,5 +216,5 @@ def gcp_site(emulators: Emulators, tmp_path_factory: pytest.TempPathFactory) -> 
         for name, value in emulators.exports().items():
             patch.setenv(name, value)
         project = emulators.exports()["GOOGLE_CLOUD_PROJECT"]
-        with closing(GcpSite(project, tmp_path_factory.mktemp("archive"))) as site:
+        with storage_emulator(patch), closing(GcpSite(project, tmp_path_factory.mktemp("archive"))) as site:
             yield site

@@ -7,6 +7,7 @@ not when a change costs some percent: `make bench` tells that.
 import gc
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 import orjson
 import pytest
 
-from benchmarks import payloads
+from benchmarks import payloads, system_under_test
 from logleap.adapters.gcp.bigquery.rows import arrow_pieces, json_pieces
 from logleap.codecs.json.fast import COMPILED, MSGSPEC, READERS, Reader
 from logleap.codecs.json.strict import decode_entry
@@ -30,6 +31,7 @@ _ROUNDS = 15
 # number of each time by itself: it takes 4, beside four other busy processes on two cores 11.
 _DECODING = {True: 1.5, False: 16}
 _ROWS = 6
+_COLUMNS = 0.4
 _UPLOADS = {"memory": 10, "local": 10}
 
 _LINES = payloads.lines(1_000)
@@ -46,6 +48,19 @@ def ratio(work: Callable[[], object], baseline: Callable[[], object]) -> float:
             each()
             best[number] = min(best[number], time.thread_time() - start)
     return best[0] / best[1]
+
+
+def test_columns_are_read_in_a_fraction_of_the_time_of_rows(tmp_path: Path) -> None:
+    with system_under_test.local_backend(tmp_path) as backend:
+        dataset = system_under_test.announced(backend)
+        for _ in range(3):
+            system_under_test.append(backend, dataset, decoded())
+        training_set = system_under_test.training_set(backend, dataset, 3_000)
+        columns, rows = (
+            lambda: deque(training_set.columns(), 0),
+            lambda: deque(training_set.rows(), 0),
+        )
+        assert ratio(columns, rows) < _COLUMNS
 
 
 def parse() -> object:

@@ -1,9 +1,14 @@
 """The settings' rules that are no type of their own."""
 
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from logleap.backends import capabilities_of
-from logleap.settings import Settings
+from logleap.domain.datasets import Retention
+from logleap.settings import Settings, SettingsError, load_settings
 
 KEY = "ci:anna:" + "0" * 64
 
@@ -34,3 +39,38 @@ def test_keys_are_required_wherever_others_may_reach_the_server(
     loaded = Settings.model_validate(settings)
     by_backend = capabilities_of(loaded.backend).requires_keys
     assert loaded.keys_required(by_backend=by_backend) is required
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604_800), ("36h", 129_600), ("90m", 5400), ("2w", 1_209_600), ("5s", 5), ("60", 60)],
+)
+def test_a_retention_is_a_number_with_its_unit(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: int
+) -> None:
+    monkeypatch.setenv("LOGLEAP_ARCHIVE_AFTER", text)
+    monkeypatch.setenv("LOGLEAP_DELETE_AFTER", text)
+    kept = timedelta(seconds=seconds)
+    assert load_settings().retention == Retention(kept, kept)
+
+
+@pytest.mark.parametrize("text", ["0d", "-1d", "7 days", "1.5d", "d", "", "99999d"])
+def test_what_is_no_retention_is_refused_with_an_example(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("LOGLEAP_DELETE_AFTER", text)
+    with pytest.raises(SettingsError, match=f"DELETE_AFTER is '{text}': must be (a positive|at most)"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({}, "file:///srv/data/artifacts"),
+        ({"archive_url": "file:///mnt/archive"}, "file:///srv/data/artifacts"),
+        ({"archive_url": "gs://logs/2026/"}, "gs://logs/2026/artifacts"),
+        ({"archive_url": "gs://logs", "artifact_url": "gs://models/x"}, "gs://models/x"),
+    ],
+)
+def test_artifacts_are_beside_the_database_or_beside_archives_in_a_bucket(
+    given: dict[str, Any], where: str
+) -> None:
+    assert Settings(data_dir=Path("/srv/data"), **given).artifacts_to == where

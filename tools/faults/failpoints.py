@@ -34,9 +34,16 @@ RUN: Mapping[str, Failpoint] = {
     "run: before the claim": Failpoint("runs.save", "before"),
     "run: after the claim": Failpoint("runs.save", "after"),
     "run: task done, before the result": Failpoint("runs.finish", "before"),
+    "run: after the result, before its artifact is published": Failpoint("artifacts.publish", "before"),
+    "run: artifact published": Failpoint("artifacts.publish", "after"),
     "run: after the result, before the ack": Failpoint("runs.finish", "after"),
     "run: after the ack": Failpoint("delivery.ack", "after"),
 }
+ARTIFACT: Mapping[str, Failpoint] = {
+    "artifact: before it is written": Failpoint("artifacts.write", "before"),
+    "artifact: written, nobody knows of it": Failpoint("artifacts.write", "after"),
+}
+"""In the task."""
 FAILPOINTS: Mapping[str, Failpoint] = {**UPLOAD, **START, **RUN}
 CANCEL: Mapping[str, Failpoint] = {
     "before it is stored": Failpoint("runs.save", "before"),
@@ -71,6 +78,8 @@ DELETE: Mapping[str, Step] = {
     "delete: before the drop": Step(Failpoint("store.drop", "before")),
     "delete: rows dropped": Step(Failpoint("store.drop", "after")),
     "delete: archive removed": Step(Failpoint("archives.remove_all", "after")),
+    "delete: before the artifacts": Step(Failpoint("artifacts.remove_all", "before")),
+    "delete: artifacts removed": Step(Failpoint("artifacts.remove_all", "after")),
     "delete: before the end": Step(Failpoint("datasets.remove", "before")),
     "delete: gone, before the answer": Step(Failpoint("datasets.remove", "after")),
 }
@@ -111,7 +120,7 @@ def with_failpoints(backend: Backend, hook: Hook) -> Backend:
     inside = local()
     ports: dict[str, Any] = {
         name: around(getattr(backend, name), partial(_intercepted, name, hook, inside))
-        for name in ("datasets", "ledger", "store", "runs", "queue", "archives")
+        for name in ("datasets", "ledger", "store", "runs", "queue", "archives", "artifacts")
     }
     return replace(backend, **ports)
 

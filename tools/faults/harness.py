@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from dependency_injector import providers
 
+from logleap.adapters.files.artifacts import ArtifactFolder
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.backends import Backend, capabilities_of, open_backend
 from logleap.container import Container, new_id
@@ -23,6 +25,7 @@ from logleap.domain.entries import Entry, Manifest
 from logleap.domain.errors import DatasetNotFound, Refusal
 from logleap.domain.runs import JsonObject, Run
 from logleap.ports.archive import ArchiveStore
+from logleap.ports.artifacts import ArtifactStore, Blob
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings
@@ -30,6 +33,7 @@ from logleap.usecases.append import AppendEntries
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.run_training import Disposition, Settlement
+from tools.faults.collecting_task import save_messages
 from tools.faults.failpoints import Hook, with_failpoints
 from tools.faults.history import Answer, DatasetFound, Findings, History, Operation, RunFound, message
 
@@ -206,6 +210,7 @@ class Harness:
     def _collect(self, context: TrainingContext) -> JsonObject:
         self.at_work(context)
         messages = [row.entry.message for row in context.training_set.rows()]
+        save_messages(context, messages)
         return {"entries": context.training_set.count(), "messages": messages}
 
     def deliver(self, wait: float = 0.0) -> bool:
@@ -257,6 +262,9 @@ class Harness:
         """Settle what is open, and compare."""
         self.restart()
         self.settle()
+        self.sweep()
+        staged = list(self.plain.artifacts.staged())
+        assert not staged, f"the sweep has left {staged}"
         found = []
         for run in self.runs():
             starts, ends = self._log(run.dataset_id)
@@ -284,12 +292,14 @@ def dataset_found(backend: Backend, announced: Operation) -> DatasetFound:
             "lines of its log": len(backend.datasets.events(data_id)),
             "receipts": len(backend.ledger.manifest(data_id).batches),
             "archive files": _archive_files(backend.archives, data_id),
+            "artifacts": _artifact_files(backend.artifacts, data_id),
         }
         remains = [f"it is gone, but {number} {what} are left" for what, number in left.items() if number]
         return DatasetFound(data_id, there=False, remains=remains)
     remains = []
     if dataset.unfinished:
         remains.append(f"its {'deletion' if dataset.state == 'deleting' else 'archiving'} has not ended")
+    remains += _wrong_artifacts(backend, data_id)
     manifest = backend.ledger.manifest(data_id)
     if dataset.dropped and (stored := backend.store.count(manifest)):
         remains.append(f"it is archived, and {stored} entries are still in the store")
@@ -310,6 +320,31 @@ def _archive_files(archives: ArchiveStore, data_id: str) -> int:
     assert isinstance(archives, ParquetArchiveStore)
     folder = Path(urlsplit(archives._url).path)
     return sum(data_id in str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def _artifact_files(artifacts: ArtifactStore, data_id: str) -> int:
+    """How many published artifacts of a data set there are, whether anybody knows of them or not."""
+    if isinstance(artifacts, MemoryArtifactStore):
+        return sum(blob.dataset_id == data_id for blob in artifacts._blobs.keys() - artifacts._staged)
+    assert isinstance(artifacts, ArtifactFolder)
+    return len(list((artifacts._folder / "published" / data_id).glob("*/*")))
+
+
+def _wrong_artifacts(backend: Backend, data_id: str) -> Sequence[str]:
+    """A sentence for each run whose artifact is not what its task has saved, or is there without a result."""
+    wrong = []
+    for run in backend.runs.list(data_id, limit=1000):
+        saved = [f"{message}\n".encode() for message in (run.result or {}).get("messages", [])]
+        wanted = [] if run.result is None else [b"".join(saved)]
+        found = []
+        for artifact in run.artifacts:
+            with backend.artifacts.open(Blob(data_id, run.run_id, artifact.blob)) as file:
+                found.append(file.read())
+            if hashlib.sha256(found[-1]).hexdigest() != artifact.sha256:
+                wrong.append(f"the digest of an artifact of run {run.run_id} is wrong")
+        if found != wanted:
+            wrong.append(f"run {run.run_id} ({run.state}) has other artifacts than its task has saved")
+    return wrong
 
 
 def runs_in_log(events: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -35,6 +35,9 @@ class Forgetful(ReceiptLedger):
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return self._ledger.all_totals(dataset_ids)
 
+    def latest(self, dataset_id: str) -> datetime | None:
+        return self._ledger.latest(dataset_id)
+
     def manifest(self, dataset_id: str) -> Manifest:
         return self._ledger.manifest(dataset_id)
 
@@ -76,6 +79,9 @@ class Swallowing(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return self._ledger.all_totals(dataset_ids)
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        return self._ledger.latest(dataset_id)
 
     def manifest(self, dataset_id: str) -> Manifest:
         return self._ledger.manifest(dataset_id)

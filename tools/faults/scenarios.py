@@ -12,6 +12,7 @@ from logleap.ports.errors import Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
 from logleap.ports.task import TrainingContext
 from tools.faults.failpoints import (
+    ARTIFACT,
     CANCEL,
     CANCEL_QUEUED,
     FAILPOINTS,
@@ -284,7 +285,10 @@ def fixed_scenarios() -> Mapping[str, Scenario]:
     scenarios["zombie before the result"] = zombie(FAILPOINTS["run: task done, before the result"])
     scenarios["zombie before the claim"] = zombie(FAILPOINTS["run: before the claim"])
     scenarios["zombie before the ack"] = zombie(FAILPOINTS["run: after the result, before the ack"])
-    for name, point in {**START, **RUN}.items():
+    for name, point in ARTIFACT.items():
+        scenarios[f"outage {name}"] = crash(point, call=1, retry=True, error=_outage)
+        scenarios[f"zombie {name}"] = zombie(point)
+    for name, point in {**START, **RUN, **ARTIFACT}.items():
         scenarios[f"{name}: the run is cancelled"] = cancel_meets(point)
     for taken_over in (False, True):
         scenarios[f"cancelled at work, lease {'lost' if taken_over else 'held'}"] = cancel_at_work(

@@ -4,6 +4,7 @@ LOGLEAP_BACKEND=logleap_files:open_files chooses it; the folder is LOGLEAP_DATA_
 """
 
 from logleap.adapters.local.archive import LocalArchiveStore
+from logleap.adapters.local.artifacts import LocalArtifactStore
 from logleap.backends import Backend, backend_factory
 from logleap.settings import Settings, SettingsError
 from logleap_files.datasets import FileDatasetRepository
@@ -29,6 +30,7 @@ def open_files(settings: Settings) -> Backend:
         runs=FileRunRepository(folder),
         queue=FileTrainingQueue(folder, visibility_timeout=2 * settings.run_lease),
         archives=LocalArchiveStore(settings.archive_to),  # adapters may be mixed
+        artifacts=LocalArtifactStore(settings.artifacts_to),
         keys=FileKeyRepository(folder),
         check=folder.check,
         close=folder.close,

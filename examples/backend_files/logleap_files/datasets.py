@@ -1,15 +1,17 @@
 """Data sets, with their logs."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from logleap.domain.datasets import Dataset, Event, State
+from logleap.domain.datasets import Dataset, Event, Retention, State
+from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
 from logleap_files import documents
 from logleap_files.documents import Document
 from logleap_files.folder import Folder, file_name
+from logleap_files.receipts import totals_of
 
 
 class FileDatasetRepository(DatasetRepository):
@@ -56,6 +58,22 @@ class FileDatasetRepository(DatasetRepository):
             if event is not None:
                 document.events.append(event)
             documents.store(self._folder, document)
+
+    def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
+        with self._folder.locked():
+            if totals_of(self._folder, dataset.dataset_id) != totals:
+                raise Conflict(f"data set {dataset.dataset_id} has other receipts")
+            self.save(dataset, event)
+
+    def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        longest = Retention(archive_after=after)
+        stored = [document.dataset for document in documents.load_all(self._folder)]
+        return [found for found in stored if (at := found.archive_at(longest)) and at <= now][:limit]
+
+    def due_for_deletion(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        longest = Retention(delete_after=after)
+        stored = [document.dataset for document in documents.load_all(self._folder)]
+        return [found for found in stored if (at := found.delete_at(longest)) and at <= now][:limit]
 
     def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         stored = (document.dataset for document in documents.load_all(self._folder))

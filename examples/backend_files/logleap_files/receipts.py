@@ -1,6 +1,7 @@
 """Receipts: a file each, so that uploads write nothing in common."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import TypeAdapter
 
@@ -50,6 +51,10 @@ class FileReceiptLedger(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        times = (receipt.created_at for receipt in _receipts(self._folder, dataset_id))
+        return max(times, default=None)
 
     def manifest(self, dataset_id: str) -> Manifest:
         receipts = _receipts(self._folder, dataset_id)

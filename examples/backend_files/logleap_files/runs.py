@@ -7,7 +7,7 @@ from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Run, Start, TrainingMessage
 from logleap.ports.errors import Conflict
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 from logleap_files import documents
 from logleap_files.documents import Document
 from logleap_files.folder import Folder
@@ -37,6 +37,12 @@ class FileRunRepository(RunRepository):
     def get(self, dataset_id: str, run_id: str) -> Run | None:
         document = documents.load(self._folder, dataset_id)
         return None if document is None else document.runs.get(run_id)
+
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        document = documents.load(self._folder, dataset_id)
+        runs = [] if document is None else list(document.runs.values())
+        behind = [run for run in runs if after is None or _position(run) < after]
+        return sorted(behind, key=_position, reverse=True)[:limit]
 
     def save(self, run: Run, event: Event | None = None) -> None:
         with self._folder.locked():
@@ -80,3 +86,7 @@ class FileRunRepository(RunRepository):
         if event is not None:
             document.events.append(event)
         return document
+
+
+def _position(run: Run) -> RunPosition:
+    return RunPosition(run.created_at, run.run_id)

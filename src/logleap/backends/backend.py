@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from logleap.ports.archive import ArchiveStore
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.keys import KeyRepository
@@ -33,6 +34,7 @@ class Backend:
     runs: RunRepository
     queue: TrainingQueue
     archives: ArchiveStore
+    artifacts: ArtifactStore
     keys: KeyRepository
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None

@@ -24,7 +24,9 @@ def open_gcp(settings: Settings) -> Backend:
 
 
 def _open(settings: Settings) -> Backend:
+    from logleap.adapters.files.artifacts import ArtifactUrlRefused
     from logleap.adapters.gcp.archive import GcpArchiveStore
+    from logleap.adapters.gcp.artifacts import artifact_store
     from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
     from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
@@ -58,6 +60,10 @@ def _open(settings: Settings) -> Backend:
         archives = GcpArchiveStore(settings.archive_to, open_storage, scratch)
     except ArchiveUrlNotSupported as error:
         raise SettingsError(f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: {error}") from error
+    try:
+        artifacts = artifact_store(settings.artifacts_to, open_storage)
+    except ArtifactUrlRefused as error:
+        raise SettingsError(f"LOGLEAP_ARTIFACT_URL is {settings.artifact_url!r}: {error}") from error
     resources = _resources(settings, access.project)
     store = BigQueryEntryStore(
         open_bigquery,
@@ -88,6 +94,7 @@ def _open(settings: Settings) -> Backend:
         runs=FirestoreRunRepository(database),
         queue=queue,
         archives=archives,
+        artifacts=artifacts,
         keys=FirestoreKeyRepository(database),
         check=check_firestore,
         close=close,
@@ -136,7 +143,9 @@ def _access(settings: Settings) -> "Access":
 
     try:
         buckets: tuple[Literal["storage"], ...] = (
-            ("storage",) if settings.archive_to.startswith("gs://") else ()
+            ("storage",)
+            if any(url.startswith("gs://") for url in (settings.archive_to, settings.artifacts_to))
+            else ()
         )
         return find_access(settings.gcp_project, ("bigquery", "firestore", "pubsub", *buckets))
     except CredentialsError as error:

@@ -1,4 +1,4 @@
-"""The backend `local`: one SQLite file in a folder of this machine, archives in a folder."""
+"""The backend `local`: one SQLite file in a folder of this machine, archives and artifacts in folders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,9 @@ def open_local(
     settings: Settings, *, visibility_timeout: float | None = None, max_deliveries: int = 5
 ) -> Backend:
     """The one in `data_dir`, created if there is none. The options are those of `open_backend`."""
+    from logleap.adapters.files.artifacts import ArtifactUrlRefused
     from logleap.adapters.local.archive import LocalArchiveStore
+    from logleap.adapters.local.artifacts import LocalArtifactStore
     from logleap.adapters.local.datasets import SqliteDatasetRepository
     from logleap.adapters.local.entries import SqliteEntryStore
     from logleap.adapters.local.keys import SqliteKeyRepository
@@ -36,6 +38,10 @@ def open_local(
         archives = LocalArchiveStore(settings.archive_to, scratch)
     except ArchiveUrlNotSupported as error:
         raise SettingsError(f"LOGLEAP_ARCHIVE_URL is {settings.archive_url!r}: {error}") from error
+    try:
+        artifacts = LocalArtifactStore(settings.artifacts_to)
+    except ArtifactUrlRefused as error:
+        raise SettingsError(f"LOGLEAP_ARTIFACT_URL is {settings.artifact_url!r}: {error}") from error
     try:
         database = Database(settings.data_dir, settings.disk_reserve)
     except StorageUnusable as error:
@@ -53,6 +59,7 @@ def open_local(
         runs=SqliteRunRepository(database),
         queue=queue,
         archives=archives,
+        artifacts=artifacts,
         keys=SqliteKeyRepository(database),
         check=database.check,
         close=database.close,
@@ -60,6 +67,7 @@ def open_local(
         folders={
             "data": settings.data_dir.absolute(),
             "archive": Path(url2pathname(urlsplit(settings.archive_to).path)),
+            "artifacts": Path(url2pathname(urlsplit(settings.artifacts_to).path)),
             "temporary": Path(gettempdir()),
         },
         disk_reserve=database.space.reserve,

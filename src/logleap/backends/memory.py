@@ -11,6 +11,7 @@ def open_memory(
 ) -> Backend:
     """An empty one. The options are those of `open_backend`."""
     from logleap.adapters.memory.archive import MemoryArchiveStore
+    from logleap.adapters.memory.artifacts import MemoryArtifactStore
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
     from logleap.adapters.memory.entries import MemoryEntryStore
@@ -30,5 +31,6 @@ def open_memory(
         runs=MemoryRunRepository(database),
         queue=MemoryTrainingQueue(visibility_timeout=visibility_timeout, max_deliveries=max_deliveries),
         archives=MemoryArchiveStore(scratch),
+        artifacts=MemoryArtifactStore(),
         keys=MemoryKeyRepository(),
     )

@@ -1,13 +1,17 @@
 """A client of the HTTP API: create data sets, push in batches that are safe to repeat, train, wait."""
 
 import contextlib
+import hashlib
 import io
 import json
+import os
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -111,11 +115,23 @@ class Client:
     def __exit__(self, *exc: object) -> None:
         self._http.close()
 
-    def announce(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Json:
-        """Create a data set. If the answer is lost and the call is retried, an empty one is left over."""
+    def announce(
+        self,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        *,
+        archive_after: int | None = None,
+        delete_after: int | None = None,
+    ) -> Json:
+        """Create a data set. If the answer is lost and the call is retried, an empty one is left over.
+
+        `archive_after` and `delete_after`: the seconds after which it is archived and deleted by itself.
+        """
         body: dict[str, Any] = {"name": name} if name is not None else {}
         if labels:
             body["labels"] = dict(labels)
+        kept = {"archiveAfter": archive_after, "deleteAfter": delete_after}
+        body |= {field: seconds for field, seconds in kept.items() if seconds is not None}
         return self._call("POST", "/data", shapes.Announced, content=_encode(body))
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
@@ -176,9 +192,47 @@ class Client:
         path, key = f"/train/{_segment(data_id)}", str(uuid.uuid4())
         return self._call("POST", path, shapes.Started, content=content, key=key)
 
-    def run(self, data_id: str) -> Json:
-        """The latest run."""
-        return self._call("GET", f"/train/{_segment(data_id)}", shapes.Run)
+    def run(self, data_id: str, run_id: str | None = None) -> Json:
+        """The latest run, or the one of this id."""
+        path = f"/train/{_segment(data_id)}"
+        return self._call("GET", path if run_id is None else f"{path}/runs/{_segment(run_id)}", shapes.Run)
+
+    def runs(self, data_id: str) -> Iterator[Json]:
+        """All runs of a data set, newest first, page by page."""
+        path, token = f"/train/{_segment(data_id)}/runs", None
+        while True:
+            query = {"pageSize": "200"} | ({"pageToken": token} if token is not None else {})
+            page = self._call("GET", path, shapes.RunPage, query=query)
+            yield from page["runs"]
+            token = page["nextPageToken"]
+            if token is None:
+                return
+
+    def artifacts(self, data_id: str, run_id: str | None = None) -> Json:
+        """The artifacts of this run, or of the latest succeeded one that saved any: `runId`, `artifacts`."""
+        query = {} if run_id is None else {"runId": run_id}
+        return self._call("GET", f"/train/{_segment(data_id)}/artifacts", shapes.Artifacts, query=query)
+
+    def save_artifact(
+        self, data_id: str, name: str, file: str | os.PathLike[str], run_id: str | None = None
+    ) -> Json:
+        """Store an artifact's bytes in a file, which is there as a whole or not at all. What it is.
+
+        Its size and its SHA-256 are checked. Raises ApiError, Unreachable and OSError.
+        """
+        found = self.artifacts(data_id, run_id)
+        wanted = next((each for each in found["artifacts"] if each["name"] == name), None)
+        if wanted is None:
+            there = ", ".join(each["name"] for each in found["artifacts"]) or "none"
+            detail = f"There is no artifact {name!r}. There are: {there}."
+            raise ApiError(404, "ARTIFACT_NOT_FOUND", detail, {})
+        path = f"/train/{_segment(data_id)}/artifacts/{_segment(name)}"
+        target = Path(file)
+        with TemporaryDirectory(prefix=".logleap-", dir=target.absolute().parent) as folder:
+            part = Path(folder) / "part"
+            self._download(path, {"runId": found["runId"]}, part, wanted)
+            part.replace(target)
+        return dict(wanted)
 
     def cancel(self, data_id: str, run_id: str | None = None) -> Json:
         """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
@@ -349,7 +403,37 @@ class Client:
                 response.close()
         return response
 
+    def _download(self, path: str, query: Mapping[str, str], file: Path, wanted: Json) -> None:
+        """An answer's body in a file. Each attempt goes on where the last one broke off."""
+        with file.open("wb") as part:
+            for attempt in self._attempts():
+                with attempt:
+                    headers = {"Accept-Encoding": "identity"}
+                    if part.tell():
+                        headers |= {"Range": f"bytes={part.tell()}-", "If-Range": f'"{wanted["sha256"]}"'}
+                    with self._http.stream("GET", path, params=query, headers=headers) as response:
+                        if response.status_code not in (200, 206):
+                            response.read()
+                            _answer(response, None)
+                        if response.status_code == 200:
+                            part.seek(0)
+                            part.truncate()
+                        for piece in response.iter_bytes():
+                            part.write(piece)
+        with file.open("rb") as part:
+            sha256 = hashlib.file_digest(part, "sha256").hexdigest()
+        if sha256 != wanted["sha256"]:
+            detail = f"The bytes of {wanted['name']} are not those that the server announced. Try again."
+            raise ApiError(200, "", detail, {})
+
     def _retried(self, call: Callable[[], _Answered]) -> _Answered:
+        for attempt in self._attempts():
+            with attempt:
+                return call()
+        raise AssertionError("stamina ends with an answer or an exception")
+
+    def _attempts(self) -> Iterator[Any]:
+        """Attempts at a call, with pauses. Raises Unreachable after the last one."""
         again = stamina.retry_context(
             on=self._again,
             attempts=None if self._patience else 1,
@@ -358,12 +442,9 @@ class Client:
             wait_max=5,
         )
         try:
-            for attempt in again:
-                with attempt:
-                    return call()
+            yield from again
         except httpx2.TransportError as error:
             raise Unreachable(f"No answer from {self._url}: {error}") from error
-        raise AssertionError("stamina ends with an answer or an exception")
 
     def _again(self, error: Exception) -> bool | float:
         """Whether to retry, or after how many seconds; False if the wait is longer than `patience`."""

@@ -25,7 +25,25 @@ class Run(TypedDict):
     task: str
     state: str
     entries: int
+    createdAt: str
     error: NotRequired[Problem]
+
+
+class RunPage(TypedDict):
+    runs: list[Run]
+    nextPageToken: str | None
+
+
+class Artifact(TypedDict):
+    name: str
+    mediaType: str
+    size: int
+    sha256: str
+
+
+class Artifacts(TypedDict):
+    runId: str | None
+    artifacts: list[Artifact]
 
 
 _DATASET = {

@@ -1,4 +1,4 @@
-"""gzip and zstd inflated piece by piece, in bounded memory."""
+"""gzip and zstd inflated and deflated piece by piece, in bounded memory."""
 
 import sys
 import zlib
@@ -18,6 +18,11 @@ PIECE = 1 << 18
 _PARTS = 20_000  # of gzip or zstd in one body, enough for 1 GiB by bgzip: countless empty ones take an hour
 _ZSTD_WINDOW = 23  # log2 of bytes: 8 MiB, what RFC 8878 (3.1.1.1.2) asks every decoder to support
 _ZSTD_OPTIONS: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+
+_ZSTD_WRITTEN: Mapping[int, int] = {
+    zstd.CompressionParameter.compression_level: 6,
+    zstd.CompressionParameter.window_log: 21,
+}
 
 
 def gunzip(sent: Iterable[bytes]) -> Iterator[bytes]:
@@ -74,6 +79,24 @@ def unzstd(sent: Iterable[bytes]) -> Iterator[bytes]:
             data = frame.unused_data if frame.eof else b""
     if frame is None or not frame.eof:
         raise ZstdMalformed("ends in the middle")
+
+
+def compress_zstd(plain: Iterable[bytes]) -> Iterator[bytes]:
+    """One zstd frame."""
+    frame = zstd.ZstdCompressor(options=_ZSTD_WRITTEN)
+    for piece in plain:
+        if compressed := frame.compress(piece):
+            yield compressed
+    yield frame.flush()
+
+
+def compress_gzip(plain: Iterable[bytes]) -> Iterator[bytes]:
+    """One gzip member."""
+    member = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    for piece in plain:
+        if compressed := member.compress(piece):
+            yield compressed
+    yield member.flush()
 
 
 Coding = Callable[[Iterable[bytes]], Iterator[bytes]]

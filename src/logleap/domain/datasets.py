@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -76,6 +76,8 @@ class EventKind(StrEnum):
     TRAINING_FAILED = "training-failed"
     ARCHIVED = "archived"
     ARCHIVE_FAILED = "archive-failed"
+    ARCHIVING_DUE = "archiving-due"
+    DELETION_DUE = "deletion-due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,25 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """After how long a data set is archived and deleted by itself. None: never.
+
+    `archive_after` counts from the end of the last successful run, `delete_after` from the later of the last
+    acknowledged batch and the end of the last run.
+    """
+
+    archive_after: timedelta | None = None
+    delete_after: timedelta | None = None
+
+
+NO_RETENTION = Retention()
+
+
+def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((after for after in (one, other) if after is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A data set as its owner announced it. Times are UTC; `updated_at` is the last change of state.
 
@@ -107,6 +128,9 @@ class Dataset:
     `sealed` is what its receipts add up to, known once a training was started or an archive written:
     no entry can be added from then on. `archive`, once there is one, is where the entries are; `dropped`
     tells that the store holds none of them any more. `archived_from` is the state that it was archived in.
+    `retention` is what its owner asked for. `trained_at` is the end of the last successful run. `active_at`
+    is a time until which it is known to have been used: by a batch or by a run. There may be later batches
+    while it takes entries, since a batch changes nothing of the data set.
     """
 
     dataset_id: str
@@ -122,6 +146,40 @@ class Dataset:
     archive: Archive | None = None
     dropped: bool = False
     archived_from: State | None = None
+    retention: Retention = NO_RETENTION
+    trained_at: datetime | None = None
+    active_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.active_at is None:  # as of what earlier versions have stored
+            object.__setattr__(self, "active_at", self.updated_at)
+
+    @property
+    def last_active(self) -> datetime:
+        """When it was used last, as far as it is known here."""
+        return self.active_at or self.updated_at
+
+    @property
+    def archivable(self) -> bool:
+        """Whether it is archived by itself once its time has come."""
+        return self.state is State.TRAINED and self.archive is None
+
+    @property
+    def deletable(self) -> bool:
+        """Whether it is deleted by itself once its time has come: never while a training is under way."""
+        return self.state not in (State.TRAINING, State.DELETING)
+
+    def archive_at(self, longest: Retention) -> datetime | None:
+        """When it is archived by itself, where the operator has set `longest`."""
+        after = _shorter(self.retention.archive_after, longest.archive_after)
+        if after is None or self.trained_at is None or not self.archivable:
+            return None
+        return self.trained_at + after
+
+    def delete_at(self, longest: Retention) -> datetime | None:
+        """When it is deleted by itself, at the earliest: each later batch and run counts anew."""
+        after = _shorter(self.retention.delete_after, longest.delete_after)
+        return self.last_active + after if after is not None and self.deletable else None
 
     @property
     def unfinished(self) -> bool:
@@ -138,10 +196,16 @@ class Dataset:
 
     def after(self, action: Action, now: datetime) -> "Dataset":
         """The data set after `action`, one version on. Raises InvalidTransition if it is not allowed now."""
-        following = replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
+        changed = replace(self, state=self.next_state(action), version=self.version + 1, updated_at=now)
+        if action in (Action.UPLOAD, Action.SUCCEED, Action.FAIL):
+            changed = replace(changed, active_at=now)
         if action is Action.ARCHIVE and self.state is not State.ARCHIVED:
-            return replace(following, archived_from=self.state)
-        return following
+            changed = replace(changed, archived_from=self.state)
+        return replace(changed, trained_at=now) if action is Action.SUCCEED else changed
+
+    def with_activity(self, at: datetime) -> "Dataset":
+        """The data set known to have been used at this time, one version on."""
+        return replace(self, active_at=at, version=self.version + 1)
 
     def with_archiving_undone(self, now: datetime) -> "Dataset":
         """The data set in the state that it had before an archiving that failed, one version on.

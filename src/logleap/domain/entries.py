@@ -1,9 +1,10 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple, overload
 
 from logleap.domain.times import from_micros, to_micros
@@ -60,6 +61,13 @@ class Entries(Sequence[Entry]):
         if isinstance(at, slice):
             return Entries(self.micros[at], self.messages[at], self.contexts[at])
         return Entry(from_micros(self.micros[at]), self.messages[at], self.contexts[at])
+
+
+def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:
+    """The entries of rows by column, `size` at a time."""
+    entries = (row.entry for row in rows)
+    while part := list(islice(entries, size)):
+        yield Entries.of(part)
 
 
 class Row(NamedTuple):

@@ -91,6 +91,16 @@ class TimeLimitTooLong(Refusal):
         self.longest = longest
 
 
+class RetentionTooLong(Refusal):
+    """A data set was to be kept for longer (`field`) than the operator allows. Both are in seconds."""
+
+    def __init__(self, field: str, seconds: float, longest: float) -> None:
+        super().__init__(f"{field} of {seconds:.0f} s is above the operator's, {longest:.0f} s")
+        self.field = field
+        self.seconds = seconds
+        self.longest = longest
+
+
 class DatasetEmpty(Refusal):
     """A training was asked for, but no entries were acknowledged."""
 
@@ -151,6 +161,37 @@ class StoredPartially(Refusal):
         self.key = key
         self.batch_id = batch_id
         self.entries = entries
+
+
+class InvalidArtifact(Refusal):
+    """A name or a media type (`field`) that an artifact cannot have; `allowed` says what it can."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"the artifact's {field} {str(value)[:300]!r} is not {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class ArtifactsTooLarge(Refusal):
+    """The artifacts of a run have more bytes together than the operator allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the run's artifacts have more than {limit} bytes together: save less, or ask the operator for "
+            "a higher limit"
+        )
+        self.limit = limit
+
+
+class ArtifactNotFound(Refusal):
+    """The run has no artifact `name`, but those of the names `there`."""
+
+    def __init__(self, dataset_id: str, name: str, there: Sequence[str]) -> None:
+        super().__init__(f"data set {dataset_id!r} has no artifact {name!r}")
+        self.dataset_id = dataset_id
+        self.name = name
+        self.there = there
 
 
 class InvalidApiKey(Refusal):

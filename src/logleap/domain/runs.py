@@ -1,12 +1,13 @@
 """A training run: started once, claimed by one worker at a time, finished once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import (
@@ -94,7 +95,8 @@ class Run:
     `attempts` counts the claims that were not handed back. `due_at` is the end of the lease while the
     run is running, and while it is queued the time from which its message counts as lost.
     `time_limit` counts from `started_at`, the first attempt, through all further ones; None: the operator's.
-    Once `cancel_requested_at` is set, the run can only fail, as CANCELLED.
+    Once `cancel_requested_at` is set, the run can only fail, as CANCELLED. `artifacts` are those of the
+    attempt that succeeded: a run without a result has none.
     """
 
     run_id: str
@@ -116,6 +118,7 @@ class Run:
     origin: Origin = UNKNOWN_ORIGIN
     time_limit: timedelta | None = None
     cancel_requested_at: datetime | None = None
+    artifacts: tuple[Artifact, ...] = ()
 
     @property
     def cancel_requested(self) -> bool:
@@ -194,9 +197,11 @@ class Run:
             state=RunState.QUEUED, attempts=self.attempts + 1, due_at=now + patience
         )
 
-    def succeeded(self, now: datetime, result: JsonObject) -> "Run":
-        """The run with its result."""
-        return self._uncancelled()._changed(state=RunState.SUCCEEDED, finished_at=now, result=result)
+    def succeeded(self, now: datetime, result: JsonObject, artifacts: Sequence[Artifact] = ()) -> "Run":
+        """The run with its result and its artifacts."""
+        return self._uncancelled()._changed(
+            state=RunState.SUCCEEDED, finished_at=now, result=result, artifacts=tuple(artifacts)
+        )
 
     def failed(self, now: datetime, error: RunError) -> "Run":
         """The run with the reason why it failed for good: CANCELLED, not `error`, if that was requested."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, PlacedEntries, Row
+from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, in_columns
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
 
@@ -42,6 +42,10 @@ class ArchiveStore(ABC):
     @abstractmethod
     def read(self, archive: Archive) -> Iterator[Row]:
         """The archived rows, in bounded memory. Raises ArchiveDamaged, at the latest at the end."""
+
+    def columns(self, archive: Archive) -> Iterator[Entries]:
+        """The archived entries by column, some at a time. Raises ArchiveDamaged, at the latest at the end."""
+        return in_columns(self.read(archive))
 
     @abstractmethod
     def select(self, archive: Archive, selection: Selection) -> Iterator[PlacedEntries]:

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from logleap.domain.datasets import Dataset, Event, State
+from logleap.domain.entries import Totals
 
 
 class Position(NamedTuple):
@@ -66,6 +67,28 @@ class DatasetRepository(ABC):
         """Replace the stored data set, which must be one version behind `dataset`, and log `event`.
 
         Raises Conflict, and changes nothing, if another version is stored or none.
+        """
+
+    @abstractmethod
+    def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
+        """The same, provided that the receipts of the data set still add up to `totals`.
+
+        No receipt can be added between the adding up and the storing. Raises Conflict, and changes nothing,
+        if they add up to anything else.
+        """
+
+    @abstractmethod
+    def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        """At most `limit` data sets of any owner that are `archivable` and were trained on long enough ago.
+
+        That is `after` (None: never), or what their own retention says, whichever is shorter. In any order.
+        """
+
+    @abstractmethod
+    def due_for_deletion(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        """At most `limit` data sets of any owner that are `deletable` and were `last_active` long enough ago.
+
+        That is `after` (None: never), or what their own retention says, whichever is shorter. In any order.
         """
 
     @abstractmethod

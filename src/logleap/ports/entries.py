@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, in_columns
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
 
@@ -43,6 +43,13 @@ class EntryStore(ABC):
 
         The rows of one batch come in ascending sequence; the batches come in any order.
         """
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        """The entries of the rows that `read` yields, by column, some at a time: a caller may change them.
+
+        A backend that stores columns saves an object for each entry.
+        """
+        return in_columns(self.read(manifest))
 
     @abstractmethod
     def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Archive
 from logleap.domain.runs import JsonObject, RunError
 
@@ -27,9 +28,10 @@ class TaskJob:
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded:
-    """The task returned a result that can be stored."""
+    """The task returned a result that can be stored, after it had saved these artifacts."""
 
     result: JsonObject
+    artifacts: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from logleap.domain.entries import Manifest, Receipt, Totals
 
@@ -34,6 +35,10 @@ class ReceiptLedger(ABC):
     @abstractmethod
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         """The totals of each of these data sets, for about the time of one; not of one moment."""
+
+    @abstractmethod
+    def latest(self, dataset_id: str) -> datetime | None:
+        """When the data set's latest receipt was made, in UTC; None without any. May read all of them."""
 
     @abstractmethod
     def manifest(self, dataset_id: str) -> Manifest:

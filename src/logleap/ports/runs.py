@@ -3,10 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Run, Start, TrainingMessage
+
+
+class RunPosition(NamedTuple):
+    """A place in the list of a data set's runs: just behind the run with this creation time and id."""
+
+    created_at: datetime
+    run_id: str
 
 
 class RunRepository(ABC):
@@ -30,7 +38,15 @@ class RunRepository(ABC):
 
     @abstractmethod
     def get(self, dataset_id: str, run_id: str) -> Run | None:
-        """The run as stored last, or None."""
+        """The run as stored last, or None. `run_id` may be any text that a client sent."""
+
+    @abstractmethod
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        """At most `limit` runs of a data set, newest first (`created_at`, then `run_id`, descending).
+
+        Only those behind the position `after`, if given; none of an unknown data set. Walking from position
+        to position meets each run once, also while others are started.
+        """
 
     @abstractmethod
     def save(self, run: Run, event: Event | None = None) -> None:

@@ -9,10 +9,10 @@ and is chosen by `LOGLEAP_TRAINING_TASK=package.module:count_errors`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from logleap.domain.entries import Row
+from logleap.domain.entries import Entries, Row
 from logleap.domain.runs import JsonObject
 
 
@@ -35,6 +35,35 @@ class TrainingSet(ABC):
     def rows(self) -> Iterator[Row]:
         """Each entry once, in bounded memory; a batch's entries in their order, the batches in any."""
 
+    @abstractmethod
+    def columns(self) -> Iterator[Entries]:
+        """The same entries by column, some at a time: several times as fast, without an object for each.
+
+        `entries.micros` are microseconds since 1970 (UTC), `.messages` and `.contexts` texts (or None). How
+        many come at a time is the backend's choice. `logleap.arrow.record_batches` makes Arrow of them.
+        """
+
+
+class Artifacts(ABC):
+    """Keeps files that a task produces: they become the run's when it succeeds, and else nobody sees them."""
+
+    @abstractmethod
+    def save(
+        self,
+        name: str,
+        media_type: str,
+        chunks: bytes | Iterable[bytes],
+        *,
+        compress: bool = False,
+    ) -> None:
+        """Store an artifact, durable when this returns, in bounded memory where `chunks` come one by one.
+
+        A name has 1 to 128 letters, digits, `.`, `_` and `-`, beginning with a letter or a digit. What was
+        saved under the same name before is replaced. With `compress` it is kept compressed, and readers get
+        the plain bytes. Raises InvalidArtifact (a name, a media type, more than 100), ArtifactsTooLarge and
+        Unavailable; a task need not catch them: the run then fails, or is tried again.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingContext:
@@ -52,6 +81,7 @@ class TrainingContext:
     parameters: JsonObject
     training_set: TrainingSet
     stopping: Callable[[], bool]
+    artifacts: Artifacts
 
 
 TrainingTask = Callable[[TrainingContext], JsonObject]

@@ -21,6 +21,7 @@ from logleap.backends import Backend  # noqa: E402
 from logleap.domain.datasets import Action, Dataset, Event, EventKind  # noqa: E402
 from logleap.domain.entries import Batch, Entry, Receipt  # noqa: E402
 from logleap.ports.archive import ArchiveStore  # noqa: E402
+from logleap.ports.artifacts import ArtifactStore  # noqa: E402
 from logleap.ports.datasets import DatasetRepository  # noqa: E402
 from logleap.ports.entries import EntryStore  # noqa: E402
 from logleap.ports.keys import KeyRepository  # noqa: E402
@@ -116,6 +117,12 @@ def queue(backend: Backend) -> TrainingQueue:
 def archives(backend: Backend) -> ArchiveStore:
     """The archives."""
     return backend.archives
+
+
+@pytest.fixture
+def artifacts(backend: Backend) -> ArtifactStore:
+    """The artifacts."""
+    return backend.artifacts
 
 
 @pytest.fixture

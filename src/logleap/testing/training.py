@@ -1,11 +1,13 @@
 """A training's context without a server: what a task is given, over a list of entries."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from logleap.domain.entries import Entry, Row
+from logleap.domain.artifacts import check_artifact
+from logleap.domain.entries import Entries, Entry, Row
 from logleap.domain.runs import JsonObject
-from logleap.ports.task import TrainingContext, TrainingSet
+from logleap.ports.task import Artifacts, TrainingContext, TrainingSet
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -40,7 +42,29 @@ def training_context(
         parameters=parameters or {},
         training_set=_ListedTrainingSet(batches),
         stopping=stopping,
+        artifacts=SavedArtifacts(),
     )
+
+
+@dataclass(slots=True)
+class SavedArtifacts(Artifacts):
+    """What a task saved, by name: `context.artifacts` of a `training_context`."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    media_types: dict[str, str] = field(default_factory=dict)
+
+    def save(
+        self,
+        name: str,
+        media_type: str,
+        chunks: bytes | Iterable[bytes],
+        *,
+        compress: bool = False,
+    ) -> None:
+        """Keep it in memory. Raises InvalidArtifact."""
+        check_artifact(name, media_type)
+        self.contents[name] = chunks if isinstance(chunks, bytes) else b"".join(chunks)
+        self.media_types[name] = media_type
 
 
 class _ListedTrainingSet(TrainingSet):
@@ -49,6 +73,11 @@ class _ListedTrainingSet(TrainingSet):
 
     def count(self) -> int:
         return sum(map(len, self._batches))
+
+    def columns(self) -> Iterator[Entries]:
+        for batch in reversed(self._batches):
+            if batch:
+                yield Entries.of(list(batch))
 
     def rows(self) -> Iterator[Row]:
         for number, batch in reversed(list(enumerate(self._batches, start=1))):

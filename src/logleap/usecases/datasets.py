@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from logleap.domain.datasets import Dataset, Event, EventKind, State
+from logleap.domain.datasets import NO_RETENTION, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Totals
+from logleap.domain.errors import RetentionTooLong
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.entries import EntryStore
 from logleap.ports.receipts import ReceiptLedger
@@ -19,11 +20,33 @@ class AnnounceDataset:
     store: EntryStore
     now: Clock
     new_id: IdMaker
+    longest: Retention = NO_RETENTION
 
-    def __call__(self, owner: str, name: str | None, labels: Mapping[str, str]) -> Dataset:
-        """The data set as stored. The store is prepared first, so that what exists can be uploaded to."""
+    def __call__(
+        self,
+        owner: str,
+        name: str | None,
+        labels: Mapping[str, str],
+        retention: Retention = NO_RETENTION,
+    ) -> Dataset:
+        """The data set as stored. The store is prepared first, so that what exists can be uploaded to.
+
+        Raises RetentionTooLong if it asks for more than the operator's `longest`.
+        """
+        for field in ("archive_after", "delete_after"):
+            wanted, most = getattr(retention, field), getattr(self.longest, field)
+            if None not in (wanted, most) and wanted > most:
+                raise RetentionTooLong(field, wanted.total_seconds(), most.total_seconds())
         now = self.now()
-        dataset = Dataset(self.new_id(), owner, created_at=now, updated_at=now, name=name, labels=labels)
+        dataset = Dataset(
+            self.new_id(),
+            owner,
+            created_at=now,
+            updated_at=now,
+            name=name,
+            labels=labels,
+            retention=retention,
+        )
         self.store.prepare(dataset.dataset_id)
         self.datasets.add(dataset, Event(now, EventKind.ANNOUNCED, "Created."))
         return dataset

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from logleap.domain.datasets import Action, Dataset
 from logleap.ports.archive import ArchiveStore
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
@@ -12,11 +13,15 @@ from logleap.usecases.types import Clock
 
 @dataclass(frozen=True, slots=True)
 class DeleteDataset:
-    """Deletes a data set: entries, archive, receipts, runs, log. After a crash, a second call goes on."""
+    """Deletes a data set: entries, archive, artifacts, receipts, runs, log.
+
+    After a crash, a second call goes on.
+    """
 
     datasets: DatasetRepository
     store: EntryStore
     archives: ArchiveStore
+    artifacts: ArtifactStore
     now: Clock
 
     def __call__(self, owner: str, dataset_id: str) -> None:
@@ -36,4 +41,5 @@ class DeleteDataset:
         """Bring a deletion that has begun to its end. The data set itself goes last."""
         self.store.drop(dataset.dataset_id)
         self.archives.remove_all(dataset.dataset_id)
+        self.artifacts.remove_all(dataset.dataset_id)
         self.datasets.remove(dataset.dataset_id)

@@ -1,4 +1,4 @@
-"""Start a training run, and look at it."""
+"""Start a training run, and look at the runs."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from logleap.domain.runs import UNKNOWN_ORIGIN, Origin, Run, TrainingMessage, Tr
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import TrainingQueue
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 from logleap.usecases.types import Clock, IdMaker
 
 log = logging.getLogger(__name__)
@@ -108,15 +108,37 @@ class StartTraining:
 
 @dataclass(frozen=True, slots=True)
 class ShowTraining:
-    """Answers how a data set's latest run stands."""
+    """Answers how a run stands."""
 
     datasets: DatasetRepository
     runs: RunRepository
 
-    def __call__(self, owner: str, dataset_id: str) -> Run:
-        """The latest run. Raises DatasetNotFound or RunNotFound."""
+    def __call__(self, owner: str, dataset_id: str, run_id: str | None = None) -> Run:
+        """The data set's latest run, or the one of this id. Raises DatasetNotFound or RunNotFound."""
         dataset = self.datasets.get(owner, dataset_id)
-        run = self.runs.get(dataset_id, dataset.run_id) if dataset.run_id is not None else None
+        chosen = dataset.run_id if run_id is None else run_id
+        run = self.runs.get(dataset_id, chosen) if chosen is not None else None
         if run is None:
-            raise RunNotFound(dataset_id)
+            raise RunNotFound(dataset_id, run_id)
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """Lists the runs of a data set."""
+
+    datasets: DatasetRepository
+    runs: RunRepository
+
+    def __call__(
+        self, owner: str, dataset_id: str, limit: int, after: RunPosition | None
+    ) -> tuple[Sequence[Run], RunPosition | None]:
+        """A page of the runs, newest first, and where the next page begins (None: no more).
+
+        Raises DatasetNotFound.
+        """
+        self.datasets.get(owner, dataset_id)
+        found = self.runs.list(dataset_id, limit=limit + 1, after=after)
+        page = found[:limit]
+        more = len(found) > limit
+        return page, RunPosition(page[-1].created_at, page[-1].run_id) if more else None

@@ -1,5 +1,5 @@
 """Mend what a crash left behind: messages never published, runs whose worker is gone, dead letters,
-archiving and deleting that broke off.
+archiving and deleting that broke off, artifacts that are nobody's.
 """
 
 import logging
@@ -11,12 +11,14 @@ from logleap.domain.datasets import Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import CLOCK_SKEW, LONGEST_LEASE, Run, RunError, TrainingMessage, UnreadableMessage
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import end_run
 from logleap.usecases.types import Clock
 
@@ -27,11 +29,16 @@ _SHARE = 100  # runs or messages in one sweep: the next sweep takes the rest
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: messages published, runs failed, archivings and deletions brought to their end."""
+    """What a sweep did: messages published, runs failed, archivings and deletions brought to their end,
+    artifacts published late or removed, data sets deleted and archived because their time had come.
+    """
 
     published: int
     failed: int
     finished: int = 0
+    artifacts: int = 0
+    deleted: int = 0
+    archived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,10 @@ class Sweep:
     datasets: DatasetRepository
     runs: RunRepository
     queue: TrainingQueue
+    artifacts: ArtifactStore
     archive: ArchiveDataset
     delete: DeleteDataset
+    retention: ApplyRetention
     now: Clock
     patience: timedelta
     max_attempts: int
@@ -72,7 +81,15 @@ class Sweep:
                     published += 1
             except (Conflict, DatasetNotFound):
                 continue  # somebody else took care of it meanwhile
-        return Swept(published, failed, self._finish_broken_off(now))
+        # What may take long comes last, or cannot be done for want of a library.
+        return Swept(
+            published,
+            failed,
+            finished=self._finish_broken_off(now),
+            artifacts=self._settle_artifacts(),
+            deleted=self.retention.delete_due(),
+            archived=self.retention.archive_due(),
+        )
 
     def _finish_broken_off(self, now: datetime) -> int:
         finished = 0
@@ -96,6 +113,24 @@ class Sweep:
                 continue
             finished += 1
         return finished
+
+    def _settle_artifacts(self) -> int:
+        """Publish what a succeeded run names, and remove what nobody can name any more."""
+        runs: dict[tuple[str, str], Run | None] = {}
+        settled = 0
+        for blob in self.artifacts.staged():
+            key = (blob.dataset_id, blob.run_id)
+            if key not in runs:
+                runs[key] = self.runs.get(*key)
+            run = runs[key]
+            if run is not None and not run.finished:
+                continue
+            if run is not None and any(artifact.blob == blob.blob for artifact in run.artifacts):
+                self.artifacts.publish(*key, [blob.blob])
+            else:
+                self.artifacts.discard(blob)
+            settled += 1
+        return settled
 
     def _republish(self, run: Run, now: datetime) -> None:
         # Stored first: if the publishing fails, the run is overdue again once its patience has run out.

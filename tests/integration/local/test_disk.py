@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from logleap.adapters.local.archive import LocalArchiveStore
+from logleap.adapters.local.artifacts import LocalArtifactStore
 from logleap.adapters.local.sqlite.database import FILE_NAME, Database, StorageUnusable
 from logleap.adapters.local.sqlite.space import DiskSpace
-from logleap.domain.datasets import Action, State
+from logleap.domain.datasets import NO_RETENTION, Action, State
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.errors import StorageFull, Unavailable
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.sweep import Sweep
 from tools.faults.small_disk import fill
 
@@ -146,7 +148,8 @@ def filled(small_disk: Path, open_local: OpenLocal, noise: Any) -> Filled:
 
 def delete(local: Any, dataset: Any) -> None:
     archives = LocalArchiveStore((local.database._folder / "archive").as_uri())
-    DeleteDataset(local.datasets, local.store, archives, lambda: datetime.now(UTC))(
+    artifacts = LocalArtifactStore((local.database._folder / "artifacts").as_uri())
+    DeleteDataset(local.datasets, local.store, archives, artifacts, lambda: datetime.now(UTC))(
         dataset.owner, dataset.dataset_id
     )
 
@@ -247,12 +250,16 @@ def test_a_full_archive_folder_affects_only_the_data_set_to_be_archived_and_only
     pytest.importorskip("pyarrow")
     archives = LocalArchiveStore((small_disk / "archive").as_uri())
     archive = ArchiveDataset(local.datasets, local.store, local.ledger, archives, lambda: NOON)
+    artifacts = LocalArtifactStore((small_disk / "artifacts").as_uri())
+    delete = DeleteDataset(local.datasets, local.store, archives, artifacts, lambda: NOON)
     sweep = Sweep(
         local.datasets,
         local.runs,
         local.queue,
+        artifacts,
         archive,
-        DeleteDataset(local.datasets, local.store, archives, lambda: NOON),
+        delete,
+        ApplyRetention(local.datasets, local.ledger, archive, delete, lambda: NOON, NO_RETENTION),
         now=lambda: NOON + timedelta(hours=1),
         patience=timedelta(minutes=10),
         max_attempts=5,

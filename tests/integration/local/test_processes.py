@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
+from logleap.codecs.compression import compress_zstd
 from logleap.domain.runs import RunState
 from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import StartTraining
@@ -73,12 +75,24 @@ def test_a_training_started_beside_uploading_processes_counts_each_acknowledged_
     assert run.totals.entries == sum(acked.values())
 
     message = local.queue.receive(5)
+    artifacts = MemoryArtifactStore()
     carry_out = RunTraining(
         datasets=local.datasets,
         store=local.store,
         ledger=local.ledger,
         runs=local.runs,
-        executor=TaskThreads(ExecuteTask(local.store, local.ledger, MemoryArchiveStore(), tasks)),
+        artifacts=artifacts,
+        executor=TaskThreads(
+            ExecuteTask(
+                local.store,
+                local.ledger,
+                MemoryArchiveStore(),
+                artifacts,
+                tasks,
+                artifact_limit=1_000_000,
+                compress=compress_zstd,
+            )
+        ),
         lease=MINUTE,
         patience=MINUTE,
         max_attempts=1,

@@ -6,18 +6,22 @@ from typing import Any
 import pytest
 
 from logleap.domain.errors import (
+    ArtifactNotFound,
+    ArtifactsTooLarge,
     BatchEmpty,
     DatasetEmpty,
     DatasetNotFound,
     EntryCountDiffers,
     EntryError,
     InvalidApiKey,
+    InvalidArtifact,
     InvalidEntries,
     InvalidKeyText,
     InvalidTransition,
     KeyNotFound,
     KeyReused,
     Refusal,
+    RetentionTooLong,
     RunCancelled,
     RunFinished,
     RunInProgress,
@@ -28,6 +32,10 @@ from logleap.domain.errors import (
 )
 
 FACTS: dict[type[Refusal], dict[str, Any]] = {
+    ArtifactNotFound: {"dataset_id": "d-1", "name": "model.bin", "there": ["a", "b"]},
+    ArtifactsTooLarge: {"limit": 1000},
+    RetentionTooLong: {"field": "archive_after", "seconds": 90.0, "longest": 60.0},
+    InvalidArtifact: {"field": "name", "value": "a/b", "allowed": "letters"},
     BatchEmpty: {},
     DatasetEmpty: {"dataset_id": "d-1"},
     DatasetNotFound: {"dataset_id": "d-1"},

@@ -14,8 +14,9 @@ from logleap.domain import errors as domain
 from logleap.domain.datasets import TRANSITIONS, Action, State
 from logleap.domain.errors import InvalidTransition, Refusal
 from logleap.entrypoints.http.errors.codes import PROBLEMS, PUSH_PROBLEMS
-from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, worded
+from logleap.entrypoints.http.errors.refusals import WORDINGS, Busy, HttpError, RangeNotSatisfiable, worded
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactMissing
 from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 PACKAGE = Path(logleap.__file__).parent
@@ -64,6 +65,20 @@ CASES: list[tuple[Exception, str, str]] = [
     (domain.TimeLimitTooLong(90_000, 86_400), "TIME_LIMIT_TOO_LONG", "is 90000.*86400 seconds at most"),
     (domain.StoredPartially("k-1", "b-1", 7), "STORED_PARTIALLY", "'k-1'.*7 of its entries.*'b-1'"),
     (domain.TaskUnknown("x", ["count-entries", "other"]), "TASK_UNKNOWN", "'x'.*count-entries, other"),
+    (
+        domain.ArtifactNotFound("d-1", "x", ["a", "b"]),
+        "ARTIFACT_NOT_FOUND",
+        "'x'.*a, b.*GET /train/d-1/a",
+    ),
+    (domain.ArtifactNotFound("d-1", "x", []), "ARTIFACT_NOT_FOUND", "It has none"),
+    (
+        domain.RetentionTooLong("archive_after", 9, 5),
+        "RETENTION_TOO_LONG",
+        "^archiveAfter is 9.* is 5 seconds",
+    ),
+    (domain.RetentionTooLong("delete_after", 9, 5), "RETENTION_TOO_LONG", "^deleteAfter is 9"),
+    (RangeNotSatisfiable(7), "RANGE_NOT_SATISFIABLE", "7 bytes.*no Range"),
+    (ArtifactMissing("d-1", "r-1", "b"), "ARTIFACT_MISSING", "'r-1' are missing.*operator"),
     (ArchiveDamaged("file:///srv/a"), "ARCHIVE_DAMAGED", "archive file:a is missing.*operator"),
     (Busy("much is"), "BUSY", "no effect: much is. Retry it after 2 seconds"),
     (CountMismatch(5, 4), "COUNT_MISMATCH", "5 entries were acknowledged, but 4 .*operator"),
@@ -99,8 +114,13 @@ CASES: list[tuple[Exception, str, str]] = [
     (codecs.UnsupportedCharset("latin-1"), "UNSUPPORTED_CHARSET", "charset 'latin-1'.*UTF-8"),
     (codecs.ZstdMalformed("ends in the middle"), "ZSTD_MALFORMED", "zstd, but ends in the middle"),
 ]
-CLI_ALONE = {domain.KeyNotFound, domain.InvalidKeyText}
-"""What no HTTP client can bring about: `logleap keys` words it."""
+OTHERS_ALONE = {
+    domain.ArtifactsTooLarge,
+    domain.InvalidArtifact,
+    domain.InvalidKeyText,
+    domain.KeyNotFound,
+}
+"""What no HTTP client can bring about: a training task does, or `logleap keys`."""
 
 
 @pytest.mark.parametrize(("error", "code", "text"), CASES, ids=lambda value: type(value).__name__)
@@ -113,10 +133,12 @@ def test_each_refusal_is_worded_with_its_code_and_what_to_do(error: Exception, c
 
 def test_every_refusal_there_is_has_its_words() -> None:
     kinds = {kind for kind in Refusal.__subclasses__() if kind.__module__.startswith("logleap.")}
-    assert kinds - CLI_ALONE == set(WORDINGS) - {
+    assert kinds - OTHERS_ALONE == set(WORDINGS) - {
         ArchiveDamaged,
+        ArtifactMissing,
         Busy,
         CountMismatch,
+        RangeNotSatisfiable,
         StorageFull,
         TemporarySpaceFull,
         Unavailable,
@@ -199,6 +221,7 @@ FIELDS = {
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
     ("adapters/gcp/firestore/documents.py", "runId"): "of a document in Firestore",
+    ("adapters/gcp/runs.py", "runId"): "of a document in Firestore",
     ("adapters/parquet/archive.py", "dataId"): "of the notes beside an archive",
 }
 """Names in stored data: they are no words to anyone."""

@@ -12,13 +12,15 @@ from itertools import count
 import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
-from logleap.domain.datasets import Dataset
+from logleap.codecs.compression import compress_zstd
+from logleap.domain.datasets import NO_RETENTION, Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
 from logleap.domain.runs import Run, TrainingMessage
@@ -29,6 +31,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import ShowTraining, StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
@@ -136,6 +139,11 @@ def archives() -> MemoryArchiveStore:
 
 
 @pytest.fixture
+def artifacts() -> MemoryArtifactStore:
+    return MemoryArtifactStore()
+
+
+@pytest.fixture
 def messages(queue: TrainingQueue) -> Callable[[], list[TrainingMessage]]:
     """Takes all messages off the queue."""
 
@@ -186,9 +194,11 @@ def delete_dataset(
     datasets: MemoryDatasetRepository,
     store: MemoryEntryStore,
     archives: MemoryArchiveStore,
+    artifacts: MemoryArtifactStore,
+    *,
     now: Callable[[], datetime],
 ) -> DeleteDataset:
-    return DeleteDataset(datasets, store, archives, now)
+    return DeleteDataset(datasets, store, archives, artifacts, now)
 
 
 @pytest.fixture
@@ -234,8 +244,9 @@ def run_training(
     store: MemoryEntryStore,
     ledger: MemoryReceiptLedger,
     runs: MemoryRunRepository,
-    archives: MemoryArchiveStore,
     *,
+    archives: MemoryArchiveStore,
+    artifacts: MemoryArtifactStore,
     now: Callable[[], datetime],
 ) -> RunTraining:
     """The sample task, a lease of 30 ms (so renewed every 10 ms), three attempts, no grace."""
@@ -248,7 +259,18 @@ def run_training(
         store=store,
         ledger=ledger,
         runs=runs,
-        executor=TaskThreads(ExecuteTask(store, ledger, archives, {"count-entries": count_entries})),
+        artifacts=artifacts,
+        executor=TaskThreads(
+            ExecuteTask(
+                store,
+                ledger,
+                archives,
+                artifacts,
+                {"count-entries": count_entries},
+                artifact_limit=1000,
+                compress=compress_zstd,
+            )
+        ),
         now=now,
         lease=timedelta(milliseconds=30),
         patience=timedelta(minutes=5),
@@ -271,21 +293,36 @@ def with_task() -> Callable[[RunTraining, TrainingTask], RunTraining]:
 
 
 @pytest.fixture
+def apply_retention(
+    datasets: MemoryDatasetRepository,
+    ledger: MemoryReceiptLedger,
+    archive_dataset: ArchiveDataset,
+    delete_dataset: DeleteDataset,
+    now: Callable[[], datetime],
+) -> ApplyRetention:
+    return ApplyRetention(datasets, ledger, archive_dataset, delete_dataset, now, NO_RETENTION)
+
+
+@pytest.fixture
 def sweep(
     datasets: MemoryDatasetRepository,
     runs: MemoryRunRepository,
     queue: MemoryTrainingQueue,
+    *,
+    artifacts: MemoryArtifactStore,
     archive_dataset: ArchiveDataset,
     delete_dataset: DeleteDataset,
-    *,
+    apply_retention: ApplyRetention,
     now: Callable[[], datetime],
 ) -> Sweep:
     return Sweep(
         datasets,
         runs,
         queue,
+        artifacts,
         archive_dataset,
         delete_dataset,
+        apply_retention,
         now=now,
         patience=timedelta(minutes=5),
         max_attempts=3,

@@ -28,7 +28,7 @@ from logleap.ports.errors import Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.run_training import RunTraining
-from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
@@ -304,6 +304,27 @@ def test_the_latest_run_is_shown(
     finish(first)
     assert show_training("alice", dataset_id).state is RunState.SUCCEEDED
     assert show_training("alice", dataset_id).run_id == first.run_id
+
+
+def test_each_run_is_shown_and_listed_newest_first_page_by_page(
+    start: StartTraining,
+    dataset_id: str,
+    finish: Callable[[Run], None],
+    show_training: ShowTraining,
+) -> None:
+    list_runs = ListRuns(show_training.datasets, show_training.runs)
+    assert list_runs("alice", dataset_id, 9, None) == ([], None)
+    for _ in range(3):
+        finish(start("alice", dataset_id))
+    listed, nothing = list_runs("alice", dataset_id, 3, None)
+    assert (len(listed), nothing) == (3, None)
+    page, position = list_runs("alice", dataset_id, 2, None)
+    assert [*page, *list_runs("alice", dataset_id, 2, position)[0]] == listed
+    assert [show_training("alice", dataset_id, run.run_id) for run in listed] == listed
+    with pytest.raises(RunNotFound):
+        show_training("alice", dataset_id, "another")
+    with pytest.raises(DatasetNotFound):
+        list_runs("bob", dataset_id, 9, None)
 
 
 def test_a_data_set_without_a_run_has_none_to_show(

@@ -26,13 +26,15 @@ from hypothesis.stateful import (
 )
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
+from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
-from logleap.domain.datasets import EventKind, State
+from logleap.codecs.compression import compress_zstd
+from logleap.domain.datasets import NO_RETENTION, EventKind, State
 from logleap.domain.entries import Entry
 from logleap.domain.errors import (
     DatasetEmpty,
@@ -53,6 +55,7 @@ from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.retention import ApplyRetention
 from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads, use_case
 from logleap.usecases.start_training import StartTraining
 from logleap.usecases.sweep import FailDeadLetter, Sweep
@@ -168,6 +171,7 @@ class Platform(RuleBasedStateMachine):
         repository = guard(MemoryDatasetRepository(self.database))
         ledger, runs = guard(MemoryReceiptLedger(self.database)), guard(MemoryRunRepository(self.database))
         store, archives = guard(MemoryEntryStore()), guard(MemoryArchiveStore())
+        self.artifacts = guard(MemoryArtifactStore())
         self.announce_ = AnnounceDataset(repository, store, self.now, self.new_tag)
         self.append = AppendEntries(repository, store, ledger, self.now, self.new_tag)
         self.show = ShowDatasets(repository, ledger)
@@ -183,13 +187,15 @@ class Platform(RuleBasedStateMachine):
         )
         self.cancel_ = CancelTraining(repository, runs, self.now)
         self.archive_ = ArchiveDataset(repository, store, ledger, archives, self.now)
-        delete = DeleteDataset(repository, store, archives, self.now)
+        delete = DeleteDataset(repository, store, archives, self.artifacts, self.now)
         self.sweep_ = Sweep(
             repository,
             runs,
             self.queue,
+            self.artifacts,
             self.archive_,
             delete,
+            ApplyRetention(repository, ledger, self.archive_, delete, self.now, NO_RETENTION),
             now=self.now,
             patience=PATIENCE,
             max_attempts=3,
@@ -201,7 +207,18 @@ class Platform(RuleBasedStateMachine):
             store=store,
             ledger=ledger,
             runs=runs,
-            executor=TaskThreads(ExecuteTask(store, ledger, archives, {"collect": self.collect})),
+            artifacts=self.artifacts,
+            executor=TaskThreads(
+                ExecuteTask(
+                    store,
+                    ledger,
+                    archives,
+                    self.artifacts,
+                    {"collect": self.collect},
+                    artifact_limit=1000,
+                    compress=compress_zstd,
+                )
+            ),
             now=self.now,
             lease=LEASE,
             patience=PATIENCE,

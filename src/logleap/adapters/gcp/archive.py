@@ -24,12 +24,14 @@ CHUNK_BYTES = 8 * 2**20
 """Bytes of one request: after a failure these alone are sent again."""
 
 
-class _Request(TypedDict):
+class Request(TypedDict):
+    """The keyword arguments for each call of `storage.Client`; `timeout` (seconds) is for one attempt."""
+
     retry: Retry
     timeout: float
 
 
-_REQUEST = _Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4.0), timeout=5.0)
+REQUEST: Request = Request(retry=DEFAULT_RETRY.with_delay(0.1, 1.0, 2.0).with_timeout(4.0), timeout=5.0)
 
 
 class GcpArchiveStore(ParquetArchiveStore):
@@ -67,14 +69,14 @@ class ArchiveBucket(ArchiveLocation):
 
     @translated(SERVICE)
     def put(self, file: Path, url: str) -> None:
-        self._blob(url).upload_from_filename(str(file), **_REQUEST)
+        self._blob(url).upload_from_filename(str(file), **REQUEST)
 
     @contextmanager
     def open(self, url: str) -> Iterator[BinaryIO]:
         with TemporaryFile() as copy:
             try:
                 with translated(SERVICE):
-                    self._blob(url).download_to_file(copy, checksum=None, **_REQUEST)
+                    self._blob(url).download_to_file(copy, checksum=None, **REQUEST)
             except exceptions.NotFound as error:
                 raise FileNotFoundError(url) from error
             copy.seek(0)
@@ -83,14 +85,14 @@ class ArchiveBucket(ArchiveLocation):
     @translated(SERVICE)
     def remove(self, url: str) -> None:
         try:
-            self._blob(url).delete(**_REQUEST)
+            self._blob(url).delete(**REQUEST)
         except exceptions.NotFound:
             return
 
     @translated(SERVICE)
     def remove_all(self, url: str) -> None:
         blob = self._blob(url)
-        for found in self._client().list_blobs(blob.bucket, prefix=blob.name, **_REQUEST):
+        for found in self._client().list_blobs(blob.bucket, prefix=blob.name, **REQUEST):
             self.remove(f"gs://{blob.bucket.name}/{quote(found.name)}")
 
     def _blob(self, url: str) -> Blob:

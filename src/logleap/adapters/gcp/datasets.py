@@ -1,7 +1,7 @@
 """Data sets in Firestore."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from google.api_core import exceptions
@@ -20,6 +20,7 @@ from logleap.adapters.gcp.firestore.rpc import Writes
 from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.datasets import Dataset, Event, State
+from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
@@ -91,6 +92,53 @@ class FirestoreDatasetRepository(DatasetRepository):
     def save(self, dataset: Dataset, event: Event | None = None) -> None:
         name = self._database.dataset(dataset.dataset_id)
         self._database.replace({name: dataset_document(dataset)}, dataset.dataset_id, event)
+
+    @translated(SERVICE)
+    def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
+        database = self._database
+        name = database.dataset(dataset.dataset_id)
+        mark = uuid4().hex
+
+        def attempt(deadline: Deadline) -> None:
+            stored = database.read(name, deadline, ["version", "mark", gate.FIELD])
+            if stored.fields.get("mark") == mark:
+                return
+            if stored.fields.get("version") != dataset.version - 1:
+                raise Conflict(f"data set {dataset.dataset_id} is not at version {dataset.version - 1}")
+            with gate.closed(database.commit, stored, mark, deadline) as closed_at:
+                if database.totals(dataset.dataset_id, deadline) != totals:
+                    raise Conflict(f"data set {dataset.dataset_id} has other receipts")
+                writes = Writes()
+                document = {**dataset_document(dataset), "mark": mark}
+                writes.update(name, document, if_unchanged_since=closed_at)
+                database.log(writes, dataset.dataset_id, event)
+                database.commit(writes, **deadline.single_attempt())
+
+        database.snapshots.invalidate(dataset.dataset_id)
+        retry_until_known(attempt)
+
+    @translated(SERVICE)
+    def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        return self._due("archivable", "trainedAt", "archiveBy", now, after, limit)
+
+    @translated(SERVICE)
+    def due_for_deletion(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        return self._due("deletable", "activeAt", "deleteBy", now, after, limit)
+
+    def _due(  # noqa: PLR0917 -- two queries that differ in little
+        self, which: str, since: str, own: str, now: datetime, after: timedelta | None, limit: int
+    ) -> Sequence[Dataset]:
+        every = self._database.datasets()
+        queries = [every.where(filter=FieldFilter(own, "<=", now)).order_by(own)]
+        if after is not None:
+            query = every.where(filter=FieldFilter(which, "==", True))
+            queries.append(query.where(filter=FieldFilter(since, "<=", now - after)).order_by(since))
+        found = {
+            snapshot.id: dataset_of(fields_of(snapshot))
+            for query in queries
+            for snapshot in query.limit(limit).get(**Deadline().retryable())
+        }
+        return list(found.values())[:limit]
 
     @translated(SERVICE)
     def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:

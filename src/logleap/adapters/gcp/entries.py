@@ -1,6 +1,7 @@
 """Entries in BigQuery."""
 
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -151,6 +152,15 @@ class BigQueryEntryStore(EntryStore):
             position = Position(to_micros(row.entry.timestamp), batch_id, sequence)
             parts += self.select(manifest, Selection(after=position, limit=after))
         return PlacedEntries.joined(parts)
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        sql = "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence"
+        for batches in self._parts(manifest, self._entries_per_query):
+            with translated(SERVICE):
+                rows = iter(self._select(manifest, batches, sql))
+                while page := list(islice(rows, PAGE_ROWS)):
+                    times, messages, contexts = zip(*page, strict=True)
+                    yield Entries(array("q", map(to_micros, times)), list(messages), list(contexts))
 
     @translated(SERVICE)
     def report(self, manifest: Manifest) -> Report:

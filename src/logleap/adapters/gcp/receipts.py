@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import chain, repeat
 
 from google.api_core import exceptions
@@ -10,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from logleap.adapters.gcp.firestore import gate
 from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, Snapshot, retry_until_known
-from logleap.adapters.gcp.firestore.documents import receipt_document, receipt_of
+from logleap.adapters.gcp.firestore.documents import receipt_document, receipt_of, time_of
 from logleap.adapters.gcp.firestore.rpc import StoredDocument, Writes
 from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
@@ -97,6 +98,19 @@ class FirestoreReceiptLedger(ReceiptLedger):
             following = pages.start_after(found[-1]).limit(PAGE_SIZE)
             found = following.get(read_time=found[0].read_time, **Deadline().retryable())
         return Manifest(dataset_id, batches)
+
+    @translated(SERVICE)
+    def latest(self, dataset_id: str) -> datetime | None:
+        # The field has no index, which would limit the uploads of all data sets together: see scale.md.
+        times = self._database.receipts(dataset_id).select(["createdAt"]).order_by("__name__")
+        latest: list[datetime] = []
+        page = times.limit(PAGE_SIZE).get(**Deadline().retryable())
+        while page:
+            latest = [max([*latest, *(time_of(receipt.get("createdAt")) for receipt in page)])]
+            if len(page) < PAGE_SIZE:
+                break
+            page = times.start_after(page[-1]).limit(PAGE_SIZE).get(**Deadline().retryable())
+        return latest[0] if latest else None
 
     def _supports_verify(self, document: StoredDocument, deadline: Deadline) -> bool:
         """Whether the service carries out `verify`: probed with one whose condition is known to be false."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from google.cloud.firestore import FieldFilter
+from google.cloud.firestore import FieldFilter, Query
 
 from logleap.adapters.gcp.firestore import gate
 from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, fields_of, retry_until_known
@@ -22,7 +22,7 @@ from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Run, Start, TrainingMessage
 from logleap.ports.errors import Conflict
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 
 
 class FirestoreRunRepository(RunRepository):
@@ -67,6 +67,17 @@ class FirestoreRunRepository(RunRepository):
     def get(self, dataset_id: str, run_id: str) -> Run | None:
         found = self._database.read(self._database.run(dataset_id, run_id), Deadline())
         return run_of(found.fields) if found.fields else None
+
+    @translated(SERVICE)
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        newest_first = (
+            self._database.runs(dataset_id)
+            .order_by("createdAt", direction=Query.DESCENDING)
+            .order_by("runId", direction=Query.DESCENDING)
+        )
+        if after is not None:
+            newest_first = newest_first.start_after({"createdAt": after.created_at, "runId": after.run_id})
+        return [run_of(fields_of(found)) for found in newest_first.limit(limit).get(**Deadline().retryable())]
 
     @translated(SERVICE)
     def save(self, run: Run, event: Event | None = None) -> None:

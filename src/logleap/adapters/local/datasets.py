@@ -3,11 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from logleap.adapters.local.receipts import totals_of
 from logleap.adapters.local.sqlite.database import Database, lookup
-from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
+from logleap.domain.datasets import Archive, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.times import from_micros, to_micros
@@ -17,12 +18,16 @@ from logleap.ports.errors import Conflict
 _COLUMNS = (
     "dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, "
     "sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped, "
-    "archived_from"
+    "archived_from, archive_after, delete_after, trained_at, active_at"
 )
 _STORED = f"({_COLUMNS}, unfinished)"
-_VALUES = f"({', '.join('?' * 17)})"
+_VALUES = f"({', '.join('?' * 21)})"
 _ADD = f"INSERT INTO datasets {_STORED} VALUES {_VALUES} ON CONFLICT DO NOTHING"  # noqa: S608
 _REPLACE = f"UPDATE datasets SET {_STORED} = {_VALUES} WHERE dataset_id = ? AND version = ?"  # noqa: S608
+
+
+_TO_ARCHIVE = "state = 'trained' AND archive_url IS NULL"
+_TO_DELETE = "state NOT IN ('training', 'deleting')"
 
 
 class SqliteDatasetRepository(DatasetRepository):
@@ -88,6 +93,34 @@ class SqliteDatasetRepository(DatasetRepository):
                 add_event(connection, dataset.dataset_id, event)
         self._database.snapshots.invalidate(dataset.dataset_id)
 
+    def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
+        with self._database.writing() as connection:
+            if totals_of(connection, dataset.dataset_id) != totals:
+                raise Conflict(f"data set {dataset.dataset_id} has other receipts")
+            replace_dataset(connection, dataset)
+            add_event(connection, dataset.dataset_id, event)
+        self._database.snapshots.invalidate(dataset.dataset_id)
+
+    def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        return self._due(_TO_ARCHIVE, "trained_at", "archive_after", now, after, limit)
+
+    def due_for_deletion(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        return self._due(_TO_DELETE, "active_at", "delete_after", now, after, limit)
+
+    def _due(  # noqa: PLR0917 -- two queries that differ in little
+        self, which: str, since: str, own: str, now: datetime, after: timedelta | None, limit: int
+    ) -> Sequence[Dataset]:
+        conditions = [(f"{own} IS NOT NULL AND {since} + {own} <= ?", to_micros(now))]
+        if after is not None:
+            conditions.append((f"{since} <= ?", to_micros(now - after)))
+        found: dict[str, Dataset] = {}
+        with self._database.reading() as connection:
+            for condition, value in conditions:
+                query = f"SELECT {_COLUMNS} FROM datasets WHERE {which} AND {condition} LIMIT ?"  # noqa: S608
+                for row in connection.execute(query, (value, limit)):
+                    found[row[0]] = _from_row(row)
+        return list(found.values())[:limit]
+
     def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         query = f"SELECT {_COLUMNS} FROM datasets WHERE unfinished AND updated_at"  # noqa: S608
         with self._database.reading() as connection:
@@ -152,14 +185,26 @@ def _to_row(dataset: Dataset) -> tuple[Any, ...]:
         *((archive.url, archive.entries, archive.sha256) if archive is not None else (None, None, None)),
         dataset.dropped,
         dataset.archived_from,
+        _micros(dataset.retention.archive_after),
+        _micros(dataset.retention.delete_after),
+        None if dataset.trained_at is None else to_micros(dataset.trained_at),
+        to_micros(dataset.last_active),
         dataset.unfinished,
     )
 
 
+def _micros(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // timedelta(microseconds=1)
+
+
+def _duration(micros: int | None) -> timedelta | None:
+    return None if micros is None else timedelta(microseconds=micros)
+
+
 def _from_row(row: tuple[Any, ...]) -> Dataset:
     (dataset_id, owner, created_at, updated_at, name, labels, state, version, run_id, *rest) = row
-    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, *ending = rest
-    dropped, archived_from = ending
+    sealed_entries, sealed_batches, archive_url, archive_entries, archive_sha256, dropped, *rest = rest
+    archived_from, archive_after, delete_after, trained_at, active_at = rest
     return Dataset(
         dataset_id=dataset_id,
         owner=owner,
@@ -174,4 +219,7 @@ def _from_row(row: tuple[Any, ...]) -> Dataset:
         archive=None if archive_url is None else Archive(archive_url, archive_entries, archive_sha256),
         dropped=bool(dropped),
         archived_from=None if archived_from is None else State(archived_from),
+        retention=Retention(_duration(archive_after), _duration(delete_after)),
+        trained_at=None if trained_at is None else from_micros(trained_at),
+        active_at=from_micros(active_at),
     )

@@ -17,7 +17,7 @@ from logleap.adapters.local.sqlite.chunks import (
 )
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
@@ -94,6 +94,11 @@ class SqliteEntryStore(EntryStore):
                 position = Position(chunk.unpack().micros[sequence - chunk.first], batch_id, sequence)
                 return around(partial(self.select, manifest), position, before, after)
         return None
+
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        for chunk, fresh in self._stored(manifest):
+            entries = chunk.unpack()
+            yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.entries import insert_chunks
@@ -61,6 +62,12 @@ class SqliteReceiptLedger(ReceiptLedger):
             rows = connection.execute(_ALL_TOTALS, (json.dumps(dataset_ids),)).fetchall()
         none = dict.fromkeys(dataset_ids, Totals(entries=0, batches=0))
         return none | {dataset_id: Totals(entries, batches) for dataset_id, entries, batches in rows}
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        query = "SELECT max(created_at) FROM receipts WHERE dataset_id = ?"
+        with self._database.reading() as connection:
+            (micros,) = connection.execute(query, (dataset_id,)).fetchone()
+        return None if micros is None else from_micros(micros)
 
     def manifest(self, dataset_id: str) -> Manifest:
         query = "SELECT coalesce(batch_id, key), entries FROM receipts WHERE dataset_id = ?"

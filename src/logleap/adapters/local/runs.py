@@ -3,25 +3,27 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
 from logleap.adapters.local.receipts import totals_of
 from logleap.adapters.local.sqlite.database import Database, lookup
+from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
     "fence, attempts, started_at, finished_at, result, error_code, error_detail, "
-    "request_id, traceparent, time_limit, cancel_requested_at"
+    "request_id, traceparent, time_limit, cancel_requested_at, artifacts"
 )
-_MARKS = ", ".join("?" * 22)
+_MARKS = ", ".join("?" * 23)
 _ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
 _UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE state IN ('queued', 'running')"  # noqa: S608
@@ -61,6 +63,16 @@ class SqliteRunRepository(RunRepository):
     def get(self, dataset_id: str, run_id: str) -> Run | None:
         with self._database.reading() as connection:
             return _get(connection, dataset_id, run_id)
+
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        query = f"SELECT {_COLUMNS} FROM runs WHERE dataset_id = ?"  # noqa: S608
+        values: list[Any] = [lookup(dataset_id)]
+        if after is not None:
+            query += " AND (created_at, run_id) < (?, ?)"
+            values += [to_micros(after.created_at), lookup(after.run_id)]
+        query += " ORDER BY created_at DESC, run_id DESC LIMIT ?"
+        with self._database.reading() as connection:
+            return [_from_row(row) for row in connection.execute(query, (*values, limit))]
 
     def save(self, run: Run, event: Event | None = None) -> None:
         with self._database.writing() as connection:
@@ -131,13 +143,14 @@ def _to_row(run: Run) -> tuple[Any, ...]:
         run.origin.traceparent,
         None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
         None if run.cancel_requested_at is None else to_micros(run.cancel_requested_at),
+        json.dumps([asdict(artifact) for artifact in run.artifacts]) if run.artifacts else None,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Run:
     (dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, *rest) = row
     version, fence, attempts, started_at, finished_at, result, error_code, error_detail, *rest = rest
-    *origin, time_limit, cancel_requested_at = rest
+    *origin, time_limit, cancel_requested_at, artifacts = rest
     return Run(
         run_id=run_id,
         dataset_id=dataset_id,
@@ -158,4 +171,5 @@ def _from_row(row: tuple[Any, ...]) -> Run:
         origin=Origin(*origin),
         time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
         cancel_requested_at=None if cancel_requested_at is None else from_micros(cancel_requested_at),
+        artifacts=tuple(Artifact(**artifact) for artifact in json.loads(artifacts or "[]")),
     )

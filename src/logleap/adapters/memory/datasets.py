@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from logleap.adapters.memory.database import MemoryDatabase
-from logleap.domain.datasets import Dataset, Event, State
+from logleap.domain.datasets import Dataset, Event, Retention, State
+from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.runs import TrainingMessage
 from logleap.ports.datasets import DatasetRepository, Position
@@ -62,6 +63,24 @@ class MemoryDatasetRepository(DatasetRepository):
             self._database.datasets[dataset.dataset_id] = dataset
             if event is not None:
                 self._database.events[dataset.dataset_id].append(event)
+
+    def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
+        with self._database.lock:
+            if self._database.totals(dataset.dataset_id) != totals:
+                raise Conflict(f"data set {dataset.dataset_id} has other receipts")
+            self.save(dataset, event)
+
+    def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        longest = Retention(archive_after=after)
+        with self._database.lock:
+            dated = [(found, found.archive_at(longest)) for found in self._database.datasets.values()]
+        return [found for found, at in dated if at is not None and at <= now][:limit]
+
+    def due_for_deletion(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
+        longest = Retention(delete_after=after)
+        with self._database.lock:
+            dated = [(found, found.delete_at(longest)) for found in self._database.datasets.values()]
+        return [found for found, at in dated if at is not None and at <= now][:limit]
 
     def unfinished(self, before: datetime, limit: int, latest: datetime | None = None) -> Sequence[Dataset]:
         with self._database.lock:

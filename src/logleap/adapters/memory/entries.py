@@ -58,6 +58,10 @@ class MemoryEntryStore(EntryStore):
                 return around(partial(self.select, manifest), position, before, after)
         return None
 
+    def columns(self, manifest: Manifest) -> Iterator[Entries]:
+        for block in self._blocks(manifest):
+            yield block.entries  # a copy
+
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)
 

@@ -1,6 +1,7 @@
 """Receipts in memory."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from logleap.adapters.memory.database import MemoryDatabase
 from logleap.domain.entries import Entries, Manifest, Receipt, Totals
@@ -34,6 +35,11 @@ class MemoryReceiptLedger(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
+
+    def latest(self, dataset_id: str) -> datetime | None:
+        with self._database.lock:
+            receipts = self._database.receipts.get(dataset_id, {}).values()
+            return max((receipt.created_at for receipt in receipts), default=None)
 
     def manifest(self, dataset_id: str) -> Manifest:
         with self._database.lock:

@@ -8,7 +8,7 @@ from logleap.adapters.memory.database import MemoryDatabase
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
 from logleap.domain.runs import Run, Start, TrainingMessage
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 
 
 class MemoryRunRepository(RunRepository):
@@ -34,6 +34,12 @@ class MemoryRunRepository(RunRepository):
     def get(self, dataset_id: str, run_id: str) -> Run | None:
         with self._database.lock:
             return self._database.runs.get((dataset_id, run_id))
+
+    def list(self, dataset_id: str, *, limit: int, after: RunPosition | None = None) -> Sequence[Run]:
+        with self._database.lock:
+            mine = [run for run in self._database.runs.values() if run.dataset_id == dataset_id]
+        behind = [run for run in mine if after is None or _position(run) < after]
+        return heapq.nlargest(limit, behind, key=_position)
 
     def save(self, run: Run, event: Event | None = None) -> None:
         with self._database.lock:
@@ -61,3 +67,7 @@ class MemoryRunRepository(RunRepository):
             unfinished = [run for run in self._database.runs.values() if not run.finished]
         due = [run for run in unfinished if run.due_at <= now or (latest is not None and run.due_at > latest)]
         return heapq.nsmallest(limit, due, key=lambda run: run.due_at)
+
+
+def _position(run: Run) -> RunPosition:
+    return RunPosition(run.created_at, run.run_id)

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Manifest, PlacedEntries, Row
+from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.extras import install_command
@@ -106,6 +106,12 @@ class ParquetArchiveStore(ArchiveStore):
                 return select(pieces(file), selection, self._scratch)
 
             return around(selected, Position(micros, batch_id, sequence), before, after)
+
+    def columns(self, archive: Archive) -> Iterator[Entries]:
+        from logleap.adapters.parquet.files import read_entries
+
+        with self._opened(archive) as file:
+            yield from read_entries(file)
 
     def report(self, archive: Archive) -> Report:
         from logleap.adapters.parquet.files import read_blocks

@@ -100,6 +100,12 @@ def _row_group(parquet: pq.ParquetFile, number: int) -> PlacedEntries:
     return PlacedEntries(entries, ids.to_pylist(), sequences.to_pylist())
 
 
+def read_entries(file: BinaryIO) -> Iterator[Entries]:
+    """All entries by column, in the order of writing."""
+    for _, _, micros, messages, contexts in _read_columns(file):
+        yield Entries(array("q", micros), messages, contexts)
+
+
 def count_rows(file: BinaryIO) -> int:
     """The number of rows, by reading all of them."""
     return sum(batch.num_rows for batch in pq.ParquetFile(file).iter_batches(_GROUP_ROWS))

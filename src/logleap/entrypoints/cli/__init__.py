@@ -3,7 +3,7 @@
 import click
 
 from logleap.entrypoints.cli.backup import backup, restore
-from logleap.entrypoints.cli.calls import archive, cancel, status, train
+from logleap.entrypoints.cli.calls import archive, artifacts, cancel, runs, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.entries import entries, export
 from logleap.entrypoints.cli.gcp import gcp
@@ -23,6 +23,6 @@ def main() -> None:
     """
 
 
-_CALLS = (push, train, cancel, status, report, entries, export, archive)
+_CALLS = (push, train, cancel, status, runs, artifacts, report, entries, export, archive)
 for command in (serve, worker, sweep, demo, *_CALLS, keys, backup, restore, gcp):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`logleap train`, `cancel`, `status` and `archive`: commands that call a server, and what those share."""
+"""`logleap train`, `runs`, `artifacts`, `cancel`, `status`, `archive`: commands that call a server."""
 
 import sys
 from collections.abc import Callable
@@ -111,6 +111,72 @@ def cancel(
 @click.command()
 @click.argument("dataset")
 @server_options
+def runs(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
+    """List all training runs of a data set, newest first."""
+    from logleap.client import Client
+
+    with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
+        found = client.runs(dataset)
+        if as_json:
+            output.print_json(list(found))
+            return
+        for run in found:
+            click.echo(f"{run['createdAt'][:19]}Z  {output.describe_run(run)}")
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("name", required=False)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Where to store the artifact (default: NAME in this folder).",
+)
+@click.option("--run", "run_id", metavar="RUN", help="Of this run (default: the latest that saved any).")
+@server_options
+def artifacts(
+    dataset: str,
+    name: str | None,
+    file: str | None,
+    run_id: str | None,
+    url: str,
+    api_key: str | None,
+    patience: float,
+    as_json: bool,
+) -> None:
+    """List the files that a training run of a data set saved, or store one of them."""
+    from logleap.client import Client
+
+    if name is None and file is not None:
+        raise click.UsageError("-o needs the NAME of an artifact.")
+    with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
+        if name is not None:
+            target = file or name
+            try:
+                saved = client.save_artifact(dataset, name, target, run_id)
+            except OSError as error:
+                output.finish(f"{target} cannot be written: {error.strerror or error}", output.FAILED)
+            if as_json:
+                output.print_json({**saved, "file": target})
+            else:
+                click.echo(f"Stored {saved['size']} bytes in {target}, SHA-256 {saved['sha256']}")
+            return
+        found = client.artifacts(dataset, run_id)
+    if as_json:
+        output.print_json(found)
+        return
+    if not found["artifacts"]:
+        click.echo("No run has saved an artifact." if found["runId"] is None else "It saved no artifact.")
+    for each in found["artifacts"]:
+        click.echo(f"{each['size']:>12}  {each['sha256'][:16]}…  {each['mediaType']:<26}  {each['name']}")
+
+
+@click.command()
+@click.argument("dataset")
+@server_options
 def archive(dataset: str, url: str, api_key: str | None, patience: float, as_json: bool) -> None:
     """Archive a data set's entries as a Parquet file, verify it, and remove them from the store."""
     from logleap.client import Client
@@ -144,6 +210,9 @@ def status(dataset: str | None, url: str, api_key: str | None, patience: float, 
             output.print_json({**found, "run": run})
             return
         click.echo(output.describe_dataset(found))
+        for field, what in (("archiveAt", "archived at"), ("deleteAt", "deleted, at the earliest, at")):
+            if field in found:
+                click.echo(f"  to be {what} {found[field][:19]}Z")
         for event in client.events(dataset):
             click.echo(f"  {event['at'][:23]}Z  {event['detail']}")
         if run is not None:

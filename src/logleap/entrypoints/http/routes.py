@@ -6,7 +6,7 @@ from flask import Response, g, request
 
 from logleap.codecs.limits import Limits
 from logleap.container import Container
-from logleap.entrypoints.http.calls import datasets, entries, otlp, reading, report, training
+from logleap.entrypoints.http.calls import artifacts, datasets, entries, otlp, reading, report, training
 from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
@@ -71,8 +71,10 @@ def apis(container: Container) -> Sequence[Api]:
         calls,
         start=container.start_training(),
         show_training=container.show_training(),
+        runs=container.list_runs(),
         cancel=container.cancel_training(),
     )
+    artifacts.add(calls, artifacts=container.show_artifacts(), long_calls=long_calls)
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)
     return calls, exports
 

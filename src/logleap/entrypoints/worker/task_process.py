@@ -14,6 +14,7 @@ from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from logleap.backends import open_backend
+from logleap.codecs.compression import compress_zstd
 from logleap.domain.runs import RunError
 from logleap.entrypoints.log_lines import drain_all
 from logleap.entrypoints.logs import configure_logging
@@ -64,7 +65,15 @@ def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
         return TaskInterrupted(f"the task's process cannot open the backend: {error}")
     try:
         tracer = provider.get_tracer("logleap")
-        execute = ExecuteTask(backend.store, backend.ledger, backend.archives, traced_tasks(tasks, tracer))
+        execute = ExecuteTask(
+            backend.store,
+            backend.ledger,
+            backend.archives,
+            backend.artifacts,
+            traced_tasks(tasks, tracer),
+            artifact_limit=order.settings.artifact_limit,
+            compress=compress_zstd,
+        )
         return execute(order.job, stopping.is_set)
     finally:
         backend.close()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from uuid import uuid4
 
 import pytest
@@ -56,6 +56,14 @@ def test_many_rows_come_back(archives: ArchiveStore) -> None:
     archive = archives.write(manifest_of(20_000), some_rows("batch", 20_000))
     assert archives.count(archive) == 20_000
     assert list(archives.read(archive)) == list(some_rows("batch", 20_000))
+
+
+def test_columns_hold_the_entries_that_the_rows_hold(archives: ArchiveStore) -> None:
+    given = {"one": SPECIAL, "two": [Entry(NOON, f"line {n}") for n in range(1500)]}
+    archive = archives.write(Manifest(str(uuid4()), {"one": len(SPECIAL), "two": 1500}), rows_of(given))
+    columns = list(chain.from_iterable(archives.columns(archive)))
+    assert columns == [row.entry for row in archives.read(archive)]
+    assert len(columns) == archive.entries
 
 
 def test_an_archive_says_its_digest(archives: ArchiveStore) -> None:

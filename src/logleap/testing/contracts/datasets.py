@@ -1,6 +1,6 @@
 """What every DatasetRepository promises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from logleap.domain.datasets import Action, Archive, Dataset, Event, EventKind, State
+from logleap.domain.datasets import Action, Archive, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.runs import Start, TrainingMessage, TrainingRequest, start_training
@@ -19,6 +19,7 @@ from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.runs import RunRepository
 
 Announce = Callable[..., Dataset]
+ReceiptFor = Callable[..., Receipt]
 Race = Callable[..., list[Any]]
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -58,7 +59,11 @@ def walk(datasets: DatasetRepository, owner: str, limit: int, **filters: Any) ->
 def test_an_added_data_set_comes_back_as_it_was(datasets: DatasetRepository, announce: Announce) -> None:
     plain = announce()
     full = announce(
-        created_at=NOON, updated_at=NOON, name="Nächte 😀", labels={"env": "prod", "a.b/c": "é😀"}
+        created_at=NOON,
+        updated_at=NOON,
+        name="Nächte 😀",
+        labels={"env": "prod", "a.b/c": "é😀"},
+        retention=Retention(timedelta(days=7), timedelta(seconds=90)),
     )
     assert datasets.get(plain.owner, plain.dataset_id) == plain
     assert datasets.get(full.owner, full.dataset_id) == full
@@ -354,6 +359,109 @@ def test_each_data_set_has_a_log_of_its_own(datasets: DatasetRepository, announc
 
 def test_the_log_of_an_unknown_id_is_empty(datasets: DatasetRepository) -> None:
     assert list(datasets.events(str(uuid4()))) == []
+
+
+# ---- what is due, and saving unless a batch came -----------------------------------------------------------
+
+DAY = timedelta(days=1)
+
+
+def due(found: Sequence[Dataset], *asked: Dataset) -> set[str]:
+    return set(ids(found)) & set(ids(asked))
+
+
+def trained_at(dataset: Dataset, at: datetime) -> Dataset:
+    """The data set after a successful run, one version on."""
+    return replace(dataset, state=State.TRAINED, version=dataset.version + 1, trained_at=at, active_at=at)
+
+
+def test_what_was_trained_on_long_enough_ago_is_due_for_archiving(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    plain, asking, failed, archived = announce(), announce(retention=Retention(DAY)), announce(), announce()
+    for dataset in (plain, asking, failed, archived):
+        datasets.save(trained_at(dataset, NOON))
+    failed_now = replace(trained_at(failed, NOON), state=State.FAILED, version=3)
+    datasets.save(failed_now)
+    datasets.save(trained_at(archived, NOON).after(Action.ARCHIVE, NOON))
+    every = (plain, asking, failed, archived)
+    week = 7 * DAY
+    assert due(datasets.due_for_archiving(NOON + DAY, None, 1000), *every) == {asking.dataset_id}
+    assert due(datasets.due_for_archiving(NOON + DAY, week, 1000), *every) == {asking.dataset_id}
+    later = datasets.due_for_archiving(NOON + week, week, 1000)
+    assert due(later, *every) == {asking.dataset_id, plain.dataset_id}
+    assert len(later) == len(set(ids(later)))
+    early = NOON + DAY - timedelta(microseconds=1)
+    assert due(datasets.due_for_archiving(early, None, 1000), *every) == set()
+    (found,) = [one for one in later if one.dataset_id == asking.dataset_id]
+    assert found == datasets.get(asking.owner, asking.dataset_id)
+    assert found.archive_at(Retention()) == NOON + DAY
+
+
+def test_what_was_used_long_enough_ago_is_due_for_deletion_but_in_a_training(
+    datasets: DatasetRepository, announce: Announce
+) -> None:
+    plain, asking, training = announce(), announce(retention=Retention(None, DAY)), announce()
+    for dataset in (plain, asking):
+        datasets.save(trained_at(dataset, NOON))
+    datasets.save(replace(trained_at(training, NOON), state=State.TRAINING))
+    every = (plain, asking, training)
+    week = 7 * DAY
+    assert due(datasets.due_for_deletion(NOON + DAY, None, 1000), *every) == {asking.dataset_id}
+    assert due(datasets.due_for_deletion(NOON + week, week, 1000), *every) == {
+        asking.dataset_id,
+        plain.dataset_id,
+    }
+    datasets.save(datasets.get(asking.owner, asking.dataset_id).with_activity(NOON + DAY))
+    assert due(datasets.due_for_deletion(NOON + DAY, None, 1000), *every) == set()
+
+
+def test_no_more_data_sets_are_due_than_asked_for(datasets: DatasetRepository, announce: Announce) -> None:
+    for _ in range(3):
+        datasets.save(trained_at(announce(), NOON))
+    assert len(datasets.due_for_archiving(NOON + DAY, DAY, 2)) == 2
+    assert len(datasets.due_for_deletion(NOON + DAY, DAY, 2)) == 2
+
+
+def test_a_data_set_is_saved_if_its_receipts_add_up_to_what_was_expected(
+    datasets: DatasetRepository, ledger: ReceiptLedger, announce_uploading: Announce, receipt_for: ReceiptFor
+) -> None:
+    dataset = announce_uploading()
+    ledger.add(receipt_for(dataset, entries=3), dataset.version)
+    deleting, event = dataset.after(Action.DELETE, NOON), Event(NOON, EventKind.DELETION_DUE, "Due.")
+    for totals in (Totals(0, 0), Totals(3, 2), Totals(2, 1)):
+        with pytest.raises(Conflict):
+            datasets.save_if_totals(deleting, totals, event)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == dataset
+    ledger.add(receipt_for(dataset, entries=4), dataset.version)  # it still takes entries
+    with pytest.raises(Conflict):
+        datasets.save_if_totals(replace(deleting, version=9), Totals(7, 2), event)
+    datasets.save_if_totals(deleting, Totals(7, 2), event)
+    assert datasets.get(dataset.owner, dataset.dataset_id) == deleting
+    assert datasets.events(dataset.dataset_id)[-1] == event
+
+
+def test_no_receipt_comes_between_the_adding_up_and_the_saving(
+    datasets: DatasetRepository,
+    ledger: ReceiptLedger,
+    announce_uploading: Announce,
+    receipt_for: ReceiptFor,
+    *,
+    race: Race,
+    rounds: int,
+) -> None:
+    event = Event(NOON, EventKind.DELETION_DUE, "Due.")
+    for _ in range(max(3, rounds // 5)):
+        dataset = announce_uploading()
+        deleting = dataset.after(Action.DELETE, NOON)
+        receipt = receipt_for(dataset)
+        _, added = race(
+            partial(datasets.save_if_totals, deleting, Totals(0, 0), event),
+            partial(ledger.add, receipt, dataset.version),
+        )
+        deleted = datasets.get(dataset.owner, dataset.dataset_id).state is State.DELETING
+        assert not (deleted and added == receipt)
+        assert not (deleted and ledger.totals(dataset.dataset_id).batches)
 
 
 # ---- unfinished and remove ---------------------------------------------------------------------------------

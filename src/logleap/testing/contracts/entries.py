@@ -6,7 +6,7 @@ Rows must be readable only once the batch's receipt is in the ledger, so each te
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logleap.domain.datasets import Dataset
-from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, Receipt, Row
 from logleap.ports.entries import EntryStore
 from logleap.ports.receipts import ReceiptLedger
 
@@ -133,6 +133,45 @@ def test_many_small_batches_come_back(
     manifest = ledger.manifest(dataset.dataset_id)
     assert store.count(manifest) == 120
     assert read(store, manifest) == {batch_id: rows_of(batch_id, batch) for batch_id, batch in given.items()}
+
+
+def test_columns_hold_the_entries_that_the_rows_hold(
+    store: EntryStore, ledger: ReceiptLedger, dataset: Dataset, upload: Upload
+) -> None:
+    for batch in (some_entries(3), SPECIAL, some_entries(1)):
+        upload(dataset, batch)
+    orphans = Batch(dataset.dataset_id, dataset.owner, str(uuid4()))
+    store.append(orphans, some_entries(2), 0)
+    store.append(orphans, some_entries(2), 2)
+    manifest = ledger.manifest(dataset.dataset_id)
+    columns = list(store.columns(manifest))
+    rows = [row.entry for row in store.read(manifest)]
+    assert len(rows) == sum(map(len, columns)) == 4 + len(SPECIAL)
+    assert sorted(chain.from_iterable(columns), key=repr) == sorted(rows, key=repr)
+    assert all(entries for entries in columns)
+
+
+def test_what_is_done_to_columns_does_not_change_what_is_stored(
+    store: EntryStore, batch: Batch, acknowledge: Acknowledge
+) -> None:
+    given = some_entries(5)
+    store.append(batch, Entries.of(given), 0)
+    manifest = acknowledge(batch, 5)
+    for entries in store.columns(manifest):
+        entries.micros[0] = 0
+        entries.messages.clear()
+        entries.contexts.clear()
+    assert list(store.read(manifest)) == rows_of(batch.batch_id, given)
+
+
+def test_columns_hold_an_entry_that_is_stored_twice_once(
+    store: EntryStore, batch: Batch, acknowledge: Acknowledge
+) -> None:
+    given = some_entries(30)
+    for first, last in ((0, 20), (10, 30), (0, 20)):
+        store.append(batch, given[first:last], first)
+    manifest = acknowledge(batch, 30)
+    assert list(chain.from_iterable(store.columns(manifest))) == given
 
 
 SPECIAL = [

@@ -156,6 +156,20 @@ def test_totals_and_manifest_hold_every_receipt_of_their_data_set_and_no_other(
     assert ledger.totals(dataset.dataset_id) == Totals(manifest.entries, 40)
 
 
+def test_the_latest_receipt_is_the_one_that_was_made_last(
+    ledger: ReceiptLedger, announce_uploading: Announce, receipt_for: ReceiptFor
+) -> None:
+    dataset, other = announce_uploading(), announce_uploading()
+    assert ledger.latest(dataset.dataset_id) is None
+    noon = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    for seconds in (0, 60, 30):
+        ledger.add(receipt_for(dataset, created_at=noon + timedelta(seconds=seconds)), dataset.version)
+    ledger.add(receipt_for(other), other.version)
+    found = ledger.latest(dataset.dataset_id)
+    assert found == noon + timedelta(seconds=60)
+    assert found.utcoffset() == timedelta(0)
+
+
 def test_of_concurrent_adds_of_one_key_one_is_stored_and_all_are_told_which(
     ledger: ReceiptLedger,
     announce_uploading: Announce,

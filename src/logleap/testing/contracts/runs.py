@@ -1,6 +1,6 @@
 """What every RunRepository promises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from logleap.domain.runs import (
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.receipts import ReceiptLedger
-from logleap.ports.runs import RunRepository
+from logleap.ports.runs import RunPosition, RunRepository
 
 Announce = Callable[..., Dataset]
 ReceiptFor = Callable[..., Receipt]
@@ -38,13 +38,15 @@ MANY = 10_000
 ORIGIN = Origin("request-1", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
-def decision(dataset: Dataset, run_id: str, **request: Any) -> Callable[[Totals], Start]:
+def decision(
+    dataset: Dataset, run_id: str, *, now: datetime = NOON, **request: Any
+) -> Callable[[Totals], Start]:
     return partial(
         start_training,
         dataset,
         request=TrainingRequest(**({"task": "count-entries"} | request)),
         run_id=run_id,
-        now=NOON,
+        now=now,
         patience=MINUTE,
         origin=ORIGIN,
     )
@@ -85,6 +87,53 @@ def start(runs: RunRepository, ready: Announce) -> StartRun:
         return run
 
     return call
+
+
+# ---- list --------------------------------------------------------------------------------------------------
+
+
+def several(runs: RunRepository, dataset: Dataset, times: Sequence[datetime]) -> list[Run]:
+    """Runs that were started one after the other and have failed, at these times by their clocks."""
+    made = []
+    for number, now in enumerate(times):
+        run = runs.start(dataset, decision(dataset, f"run-{number}", now=now))
+        failed = run.failed(now, RunError("TASK_FAILED", "no"))
+        started = replace(dataset, state=State.TRAINING, version=dataset.version + 1, run_id=run.run_id)
+        dataset = replace(started, sealed=run.totals).after(Action.FAIL, now)
+        runs.finish(dataset, failed, Event(now, EventKind.TRAINING_FAILED, "no"))
+        made.append(failed)
+    return made
+
+
+def test_the_list_of_runs_is_newest_first_and_equal_times_go_by_id(
+    runs: RunRepository, ready: Announce
+) -> None:
+    dataset = ready()
+    first, second, third = several(runs, dataset, [NOON, NOON, NOON + MINUTE])
+    assert runs.list(dataset.dataset_id, limit=9) == [third, second, first]
+    assert runs.list(dataset.dataset_id, limit=2) == [third, second]
+
+
+def test_pages_of_runs_meet_each_once_also_where_times_are_equal(
+    runs: RunRepository, ready: Announce
+) -> None:
+    dataset = ready()
+    made = several(runs, dataset, [NOON, NOON + MINUTE, NOON + MINUTE, NOON])
+    met: list[Run] = []
+    after = None
+    while page := runs.list(dataset.dataset_id, limit=1, after=after):
+        met += page
+        after = RunPosition(page[-1].created_at, page[-1].run_id)
+    assert met == sorted(made, key=lambda run: (run.created_at, run.run_id), reverse=True)
+
+
+def test_the_list_of_runs_shows_those_of_one_data_set_only(
+    runs: RunRepository, start: StartRun, ready: Announce
+) -> None:
+    mine, _, untrained = start(), start(), ready()
+    assert runs.list(mine.dataset_id, limit=9) == [mine]
+    assert runs.list(untrained.dataset_id, limit=9) == []
+    assert runs.list("\ud800/..", limit=9) == []
 
 
 # ---- start -------------------------------------------------------------------------------------------------

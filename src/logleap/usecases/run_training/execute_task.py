@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from logleap.domain.entries import Row
+from logleap.domain.entries import Entries, Row
+from logleap.domain.errors import ArtifactsTooLarge, InvalidArtifact
 from logleap.domain.runs import RunError
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskJob, TaskOutcome, TaskSucceeded
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingSet, TrainingTask, TryAgain
+from logleap.usecases.run_training.run_artifacts import Compress, RunArtifacts
 from logleap.usecases.run_training.task_result import checked_result
 from logleap.usecases.run_training.training_set import CheckedTrainingSet
 
@@ -24,24 +27,39 @@ MAX_ERROR_CHARS = 2000
 """Of an error's text that are stored."""
 
 _PERMANENT: Mapping[type[Exception], str] = MappingProxyType(
-    {CountMismatch: "COUNT_MISMATCH", ArchiveDamaged: "ARCHIVE_DAMAGED", TaskFailed: "TASK_FAILED"}
+    {
+        ArchiveDamaged: "ARCHIVE_DAMAGED",
+        ArtifactsTooLarge: "ARTIFACTS_TOO_LARGE",
+        CountMismatch: "COUNT_MISMATCH",
+        InvalidArtifact: "ARTIFACT_INVALID",
+        TaskFailed: "TASK_FAILED",
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ExecuteTask:
-    """Runs the task of a job on the job's entries, in the calling thread. `tasks` are by name."""
+    """Runs the task of a job on the job's entries, in the calling thread. `tasks` are by name.
+
+    `artifact_limit` is how many bytes the artifacts of a run may have together; `compress` makes zstd frames.
+    """
 
     store: EntryStore
     ledger: ReceiptLedger
     archives: ArchiveStore
+    artifacts: ArtifactStore
     tasks: Mapping[str, TrainingTask]
+    artifact_limit: int
+    compress: Compress
 
     def __call__(self, job: TaskJob, stopping: Callable[[], bool]) -> TaskOutcome:
         """What it came to, whatever the task does: nothing that it raises comes out."""
         task = self.tasks.get(job.task)
         if task is None:
             return TaskEnded(RunError("TASK_UNKNOWN", f"This worker has no task {job.task!r}."))
+        artifacts = RunArtifacts(
+            self.artifacts, job.dataset_id, job.run_id, self.artifact_limit, self.compress
+        )
         try:
             context = TrainingContext(
                 owner=job.owner,
@@ -51,22 +69,27 @@ class ExecuteTask:
                 parameters=json.loads(json.dumps(dict(job.parameters))),  # the task's own
                 training_set=self._training_set(job),
                 stopping=stopping,
+                artifacts=artifacts,
             )
             context.training_set.count()
-            return TaskSucceeded(checked_result(task(context)))
+            result = checked_result(task(context))
+            return TaskSucceeded(result, tuple(artifacts.saved.values()))
         except BaseException as error:  # noqa: BLE001 -- a task may raise anything
             return _outcome_of(error, job)
 
     def _training_set(self, job: TaskJob) -> TrainingSet:
         count: Callable[[], int]
         read: Callable[[], Iterator[Row]]
+        columns: Callable[[], Iterator[Entries]]
         if job.archive is not None:
             count = partial(self.archives.count, job.archive)
             read = partial(self.archives.read, job.archive)
+            columns = partial(self.archives.columns, job.archive)
         else:
             manifest = self.ledger.manifest(job.dataset_id)
             count, read = partial(self.store.count, manifest), partial(self.store.read, manifest)
-        return CheckedTrainingSet(job.entries, count, read)
+            columns = partial(self.store.columns, manifest)
+        return CheckedTrainingSet(job.entries, count, read, columns)
 
 
 def _outcome_of(error: BaseException, job: TaskJob) -> TaskOutcome:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from logleap.domain.entries import Row
+from logleap.domain.entries import Entries, Row
 from logleap.ports.errors import CountMismatch
 from logleap.ports.task import TrainingSet
 
@@ -15,6 +15,7 @@ class CheckedTrainingSet(TrainingSet):
     acknowledged: int
     counted: Callable[[], int]
     read: Callable[[], Iterator[Row]]
+    read_columns: Callable[[], Iterator[Entries]]
     known: int | None = None
 
     def count(self) -> int:
@@ -30,6 +31,14 @@ class CheckedTrainingSet(TrainingSet):
             rows += 1
             yield row
         self._checked(rows)
+
+    def columns(self) -> Iterator[Entries]:
+        """Raises CountMismatch, at the end, if entries were missing or too many."""
+        found = 0
+        for entries in self.read_columns():
+            found += len(entries)
+            yield entries
+        self._checked(found)
 
     def _checked(self, found: int) -> int:
         if found != self.acknowledged:

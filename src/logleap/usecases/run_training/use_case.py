@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from logleap.domain.datasets import Dataset, Event, EventKind
 from logleap.domain.errors import DatasetNotFound
-from logleap.domain.runs import CANCELLED, Run, RunError, TrainingMessage, UnreadableMessage
+from logleap.domain.runs import CANCELLED, Run, RunError, RunState, TrainingMessage, UnreadableMessage
+from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict, Unavailable
@@ -52,6 +53,7 @@ class RunTraining:
     store: EntryStore
     ledger: ReceiptLedger
     runs: RunRepository
+    artifacts: ArtifactStore
     executor: TaskExecutor
     now: Clock
     lease: timedelta
@@ -190,13 +192,25 @@ class RunTraining:
 
     def _conclude(self, outcome: TaskOutcome, lease: Lease, stopping: Callable[[], bool]) -> Settlement:
         if isinstance(outcome, TaskSucceeded):
-            now, result = self.now(), outcome.result
-            return self._end(lease, lambda run: run.succeeded(now, result))
+            now = self.now()
+            settlement = self._end(lease, lambda run: run.succeeded(now, outcome.result, outcome.artifacts))
+            self._publish_artifacts(lease.run)
+            return settlement
         if isinstance(outcome, TaskEnded):
             return self._fail(lease, outcome.error)
         if outcome.voluntary and stopping():
             return self._hand_back(lease)
         return self._try_again(lease, outcome.reason)
+
+    def _publish_artifacts(self, run: Run) -> None:
+        """They are the run's by its result; where this breaks off, the sweeper goes on."""
+        if run.state is not RunState.SUCCEEDED or not run.artifacts:
+            return
+        try:
+            blobs = [artifact.blob for artifact in run.artifacts]
+            self.artifacts.publish(run.dataset_id, run.run_id, blobs)
+        except Unavailable as error:
+            log.info("run %s: publishing its artifacts is left to the sweeper: %s", run.run_id, error)
 
     def _fail(self, lease: Lease, error: RunError) -> Settlement:
         now = self.now()

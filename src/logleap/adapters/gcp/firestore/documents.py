@@ -7,10 +7,12 @@ beyond 64 bits and no nested arrays, reserves the names `__…__`, and would ind
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
+from logleap.domain.artifacts import Artifact
+from logleap.domain.datasets import NO_RETENTION, Archive, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.keys import ApiKey
 from logleap.domain.runs import Origin, Run, RunError, RunState, TrainingMessage
@@ -21,9 +23,10 @@ Document = dict[str, Any]
 def dataset_document(dataset: Dataset) -> Document:
     """All fields, also those that are None, so that it replaces an earlier document as a whole.
 
-    Each change of a data set opens its gate (see gate.py).
+    Each change of a data set opens its gate (see gate.py). `archivable` and `deletable`, `archiveBy` and
+    `deleteBy` (when its own retention says so) are there for the queries for what is due.
     """
-    sealed, archive = dataset.sealed, dataset.archive
+    sealed, archive, retention = dataset.sealed, dataset.archive, dataset.retention
     return {
         "datasetId": dataset.dataset_id,
         "owner": dataset.owner,
@@ -41,19 +44,31 @@ def dataset_document(dataset: Dataset) -> Document:
         "dropped": dataset.dropped,
         "archivedFrom": None if dataset.archived_from is None else dataset.archived_from.value,
         "unfinished": dataset.unfinished,
+        "archiveAfter": _micros(retention.archive_after),
+        "deleteAfter": _micros(retention.delete_after),
+        "trainedAt": dataset.trained_at,
+        "activeAt": dataset.last_active,
+        "archivable": dataset.archivable,
+        "deletable": dataset.deletable,
+        "archiveBy": dataset.archive_at(NO_RETENTION),
+        "deleteBy": dataset.delete_at(NO_RETENTION),
         "gate": None,
     }
 
 
 def dataset_of(document: Document) -> Dataset:
-    """The data set that dataset_document() was made of."""
+    """The data set that dataset_document() was made of; earlier versions knew no retention."""
     sealed, archive = document["sealed"], document["archive"]
     archived_from = document.get("archivedFrom")  # documents of earlier versions lack it
+    active_at = time_of(document.get("activeAt") or document["updatedAt"])
+    trained_at = document.get("trainedAt")
+    if "trainedAt" not in document and document["state"] == State.TRAINED:
+        trained_at = active_at
     return Dataset(
         dataset_id=document["datasetId"],
         owner=document["owner"],
-        created_at=_time(document["createdAt"]),
-        updated_at=_time(document["updatedAt"]),
+        created_at=time_of(document["createdAt"]),
+        updated_at=time_of(document["updatedAt"]),
         name=document["name"],
         labels=json.loads(document["labels"]),
         state=State(document["state"]),
@@ -63,6 +78,9 @@ def dataset_of(document: Document) -> Dataset:
         archive=None if archive is None else Archive(**archive),
         dropped=document["dropped"],
         archived_from=None if archived_from is None else State(archived_from),
+        retention=Retention(_duration(document.get("archiveAfter")), _duration(document.get("deleteAfter"))),
+        trained_at=None if trained_at is None else time_of(trained_at),
+        active_at=active_at,
     )
 
 
@@ -73,7 +91,7 @@ def event_document(event: Event) -> Document:
 
 def event_of(document: Document) -> Event:
     """The event that event_document() was made of."""
-    return Event(_time(document["at"]), EventKind(document["kind"]), document["detail"])
+    return Event(time_of(document["at"]), EventKind(document["kind"]), document["detail"])
 
 
 def receipt_document(receipt: Receipt) -> Document:
@@ -95,7 +113,7 @@ def receipt_of(document: Document, dataset_id: str) -> Receipt:
         key=document["key"],
         entries=document["entries"],
         sha256=document["sha256"],
-        created_at=_time(document["createdAt"]),
+        created_at=time_of(document["createdAt"]),
     )
 
 
@@ -123,8 +141,9 @@ def run_document(run: Run) -> Document:
         "result": None if run.result is None else _text(run.result),
         "error": None if run.error is None else {"code": run.error.code, "detail": run.error.detail},
         "origin": _origin_document(run.origin),
-        "timeLimit": None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
+        "timeLimit": _micros(run.time_limit),
         "cancelRequestedAt": run.cancel_requested_at,
+        "artifacts": json.dumps([asdict(artifact) for artifact in run.artifacts]) if run.artifacts else None,
     }
 
 
@@ -132,7 +151,7 @@ def run_of(document: Document) -> Run:
     """The run that run_document() was made of."""
     result, error = document["result"], document["error"]
     started_at, finished_at = document["startedAt"], document["finishedAt"]
-    time_limit, asked_at = document.get("timeLimit"), document.get("cancelRequestedAt")  # earlier: neither
+    asked_at = document.get("cancelRequestedAt")  # earlier ones have none
     return Run(
         run_id=document["runId"],
         dataset_id=document["datasetId"],
@@ -140,19 +159,20 @@ def run_of(document: Document) -> Run:
         task=document["task"],
         parameters=json.loads(document["parameters"]),
         totals=Totals(**document["totals"]),
-        created_at=_time(document["createdAt"]),
-        due_at=_time(document["dueAt"]),
+        created_at=time_of(document["createdAt"]),
+        due_at=time_of(document["dueAt"]),
         state=RunState(document["state"]),
         version=document["version"],
         fence=document["fence"],
         attempts=document["attempts"],
-        started_at=None if started_at is None else _time(started_at),
-        finished_at=None if finished_at is None else _time(finished_at),
+        started_at=None if started_at is None else time_of(started_at),
+        finished_at=None if finished_at is None else time_of(finished_at),
         result=None if result is None else json.loads(result),
         error=None if error is None else RunError(**error),
         origin=_origin_of(document),
-        time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
-        cancel_requested_at=None if asked_at is None else _time(asked_at),
+        time_limit=_duration(document.get("timeLimit")),
+        cancel_requested_at=None if asked_at is None else time_of(asked_at),
+        artifacts=tuple(Artifact(**artifact) for artifact in json.loads(document.get("artifacts") or "[]")),
     )
 
 
@@ -199,9 +219,9 @@ def key_of(document: Document) -> ApiKey:
         key_id=document["keyId"],
         owner=document["owner"],
         sha256=document["sha256"],
-        created_at=_time(document["createdAt"]),
+        created_at=time_of(document["createdAt"]),
         note=document["note"],
-        revoked_at=None if revoked_at is None else _time(revoked_at),
+        revoked_at=None if revoked_at is None else time_of(revoked_at),
     )
 
 
@@ -209,10 +229,19 @@ def _totals_document(totals: Totals) -> Document:
     return {"entries": totals.entries, "batches": totals.batches}
 
 
+def _micros(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // timedelta(microseconds=1)
+
+
+def _duration(micros: int | None) -> timedelta | None:
+    return None if micros is None else timedelta(microseconds=micros)
+
+
 def _text(value: Mapping[str, Any]) -> str:
     return json.dumps(dict(value))
 
 
-def _time(value: datetime) -> datetime:
+def time_of(value: datetime) -> datetime:
+    """A time of a document, in UTC, as a plain datetime."""
     # Firestore's client answers a datetime of its own kind; its nanoseconds are never ours.
     return datetime.combine(value.date(), value.time(), UTC)

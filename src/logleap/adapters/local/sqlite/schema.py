@@ -184,6 +184,24 @@ _VERSION_6 = (
     "CREATE INDEX receipts_by_batch ON receipts (dataset_id, batch_id) WHERE batch_id IS NOT NULL",
 )
 
+# What a run saved besides its result: JSON. NULL: nothing. And what a data set's archiving and deletion by
+# themselves go by: `archive_after` and `delete_after` are in microseconds.
+_VERSION_7 = (
+    "ALTER TABLE runs ADD COLUMN artifacts TEXT",
+    "ALTER TABLE datasets ADD COLUMN archive_after INTEGER",
+    "ALTER TABLE datasets ADD COLUMN delete_after INTEGER",
+    "ALTER TABLE datasets ADD COLUMN trained_at INTEGER",
+    "ALTER TABLE datasets ADD COLUMN active_at INTEGER",
+    "UPDATE datasets SET active_at = updated_at",
+    "UPDATE datasets SET trained_at = updated_at WHERE state = 'trained'",
+    """
+    CREATE INDEX datasets_to_archive ON datasets (trained_at) WHERE state = 'trained' AND archive_url IS NULL
+    """,
+    "CREATE INDEX datasets_to_delete ON datasets (active_at) WHERE state NOT IN ('training', 'deleting')",
+    "CREATE INDEX datasets_archived_after ON datasets (archive_after) WHERE archive_after IS NOT NULL",
+    "CREATE INDEX datasets_deleted_after ON datasets (delete_after) WHERE delete_after IS NOT NULL",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -191,6 +209,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_4,
     _VERSION_5,
     _VERSION_6,
+    _VERSION_7,
 )
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 

@@ -3,7 +3,7 @@
 from flask import Request, Response, g
 
 from logleap.domain.entries import Totals
-from logleap.domain.errors import DatasetNotFound, InvalidTransition
+from logleap.domain.errors import DatasetNotFound, InvalidTransition, RetentionTooLong
 from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
@@ -20,6 +20,7 @@ from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.datasets import Position
 from logleap.ports.errors import CountMismatch
 from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
@@ -39,6 +40,7 @@ def add(
     long_calls: LongCalls,
 ) -> None:
     """Announce, list, show, archive and delete data sets. `quota` is of announced ones."""
+    longest = announce.longest
 
     @api.call(
         "POST",
@@ -50,6 +52,7 @@ def add(
         example=examples.ANNOUNCED,
         status=201,
         answer_headers=["Location"],
+        raises=[RetentionTooLong],
     )
     def announce_dataset(request: Request) -> Response:
         """Create a data set.
@@ -59,9 +62,9 @@ def add(
         parse_query(NoQuery, request)
         body = parse_body(AnnounceBody, request)
         quota.take(g.owner)
-        dataset = announce(g.owner, body.name, body.labels)
+        dataset = announce(g.owner, body.name, body.labels, body.retention)
         observability.bind_ids(dataId=dataset.dataset_id)
-        return responses.Dataset.of(DatasetView(dataset, Totals(0, 0))).response(
+        return responses.Dataset.of(DatasetView(dataset, Totals(0, 0)), longest).response(
             201, f"/data/{dataset.dataset_id}"
         )
 
@@ -81,8 +84,9 @@ def add(
         query = parse_query(ListQuery, request)
         filters = Filters(query.state, query.name)
         position = page_position(query.page_token, filters)
-        page, following = datasets.list(g.owner, query.state, query.page_size, position, query.name)
-        shown = [responses.Dataset.of(view) for view in page]
+        after = Position(*position) if position is not None else None
+        page, following = datasets.list(g.owner, query.state, query.page_size, after, query.name)
+        shown = [responses.Dataset.of(view, longest) for view in page]
         return responses.DatasetPage(
             datasets=shown, next_page_token=page_token(following, filters)
         ).response()
@@ -98,7 +102,7 @@ def add(
     def show_dataset(request: Request, data_id: str) -> Response:
         """Get a data set: its state, and what was acknowledged."""
         parse_query(NoQuery, request)
-        return responses.Dataset.of(datasets.one(g.owner, data_id)).response()
+        return responses.Dataset.of(datasets.one(g.owner, data_id), longest).response()
 
     @api.call(
         "GET",
@@ -134,7 +138,7 @@ def add(
         owner = g.owner
         with long_call(long_calls, (owner, data_id)):
             archived = archive(owner, data_id)
-        return responses.Dataset.of(archived).response()
+        return responses.Dataset.of(archived, longest).response()
 
     @api.call(
         "DELETE",

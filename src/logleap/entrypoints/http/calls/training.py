@@ -18,23 +18,34 @@ from logleap.domain.runs import Origin
 from logleap.entrypoints.http.contract import examples, responses
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
+from logleap.entrypoints.http.contract.paging import RunsOf, page_position, page_token
 from logleap.entrypoints.http.contract.requests import (
     CancelBody,
     NoQuery,
+    RunPath,
+    RunsQuery,
     TrainBody,
     idempotency_key,
     parse_query,
 )
 from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
+from logleap.ports.runs import RunPosition
 from logleap.usecases.cancel_training import CancelTraining
-from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
 
 TAG = "Training"
 
 
-def add(api: Api, *, start: StartTraining, show_training: ShowTraining, cancel: CancelTraining) -> None:
-    """Start a training, get its state and result, cancel it."""
+def add(
+    api: Api,
+    *,
+    start: StartTraining,
+    show_training: ShowTraining,
+    runs: ListRuns,
+    cancel: CancelTraining,
+) -> None:
+    """Start a training, get the state and result of each run, cancel one."""
 
     @api.call(
         "POST",
@@ -100,6 +111,43 @@ def add(api: Api, *, start: StartTraining, show_training: ShowTraining, cancel: 
         run = show_training(g.owner, data_id)
         observability.bind_ids(runId=run.run_id)
         return responses.Run.of(run).response()
+
+    @api.call(
+        "GET",
+        "/train/<dataId>/runs",
+        tag=TAG,
+        query=RunsQuery,
+        answer=responses.RunPage,
+        example=examples.RUNS,
+        raises=[DatasetNotFound],
+    )
+    def list_runs(request: Request, data_id: str) -> Response:
+        """List all training runs of a data set, newest first.
+
+        The pages show each run once, even if others are started meanwhile.
+        """
+        query = parse_query(RunsQuery, request)
+        listed = RunsOf(data_id)
+        position = page_position(query.page_token, listed)
+        after = RunPosition(*position) if position is not None else None
+        page, following = runs(g.owner, data_id, query.page_size, after)
+        shown = [responses.Run.of(run) for run in page]
+        return responses.RunPage(runs=shown, next_page_token=page_token(following, listed)).response()
+
+    @api.call(
+        "GET",
+        "/train/<dataId>/runs/<runId>",
+        tag=TAG,
+        path=RunPath,
+        answer=responses.Run,
+        example=examples.SUCCEEDED,
+        raises=[DatasetNotFound, RunNotFound],
+    )
+    def show_one_run(request: Request, data_id: str, run_id: str) -> Response:
+        """Get one training run, with its result or its error once it has ended."""
+        parse_query(NoQuery, request)
+        observability.bind_ids(runId=run_id)
+        return responses.Run.of(show_training(g.owner, data_id, run_id)).response()
 
     @api.call(
         "POST",

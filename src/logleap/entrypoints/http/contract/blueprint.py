@@ -122,23 +122,26 @@ class Api(Blueprint):
         example: Json | None = None,
         answer_headers: Sequence[str] = (),
         streams: Json | None = None,
+        path: type[DataPath] = DataPath,
         query: type[NoQuery] = NoQuery,
         headers: type[RequestHeaders] | None = None,
         body: type[EmptyBody] | Json | None = None,
         body_example: Json | None = None,
         narrowed: Json | None = None,
         raises: Sequence[type[Exception]] = (),
+        partial: bool = False,
     ) -> Callable[[View], View]:
         """Register a view for `rule`; its docstring is the call's summary and description.
 
-        The view is called with the request, and the id where there is one in the path.
+        The view is called with the request, and with what is variable in the path, which `path` describes.
 
         `answer` comes with `status`: a model, the content by media type, or None for no body. `streams` is
         further content by media type, that may be asked for instead. `raises` are
         the refusals of what the view calls: use cases and codecs. What `query`, `headers` and `body` are
         refused with, when the view reads them, follows from these; `body` is a model (then none is needed) or
         the content by media type. A model needs an example. `narrowed` is a schema that the body must fit
-        besides its model: for what is known only once the app is made.
+        besides its model: for what is known only once the app is made. With `partial` the answer is a file of
+        any media type, of which a part may be requested (206), and which says its own ETag.
         """
         conditional = self._owned and method == "GET"
         headers = headers or (ConditionalHeaders if conditional else RequestHeaders)
@@ -149,14 +152,16 @@ class Api(Blueprint):
         codes.update(WITH_BODY if body is not None else ())
         codes.update(["BODY_INVALID"] if isinstance(body, type) else ())
         codes.update(["IDEMPOTENCY_KEY_INVALID"] if issubclass(headers, RepeatableHeaders) else ())
-        codes.update(["NOT_ACCEPTABLE"] if content is not None else ())
+        codes.update(["NOT_ACCEPTABLE"] if content is not None and not partial else ())
         told = [*answer_headers, *(_TAGS if conditional else ())]
         responses = {str(status): _response(content, status, told), **_problems(codes, self._refusals)}
+        if partial:
+            responses["206"] = _response(content, 206, [*told, "Content-Range"])
         if conditional:
             responses["304"] = _response(None, 304, _TAGS, _UNCHANGED)
         places: dict[str, type[BaseModel]] = {"query": query, "header": headers}
         if "<" in rule:
-            places = {"path": DataPath, **places}
+            places = {"path": path, **places}
         operation: dict[str, Any] = {
             "tags": [tag],
             "parameters": [found for place, model in places.items() for found in parameters(model, place)],
@@ -174,7 +179,13 @@ class Api(Blueprint):
             if description:
                 operation["description"] = description
             self.calls[f"{self.name}.{view.__name__}"] = Call(
-                method, rule, view, operation, tuple(content or ()), frozenset(raises), frozenset(codes)
+                method,
+                rule,
+                view,
+                operation,
+                () if partial else tuple(content or ()),
+                frozenset(raises),
+                frozenset(codes),
             )
             self.add_url_rule(rule, view.__name__, self._answering(view), methods=[method])
             return view
@@ -187,7 +198,7 @@ class Api(Blueprint):
         def answer(**path: str) -> Response:
             asked = request._get_current_object()  # type: ignore[attr-defined]
             response = view(asked, *path.values())
-            return tagged(asked, response) if owned else response
+            return tagged(asked, response) if owned and "ETag" not in response.headers else response
 
         return answer
 

@@ -112,6 +112,21 @@ CANCELLED: Json = {
     "error": {"code": "CANCELLED", "detail": "It was cancelled on request."},
 }
 
+RUNS: Json = {"runs": [SUCCEEDED], "nextPageToken": None}
+
+ARTIFACTS: Json = {
+    "dataId": _DATA_ID,
+    "runId": _RUN_ID,
+    "artifacts": [
+        {
+            "name": "model.bin",
+            "mediaType": "application/octet-stream",
+            "size": 48_213,
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        }
+    ],
+}
+
 TRAINED: Json = {
     **ANNOUNCED,
     "state": "trained",

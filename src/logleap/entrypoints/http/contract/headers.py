@@ -41,6 +41,25 @@ class ConditionalHeaders(RequestHeaders):
     """The `ETag` of an answer that you have. If it is still valid, the answer is 304, without a body."""
 
 
+class ArtifactHeaders(ConditionalHeaders):
+    """The headers of a call whose answer may be a part of a file, or compressed."""
+
+    range: Annotated[str | SkipJsonSchema[None], Field(alias="Range", examples=["bytes=0-65535"])] = None
+    """Only these bytes, such as `bytes=0-65535`, `bytes=65536-` or `bytes=-1000`; one range."""
+    if_range: Annotated[
+        str | SkipJsonSchema[None],
+        Field(
+            alias="If-Range",
+            examples=['"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"'],
+        ),
+    ] = None
+    """The `ETag` of the bytes that you have already: `Range` counts only if they are still the same."""
+    accept_encoding: Annotated[
+        str | SkipJsonSchema[None], Field(alias="Accept-Encoding", examples=["zstd, gzip"])
+    ] = None
+    """What is kept compressed is sent as zstd or gzip if you accept one of them."""
+
+
 def _header(description: str, example: str | int) -> Mapping[str, Any]:
     schema = {"type": "integer" if isinstance(example, int) else "string"}
     return {"description": description, "schema": schema, "example": example}
@@ -56,6 +75,9 @@ ANSWER_HEADERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "ETag": _header(
             "The version of this answer, for `If-None-Match`.", '"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"'
         ),
+        "Accept-Ranges": _header("Parts can be requested by `Range`.", "bytes"),
+        "Content-Disposition": _header("The artifact's name.", 'attachment; filename="model.bin"'),
+        "Content-Range": _header("Which bytes these are, and of how many.", "bytes 0-65535/1048576"),
         "Cache-Control": _header("It may be cached, but must be revalidated.", "private, no-cache"),
         "Accept": _header("The supported media types; with UNSUPPORTED_MEDIA_TYPE.", "application/json"),
         "Accept-Encoding": _header(

@@ -16,6 +16,7 @@ from logleap.entrypoints.http.contract.responses import Answer, EntryProblem, En
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError, worded
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactMissing
 from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def _unavailable(error: Unavailable) -> Response:
     return _refusal(error)
 
 
-def _damage(error: CountMismatch | ArchiveDamaged) -> Response:
+def _damage(error: CountMismatch | ArchiveDamaged | ArtifactMissing) -> Response:
     log.error("request %s: %s", g.request_id, error)
     return _refusal(error)
 
@@ -142,6 +143,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(CountMismatch, _damage)
     app.register_error_handler(ArchiveDamaged, _damage)
+    app.register_error_handler(ArtifactMissing, _damage)
     app.register_error_handler(HttpError, _http_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)

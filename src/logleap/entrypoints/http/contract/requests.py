@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from logleap.codecs.timestamps import parse_timestamp
 from logleap.codecs.zones import ZoneUnknown, zone_of
-from logleap.domain.datasets import State
+from logleap.domain.datasets import Retention, State
 from logleap.domain.times import to_micros
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
 from logleap.entrypoints.http.errors.refusals import HttpError
@@ -34,6 +34,20 @@ class DataPath(_Model):
 
     data_id: Annotated[str, Field(examples=["7d8b0631-2c9e-419a-b895-103261ea9665"])]
     """As `POST /data` answered it."""
+
+
+class RunPath(DataPath):
+    """The path of a call on one run."""
+
+    run_id: Annotated[str, Field(examples=["ef86759a-8246-428d-a73f-c781b3f6f927"])]
+    """As `POST /train/{dataId}` answered it."""
+
+
+class ArtifactPath(DataPath):
+    """The path of a call on one artifact."""
+
+    name: Annotated[str, Field(examples=["log-model.json"])]
+    """As `GET /train/{dataId}/artifacts` lists it."""
 
 
 # ---- query parameters --------------------------------------------------------------------------------------
@@ -72,6 +86,13 @@ def _page_size(text: str) -> int:
     return min(int(text), MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
 
 
+PageSize = Annotated[
+    int,
+    BeforeValidator(_page_size),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
+]
+
+
 class ListQuery(NoQuery):
     """`GET /data`."""
 
@@ -81,11 +102,7 @@ class ListQuery(NoQuery):
     """Only data sets in this state."""
     name: str | SkipJsonSchema[None] = None
     """Only data sets with exactly this name."""
-    page_size: Annotated[
-        int,
-        BeforeValidator(_page_size),
-        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [100]}),
-    ] = DEFAULT_PAGE_SIZE
+    page_size: PageSize = DEFAULT_PAGE_SIZE
     """The number of data sets per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
     page_token: str = ""
     """`nextPageToken` of the previous page, from a list with the same `state` and `name`. Without it: the
@@ -99,6 +116,24 @@ def _zone(name: str) -> str:
         hint = ". In a URL, write + as %2B" if name.startswith(" ") else ""
         raise ValueError(f"{unknown}{hint}") from None
     return name
+
+
+class RunsQuery(NoQuery):
+    """`GET /train/{dataId}/runs`."""
+
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+    """The number of runs per page. 0 means the default, more than 1000 means 1000 (AIP-158)."""
+    page_token: str = ""
+    """`nextPageToken` of the previous page. Without it: the first page."""
+
+
+class RunQuery(NoQuery):
+    """`GET /train/{dataId}/artifacts`, and one of them."""
+
+    run_id: Annotated[
+        str | SkipJsonSchema[None], Field(examples=["ef86759a-8246-428d-a73f-c781b3f6f927"])
+    ] = None
+    """The artifacts of this run. Without it: of the latest succeeded run that saved any."""
 
 
 class AppendQuery(NoQuery):
@@ -256,6 +291,14 @@ class EmptyBody(_Model):
     model_config = ConfigDict(strict=True)
 
 
+def _whole(number: Any) -> Any:
+    """As JSON Schema has it: 2.0 is an integer."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Seconds = Annotated[int, Field(ge=1, le=MAX_TIME_LIMIT), BeforeValidator(_whole)] | None
+
+
 class AnnounceBody(EmptyBody):
     """Optional properties of the data set; the body may be omitted."""
 
@@ -266,11 +309,22 @@ class AnnounceBody(EmptyBody):
         Field(max_length=64),
     ] = {}
     """At most 64: names of 1 to 64 characters, values of at most 256."""
+    archive_after: Seconds = None
+    """Seconds from the end of the last successful run until the data set is archived by itself; at most what
+    the operator has set, which counts without it."""
+    delete_after: Seconds = None
+    """Seconds from the last acknowledged batch or the end of the last run, whichever is later, until the data
+    set is deleted by itself; likewise."""
 
-
-def _whole(number: Any) -> Any:
-    """As JSON Schema has it: 2.0 is an integer."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    @property
+    def retention(self) -> Retention:
+        """What was asked for."""
+        return Retention(
+            *(
+                None if seconds is None else timedelta(seconds=seconds)
+                for seconds in (self.archive_after, self.delete_after)
+            )
+        )
 
 
 class TrainBody(EmptyBody):

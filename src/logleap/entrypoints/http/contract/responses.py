@@ -16,6 +16,7 @@ from logleap.domain.errors import EntryError, InvalidEntries
 from logleap.entrypoints.http.errors.entry_codes import ENTRY_PROBLEMS
 from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.usecases import append as entries
+from logleap.usecases.artifacts import ArtifactsOfRun
 from logleap.usecases.datasets import DatasetView
 
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
@@ -81,10 +82,14 @@ class Dataset(Answer):
     created_at: Time
     updated_at: Time
     """The last change of `state`."""
+    archive_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When it is archived by itself, if it is to be."""
+    delete_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    """When it is deleted by itself at the earliest, if it is to be: each batch and each run counts anew."""
 
     @classmethod
-    def of(cls, view: DatasetView) -> "Dataset":
-        """The data set as its owner sees it."""
+    def of(cls, view: DatasetView, longest: domain.Retention) -> "Dataset":
+        """The data set as its owner sees it, where the operator has set `longest`."""
         shown = view.dataset
         return cls(
             data_id=shown.dataset_id,
@@ -99,6 +104,8 @@ class Dataset(Answer):
             else None,
             created_at=time(shown.created_at),
             updated_at=time(shown.updated_at),
+            archive_at=time(at) if (at := shown.archive_at(longest)) is not None else None,
+            delete_at=time(at) if (at := shown.delete_at(longest)) is not None else None,
         )
 
 
@@ -321,6 +328,43 @@ class Run(Answer):
             result=dict(run.result) if run.result is not None else None,
             error=RunError(code=run.error.code, detail=run.error.detail) if run.error else None,
         )
+
+
+class RunPage(Answer):
+    """A page of the list of a data set's runs, newest first."""
+
+    runs: list[Run]
+    next_page_token: str | None
+    """The `pageToken` of the next page; null on the last page."""
+
+
+class Artifact(Answer):
+    """A file that a run produced."""
+
+    name: str
+    media_type: str
+    size: Count
+    """Bytes, uncompressed."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the uncompressed bytes, in hex."""
+
+
+class Artifacts(Answer):
+    """The artifacts of a run, by name."""
+
+    data_id: Id
+    run_id: Id | None
+    """The run that saved them; null if no run has saved any."""
+    artifacts: list[Artifact]
+
+    @classmethod
+    def of(cls, data_id: str, found: ArtifactsOfRun) -> "Artifacts":
+        """The artifacts as their owner sees them."""
+        shown = [
+            Artifact(name=each.name, media_type=each.media_type, size=each.size, sha256=each.sha256)
+            for each in found.artifacts
+        ]
+        return cls(data_id=data_id, run_id=found.run_id, artifacts=shown)
 
 
 class Health(Answer):

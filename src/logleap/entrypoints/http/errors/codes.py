@@ -36,6 +36,16 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "The data set's archive is missing or damaged.",
             "Contact the operator, and include the `requestId`.",
         ),
+        "ARTIFACT_MISSING": Meaning(
+            500,
+            "The bytes of an artifact are missing.",
+            "Contact the operator, and include the `requestId`.",
+        ),
+        "ARTIFACT_NOT_FOUND": Meaning(
+            404,
+            "The run has no artifact with this name.",
+            "Use one that `GET /train/{dataId}/artifacts` lists.",
+        ),
         "BATCH_EMPTY": Meaning(422, "The body has no entries.", "Send at least one entry."),
         "BODY_BROKEN_OFF": Meaning(
             400,
@@ -161,7 +171,7 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "PAGE_TOKEN_INVALID": Meaning(
             400,
-            "`pageToken` is not from this API, or is from a list with other filters.",
+            "`pageToken` is not from this API, or is from another list, or one with other filters.",
             "Use `nextPageToken` unchanged, or omit `pageToken` to begin with the first page.",
         ),
         "PROTOBUF_MALFORMED": Meaning(
@@ -182,6 +192,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "A quota of your owner is used up. The request had no effect.",
             "Retry after `Retry-After` seconds; `RateLimit` shows what is left of each quota.",
         ),
+        "RANGE_NOT_SATISFIABLE": Meaning(
+            416,
+            "`Range` begins behind the end of the artifact.",
+            "Request an earlier part, or send no `Range`.",
+        ),
         "RECORDS_INVALID": Meaning(
             400,
             "None of the log records is valid.",
@@ -193,6 +208,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
             "The request took too long to arrive.",
             "Send it again in one go, or in smaller parts; the operator sets the limit "
             "(`LOGLEAP_REQUEST_TIME_LIMIT`).",
+        ),
+        "RETENTION_TOO_LONG": Meaning(
+            422,
+            "`archiveAfter` or `deleteAfter` is longer than the operator allows. Nothing was created.",
+            "Send at most what `detail` says, or omit it.",
         ),
         "RUN_IN_PROGRESS": Meaning(
             409,

@@ -15,6 +15,7 @@ from logleap.entrypoints.http.errors.codes import PROBLEMS, Code, meaning_of
 from logleap.entrypoints.http.errors.locations import shown_location
 from logleap.entrypoints.http.errors.security import CHALLENGE
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactMissing
 from logleap.ports.errors import CountMismatch, StorageFull, TemporarySpaceFull, Unavailable
 
 RETRY_AFTER = 2
@@ -50,6 +51,14 @@ class Busy(Exception):
         self.why = why
 
 
+class RangeNotSatisfiable(Exception):
+    """The range that was requested begins behind the end of a file of `size` bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the file has {size} bytes")
+        self.size = size
+
+
 _STARTED = "its training has started; create a new data set for more entries"
 _UNDER_WAY = "its training is under way; wait until GET /train/{id} shows that it has ended, or cancel it"
 
@@ -80,6 +89,12 @@ def _invalid_transition(refusal: InvalidTransition) -> str:
     why = _WHY_NOT.get((state, action), f"the state {state} does not allow it")
     what = {InvalidTransition.REPORT: "a report", InvalidTransition.READ: "reading"}.get(action, action)
     return f"{dataset} refuses {what}: {why.format(id=refusal.dataset_id)}."
+
+
+def _artifact_not_found(refusal: domain.ArtifactNotFound) -> str:
+    there = f"It has {', '.join(refusal.there)}." if refusal.there else "It has none."
+    path = f"/train/{refusal.dataset_id}/artifacts"
+    return f"The run has no artifact {refusal.name[:200]!r}. {there} GET {path} lists them."
 
 
 def _run_in_progress(refusal: domain.RunInProgress) -> str:
@@ -182,6 +197,14 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "Send the same body again, or choose a new key for a new batch."
             ),
         ),
+        domain.RetentionTooLong: Wording(
+            "RETENTION_TOO_LONG",
+            lambda it: (
+                f"{'archiveAfter' if it.field == 'archive_after' else 'deleteAfter'} is {it.seconds:.0f}, "
+                f"but the operator's is {it.longest:.0f} seconds. Nothing was created: send at most that, "
+                "or omit it."
+            ),
+        ),
         domain.RunCancelled: Wording(
             "STATE_CONFLICT", lambda it: f"Run {it.run_id!r} was cancelled: it stores no result any more."
         ),
@@ -218,13 +241,28 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             "TASK_UNKNOWN",
             lambda it: f"There is no training task {it.task!r}. Use one of: {', '.join(it.offered)}.",
         ),
+        domain.ArtifactNotFound: Wording("ARTIFACT_NOT_FOUND", _artifact_not_found),
         # ---- HTTP's own
         Busy: Wording(
             "BUSY",
             lambda it: f"The request had no effect: {it.why}. Retry it after {RETRY_AFTER} seconds.",
             {"Retry-After": str(RETRY_AFTER)},
         ),
+        RangeNotSatisfiable: Wording(
+            "RANGE_NOT_SATISFIABLE",
+            lambda it: (
+                f"The artifact has {it.size} bytes, and Range begins behind its end. Request an earlier "
+                "part, or send no Range."
+            ),
+        ),
         # ---- ports
+        ArtifactMissing: Wording(
+            "ARTIFACT_MISSING",
+            lambda it: (
+                f"The bytes of this artifact of run {it.run_id!r} are missing. "
+                "The operator has to investigate."
+            ),
+        ),
         ArchiveDamaged: Wording(
             "ARCHIVE_DAMAGED",
             lambda it: (

@@ -1,0 +1,1 @@
+from logleap.testing.contracts.artifacts import *

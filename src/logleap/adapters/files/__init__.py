@@ -1,0 +1,1 @@
+"""Artifacts as files of this machine: shared by the backends."""
