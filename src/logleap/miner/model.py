@@ -62,6 +62,8 @@ class Parameters:
     """The most windows that the span of the entries is divided into."""
     listed_followers: int = 5
     """How many of the templates that follow a template are listed."""
+    follower_templates: int = 500
+    """Of how many templates, the most frequent ones, it is known which follow which."""
     example_length: int = 1_000
     """Characters of an example's message; a longer one is cut and ends with "…"."""
 
@@ -95,17 +97,17 @@ class Follower:
 class Numbers:
     """The values of a position that are numbers of one unit ("" without): how many, and how they lie.
 
-    `minimum`, `maximum` and the values at the earliest and the latest time (`first`, `last`; of several the
-    least, the greatest) are exact, as decimal text. `quantiles` maps "0.01", "0.05", "0.25", "0.5",
-    "0.75", "0.95", "0.99" to a value at most 1/128 nearer to zero than the exact one.
+    `minimum`, `maximum`, and the values of the earliest and the latest of the template's examples (`first`,
+    `last`; None if they are no such numbers) are exact, as decimal text. `quantiles` maps "0.01", "0.05",
+    "0.25", "0.5", "0.75", "0.95", "0.99" to a value at most 1/128 nearer to zero than the exact one.
     """
 
     unit: str
     count: int
     minimum: str
     maximum: str
-    first: str
-    last: str
+    first: str | None
+    last: str | None
     quantiles: Mapping[str, str]
 
 
@@ -115,7 +117,8 @@ class Position:
 
     `types` maps each type of value to the number of entries that have one. With `exact`, `distinct` is the
     number of distinct values and `values` lists the most frequent ones with their counts (at equal counts in
-    the order of their text). Without, there are at least `distinct` values and none is listed.
+    the order of their text). Without, there are at least `distinct` values, none is listed, and all that are
+    not numbers are counted under the type of an example.
     """
 
     types: Mapping[str, int]

@@ -1,0 +1,133 @@
+"""What is known of the entries of each template, gathered block by block."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from operator import itemgetter
+from typing import TypeVar
+
+from logleap.miner.tokens import PLACEHOLDER
+from logleap.miner.values import Values
+
+
+class Facts:
+    """Of some entries: how many, the example entries, and the values of each position."""
+
+    __slots__ = ("count", "first", "last", "least", "values")
+
+    def __init__(self, positions: int, bound: int) -> None:
+        self.count = 0
+        self.first: tuple[int, str] = (0, "")
+        """The earliest entry; of several the one whose message comes first in the order of text."""
+        self.last: tuple[int, str] = (0, "")
+        """The latest one; of several the one whose message comes last."""
+        self.least: tuple[str, int] = ("", 0)
+        """The message that comes first in the order of text, and its earliest time."""
+        self.values = [Values(bound) for _ in range(positions)]
+
+    def add(self, times: Sequence[int], messages: Sequence[str]) -> None:
+        """Count entries, one or more, and keep the examples. Their values are added by themselves."""
+        early, late, least = min(times), max(times), min(messages)
+        if not self.count or early <= self.first[0]:
+            found = (early, min(_at(early, times, messages)))
+            self.first = min(self.first, found) if self.count else found
+        if not self.count or late >= self.last[0]:
+            found = (late, max(_at(late, times, messages)))
+            self.last = max(self.last, found) if self.count else found
+        if not self.count or least <= self.least[0]:
+            first = (least, min(_at(least, messages, times)))
+            self.least = min(self.least, first) if self.count else first
+        self.count += len(times)
+
+    def merge(self, other: "Facts", values: Iterable[Values | str]) -> None:
+        """Add what the other one holds. `values`: for each position its values, or one that all have."""
+        if not self.count:
+            self.first, self.last, self.least = other.first, other.last, other.least
+        else:
+            self.first = min(self.first, other.first)
+            self.last = max(self.last, other.last)
+            self.least = min(self.least, other.least)
+        self.count += other.count
+        for own, more in zip(self.values, values, strict=True):
+            if isinstance(more, str):
+                own.add_counted(more, other.count)
+            else:
+                own.merge(more)
+
+
+Sought = TypeVar("Sought")
+Found = TypeVar("Found")
+
+
+def _at(sought: Sought, among: Sequence[Sought], found: Sequence[Found]) -> Sequence[Found]:
+    """Of `found` those whose places in `among` hold what is sought."""
+    if among.count(sought) == 1:
+        return (found[among.index(sought)],)
+    return [one for one, held in zip(found, among, strict=True) if held == sought]
+
+
+class Plan:
+    """Where the entries with one key go: to which facts, and how the values of each position are put
+    together.
+    """
+
+    __slots__ = ("columns", "facts", "width")
+
+    def __init__(self, facts: Facts, recipes: Sequence[str]) -> None:
+        self.facts = facts
+        self.columns: list[tuple[int, tuple[str, ...]]] = []
+        self.width = 0
+        """How many values such an entry's message holds."""
+        for recipe in recipes:
+            literals = tuple(recipe.split(PLACEHOLDER))
+            self.columns.append((self.width, literals))
+            self.width += len(literals) - 1
+
+
+def gather(
+    plans: Sequence[Plan], values: Sequence[str], times: Sequence[int], messages: Sequence[str]
+) -> None:
+    """Add a block's entries, in order, each by its plan. `values` holds what was masked in all of them."""
+    rows: defaultdict[Plan, list[int]] = defaultdict(list)
+    for row, plan in enumerate(plans):
+        rows[plan].append(row)
+    starts = [0, *accumulate([plan.width for plan in plans])]
+    for plan, places in rows.items():
+        facts = plan.facts
+        if len(places) == 1:
+            chosen = places[0]
+            facts.add((times[chosen],), (messages[chosen],))
+            origins: Sequence[int] = (starts[chosen],)
+        else:
+            pick = itemgetter(*places)
+            facts.add(pick(times), pick(messages))
+            origins = pick(starts)
+        for held, (offset, literals) in zip(facts.values, plan.columns, strict=True):
+            held.add(_column(values, origins, offset, literals))
+
+
+def _column(
+    values: Sequence[str], origins: Sequence[int], offset: int, literals: tuple[str, ...]
+) -> Sequence[str]:
+    """A position's value in each of the entries whose values begin at `origins`."""
+    if len(literals) == 1:
+        return literals * len(origins)
+    if len(literals) == 2:
+        before, after = literals
+        if before:
+            return [before + values[at + offset] + after for at in origins]
+        if after:
+            return [values[at + offset] + after for at in origins]
+        return [values[at + offset] for at in origins]
+    return [
+        literals[0]
+        + "".join(
+            [
+                value + literal
+                for value, literal in zip(
+                    values[at + offset : at + offset + len(literals) - 1], literals[1:], strict=False
+                )
+            ]
+        )
+        for at in origins
+    ]

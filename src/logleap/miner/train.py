@@ -1,0 +1,377 @@
+"""Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Protocol
+
+from logleap.miner.describe import Facts, Plan, gather
+from logleap.miner.mask import Masks
+from logleap.miner.match import Tree, bare, filled, keys, recipes, shape_of, tree_of
+from logleap.miner.mine import mine
+from logleap.miner.model import (
+    VARIABLE,
+    Example,
+    Follower,
+    LogModel,
+    Parameters,
+    Template,
+    template_id,
+)
+from logleap.miner.spill import DistinctLines, OpenFile
+from logleap.miner.timeline import Timeline, windows_of
+from logleap.miner.tokens import Shape, Tokenizer
+
+BLOCK = 32_768
+"""The most entries that are worked on at once."""
+
+CHARACTERS = 16 << 20
+"""About the most characters of their messages."""
+
+
+class Block(Protocol):
+    """Entries by column: `logleap.domain.entries.Entries` is one."""
+
+    @property
+    def micros(self) -> Sequence[int]:
+        """Their times, microseconds since 1970 (UTC)."""
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """Their messages."""
+
+    @property
+    def contexts(self) -> Sequence[str | None]:
+        """Their contexts, raw JSON text."""
+
+
+class Limits:
+    """How much is held in memory. The limits change the time that a training takes, never its result."""
+
+    def __init__(
+        self, kinds: int = 30_000, values: int = 300_000, characters: int = 32 << 20, block: int = BLOCK
+    ) -> None:
+        """`kinds`: masked messages, and `values`: of their positions, up to which one reading is enough."""
+        self.kinds = kinds
+        self.values = values
+        self.characters = characters
+        self.block = block
+
+
+def train(
+    entries: Iterable[Block],
+    *,
+    masks: Masks,
+    open_file: OpenFile,
+    parameters: Parameters | None = None,
+    baseline: LogModel | None = None,
+    limits: Limits | None = None,
+) -> LogModel:
+    """The log model of these entries: the same for the same entries, whatever their order and blocks.
+
+    `entries` must be able to be read twice, with the same entries in the same order of blocks each time.
+    `open_file` opens temporary files. With a `baseline`, entries are of its templates where they match, and
+    only the rest is mined. Raises ValueError if the baseline was made with other masks, or with another
+    `max_tokens`.
+    """
+    parameters = parameters or Parameters()
+    if baseline is not None and baseline.masks != masks.digest:
+        raise ValueError("The baseline was trained with other masks: train it again with the present ones.")
+    if baseline is not None and baseline.parameters.max_tokens != parameters.max_tokens:
+        raise ValueError(
+            "The baseline was trained with another max_tokens: train it again with the present one."
+        )
+    training = _Training(masks, open_file, parameters, baseline, limits or Limits())
+    try:
+        return training.run(entries)
+    finally:
+        training.close()
+
+
+class _Training:
+    def __init__(
+        self,
+        masks: Masks,
+        open_file: OpenFile,
+        parameters: Parameters,
+        baseline: LogModel | None,
+        limits: Limits,
+    ) -> None:
+        self._masks = masks
+        self._open_file = open_file
+        self._parameters = parameters
+        self._baseline = baseline
+        self._limits = limits
+        self._tokenizer = Tokenizer(parameters.max_tokens)
+        self._known = _Templates(baseline)
+        self._lines = DistinctLines(open_file, limits.characters)
+        self._timeline = Timeline(open_file)
+
+    def close(self) -> None:
+        self._lines.close()
+        self._timeline.close()
+
+    def run(self, entries: Iterable[Block]) -> LogModel:
+        kinds = self._read_kinds(entries)
+        self._mine()
+        if kinds is not None:
+            facts, numbers = self._join(kinds)
+        else:
+            facts, numbers = self._read_templates(entries)
+        return self._model(facts, numbers)
+
+    def _read_kinds(self, entries: Iterable[Block]) -> "dict[str, _Kind] | None":
+        """Read the entries: facts by masked message, or None where there are too many kinds of these."""
+        kinds: dict[str, _Kind] = {}
+        blocks = _blocks(entries, self._limits.block)
+        for times, messages, contexts in blocks:
+            masked, values = self._masks.mask(messages)
+            found = keys(masked, contexts)
+            for key in set(found).difference(kinds):
+                kinds[key] = self._kind(key, len(kinds))
+            held = list(map(kinds.__getitem__, found))
+            gather([kind.plan for kind in held], values, times, messages)
+            self._timeline.add(times, [kind.number for kind in held])
+            if len(kinds) > self._limits.kinds or self._held(kinds) > self._limits.values:
+                break
+        else:
+            return kinds
+        seen = set(kinds)
+        del kinds
+        for _, messages, contexts in blocks:
+            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(seen):
+                seen.add(key)
+                self._kind(key, 0)
+            if len(seen) > 4 * self._limits.kinds:
+                seen.clear()
+        return None
+
+    def _held(self, kinds: "dict[str, _Kind]") -> int:
+        return sum(
+            len(values.counts) if values.counts is not None else 100
+            for kind in kinds.values()
+            for values in kind.plan.facts.values
+        )
+
+    def _kind(self, key: str, number: int) -> "_Kind":
+        shape, severity = shape_of(key, self._tokenizer)
+        if self._known.find(severity, shape.tokens) is None:
+            self._lines.add(f"{severity or '-'} {len(shape.tokens)} {' '.join(shape.tokens)}")
+        facts = Facts(len(shape.recipes), self._parameters.exact_values)
+        return _Kind(number, severity, shape, Plan(facts, shape.recipes))
+
+    def _mine(self) -> None:
+        known: dict[str, str] = {}
+        split = (line.split(" ", 2) for line in self._lines)
+        for (severity, _), group in groupby(split, key=itemgetter(0, 1)):
+            messages = [
+                tuple([known.setdefault(token, token) for token in tokens.split(" ")]) for *_, tokens in group
+            ]
+            known.clear()
+            for template in mine(sorted(messages), self._parameters.max_templates):
+                self._known.add(None if severity == "-" else severity, template)
+
+    def _join(self, kinds: "dict[str, _Kind]") -> tuple[dict[int, Facts], list[int]]:
+        """Facts by template, from those by masked message, and the template of each kind's number."""
+        facts: dict[int, Facts] = {}
+        numbers: list[int] = []
+        for kind in kinds.values():
+            number = self._known.of(kind.severity, kind.shape)
+            tokens = self._known.tokens[number]
+            numbers.append(number)
+            if number not in facts:
+                facts[number] = Facts(tokens.count(VARIABLE), self._parameters.exact_values)
+            own = iter(kind.plan.facts.values)
+            found = [next(own) if token == VARIABLE else token for token in kind.shape.tokens]
+            facts[number].merge(
+                kind.plan.facts,
+                [held for held, token in zip(found, tokens, strict=True) if token == VARIABLE],
+            )
+        return facts, numbers
+
+    def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]]:
+        """Facts by template, from a second reading."""
+        self._timeline.close()
+        self._timeline = Timeline(self._open_file)
+        bound = self._bound(self._known.tokens)
+        facts: dict[int, Facts] = {}
+        plans: dict[str, tuple[int, Plan]] = {}
+        for times, messages, contexts in _blocks(entries, self._limits.block):
+            masked, values = self._masks.mask(messages)
+            found = keys(masked, contexts)
+            if len(plans) > 4 * self._limits.kinds:
+                plans.clear()
+            for key in set(found).difference(plans):
+                shape, severity = shape_of(key, self._tokenizer)
+                number = self._known.of(severity, shape)
+                tokens = self._known.tokens[number]
+                if number not in facts:
+                    facts[number] = Facts(tokens.count(VARIABLE), bound)
+                plans[key] = number, Plan(facts[number], recipes(shape, tokens))
+            held = list(map(plans.__getitem__, found))
+            gather([plan for _, plan in held], values, times, messages)
+            self._timeline.add(times, [number for number, _ in held])
+        return facts, list(range(len(self._known.tokens)))
+
+    def _bound(self, templates: Iterable[Sequence[str]]) -> int:
+        """Up to how many distinct values of a position are counted exactly."""
+        positions = sum(tokens.count(VARIABLE) for tokens in templates)
+        most = self._parameters.exact_values
+        return max(min(most, self._parameters.held_values // max(positions, 1)), min(most, 4))
+
+    def _model(self, facts: dict[int, Facts], numbers: Sequence[int]) -> LogModel:
+        parameters, span = self._parameters, self._timeline.span
+        if span is None:
+            return LogModel(self._masks.digest, 0, baseline=self._baseline_digest, parameters=parameters)
+        ids = {number: self._known.id(number) for number in facts}
+        order = sorted(facts, key=ids.__getitem__)
+        rank = {number: at for at, number in enumerate(order)}
+        windows = windows_of(*span, parameters.windows)
+        frequent = sorted(facts, key=lambda number: (-facts[number].count, ids[number]))
+        among, pairs = self._timeline.summary(
+            [rank.get(number, 0) for number in numbers],
+            windows,
+            {rank[number] for number in frequent[: parameters.follower_templates]},
+        )
+        in_windows: dict[int, list[tuple[int, int]]] = {at: [] for at in range(len(order))}
+        for (at, window), count in sorted(among.items()):
+            in_windows[at].append((window, count))
+        next_ones: dict[int, list[tuple[int, int]]] = {at: [] for at in range(len(order))}
+        for (at, following), count in pairs.items():
+            next_ones[at].append((-count, following))
+        bound = self._bound(self._known.tokens)
+        templates = []
+        for number in frequent:
+            found = facts[number]
+            severity = self._known.severities[number]
+            followers = sorted(next_ones[rank[number]])[: parameters.listed_followers]
+            ends = [self._values(number, message) for message in (found.first[1], found.last[1])]
+            templates.append(
+                Template(
+                    id=ids[number],
+                    severity=severity,
+                    tokens=self._known.text(number) or self._written(number, found.first[1]),
+                    count=found.count,
+                    first=found.first[0],
+                    last=found.last[0],
+                    windows=tuple(in_windows[rank[number]]),
+                    examples=self._examples(found),
+                    positions=tuple(
+                        values.position(bound, parameters.listed_values, first, last)
+                        for values, first, last in zip(found.values, *ends, strict=True)
+                    ),
+                    followers=tuple(Follower(ids[order[at]], -count) for count, at in followers),
+                )
+            )
+        return LogModel(
+            masks=self._masks.digest,
+            entries=sum(found.count for found in facts.values()),
+            first=span[0],
+            last=span[1],
+            windows=windows,
+            templates=tuple(templates),
+            baseline=self._baseline_digest,
+            parameters=parameters,
+        )
+
+    @property
+    def _baseline_digest(self) -> str | None:
+        return self._baseline.digest if self._baseline else None
+
+    def _examples(self, facts: Facts) -> tuple[Example, ...]:
+        found = dict.fromkeys((facts.first, facts.last, facts.least[::-1]))
+        return tuple(Example(time, self._short(message)) for time, message in found)
+
+    def _short(self, message: str) -> str:
+        most = self._parameters.example_length
+        return message if len(message) <= most else message[:most] + "…"
+
+    def _shape(self, message: str) -> tuple[Shape, Sequence[str]]:
+        masked, values = self._masks.mask([message])
+        return self._tokenizer.shape(masked[0]), values
+
+    def _values(self, number: int, message: str) -> list[str]:
+        shape, values = self._shape(message)
+        held = iter(values)
+        return [filled(recipe, held) for recipe in recipes(shape, self._known.tokens[number])]
+
+    def _written(self, number: int, message: str) -> tuple[str, ...]:
+        """A template's tokens with the blanks that a message of it has."""
+        blanks = self._shape(message)[0].blanks
+        return tuple(blank + token for blank, token in zip(blanks, self._known.tokens[number], strict=True))
+
+
+class _Kind:
+    """Entries with the same masked message and severity."""
+
+    __slots__ = ("number", "plan", "severity", "shape")
+
+    def __init__(self, number: int, severity: str | None, shape: Shape, plan: Plan) -> None:
+        self.number = number
+        self.severity = severity
+        self.shape = shape
+        self.plan = plan
+
+
+class _Templates:
+    """The baseline's templates, and those mined: numbered, found first among the former."""
+
+    def __init__(self, baseline: LogModel | None) -> None:
+        self.severities: list[str | None] = []
+        self.tokens: list[tuple[str, ...]] = []
+        """Without blanks."""
+        self._baseline = baseline.templates if baseline else ()
+        self._old = tree_of(baseline) if baseline else Tree()
+        self._new = Tree()
+        for template in self._baseline:
+            self.severities.append(template.severity)
+            self.tokens.append(bare(template.tokens))
+
+    def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
+        """Add a mined one."""
+        self._new.add(severity, tokens, len(self.tokens))
+        self.severities.append(severity)
+        self.tokens.append(tokens)
+
+    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
+        """The number of the template of such a message, None if none matches."""
+        found = self._old.find(severity, tokens)
+        return self._new.find(severity, tokens) if found is None else found
+
+    def of(self, severity: str | None, shape: Shape) -> int:
+        """The same, of a message that was mined or matched."""
+        found = self.find(severity, shape.tokens)
+        assert found is not None  # noqa: S101 -- the entries would have changed between two readings
+        return found
+
+    def id(self, number: int) -> str:
+        """The template's id."""
+        if number < len(self._baseline):
+            return self._baseline[number].id
+        return template_id(self.severities[number], self.tokens[number])
+
+    def text(self, number: int) -> tuple[str, ...] | None:
+        """The tokens as the baseline has them, None of a mined one."""
+        return self._baseline[number].tokens if number < len(self._baseline) else None
+
+
+def _blocks(
+    entries: Iterable[Block], most: int
+) -> Iterator[tuple[Sequence[int], Sequence[str], Sequence[str | None]]]:
+    """The entries in blocks that are neither small nor large."""
+    times: list[int] = []
+    messages: list[str] = []
+    contexts: list[str | None] = []
+    characters = 0
+    for block in entries:
+        for start in range(0, len(block.messages), most):
+            part = block.messages[start : start + most]
+            times += block.micros[start : start + most]
+            messages += part
+            contexts += block.contexts[start : start + most]
+            characters += sum(map(len, part))
+            if len(messages) >= most or characters >= CHARACTERS:
+                yield times, messages, contexts
+                times, messages, contexts, characters = [], [], [], 0
+    if messages:
+        yield times, messages, contexts
