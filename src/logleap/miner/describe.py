@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
-from operator import itemgetter
 from typing import TypeVar
 
 from logleap.miner.tokens import PLACEHOLDER
@@ -39,6 +39,16 @@ class Facts:
             self.least = min(self.least, first) if self.count else first
         self.count += len(times)
 
+    def add_repeated(self, message: str, count: int, first: int, last: int) -> None:
+        """Count so many entries of one message. Their values are added by themselves."""
+        if not self.count:
+            self.first, self.last, self.least = (first, message), (last, message), (message, first)
+        else:
+            self.first = min(self.first, (first, message))
+            self.last = max(self.last, (last, message))
+            self.least = min(self.least, (message, first))
+        self.count += count
+
     def merge(self, other: "Facts", values: Iterable[Values | str]) -> None:
         """Add what the other one holds. `values`: for each position its values, or one that all have."""
         if not self.count:
@@ -71,39 +81,58 @@ class Plan:
     together.
     """
 
-    __slots__ = ("columns", "facts", "width")
+    __slots__ = ("columns", "facts", "recipes", "width")
 
     def __init__(self, facts: Facts, recipes: Sequence[str]) -> None:
         self.facts = facts
+        self.recipes = tuple(recipes)
         self.columns: list[tuple[int, tuple[str, ...]]] = []
         self.width = 0
         """How many values such an entry's message holds."""
         for recipe in recipes:
-            literals = tuple(recipe.split(PLACEHOLDER))
+            literals = _literals(recipe)
             self.columns.append((self.width, literals))
             self.width += len(literals) - 1
+
+
+@lru_cache(10_000)
+def _literals(recipe: str) -> tuple[str, ...]:
+    """What lies before, between and after the values that a recipe takes."""
+    return tuple(recipe.split(PLACEHOLDER))
 
 
 def gather(
     plans: Sequence[Plan], values: Sequence[str], times: Sequence[int], messages: Sequence[str]
 ) -> None:
     """Add a block's entries, in order, each by its plan. `values` holds what was masked in all of them."""
-    rows: defaultdict[Plan, list[int]] = defaultdict(list)
+    rows: defaultdict[Facts, list[int]] = defaultdict(list)
     for row, plan in enumerate(plans):
-        rows[plan].append(row)
+        rows[plan.facts].append(row)
     starts = [0, *accumulate([plan.width for plan in plans])]
-    for plan, places in rows.items():
-        facts = plan.facts
-        if len(places) == 1:
-            chosen = places[0]
-            facts.add((times[chosen],), (messages[chosen],))
-            origins: Sequence[int] = (starts[chosen],)
+    for facts, places in rows.items():
+        own = [plans[place] for place in places]
+        origins = [starts[place] for place in places]
+        facts.add([times[place] for place in places], [messages[place] for place in places])
+        plan = own[0]
+        if own.count(plan) == len(own):
+            for held, (offset, literals) in zip(facts.values, plan.columns, strict=True):
+                held.add(_column(values, origins, offset, literals))
         else:
-            pick = itemgetter(*places)
-            facts.add(pick(times), pick(messages))
-            origins = pick(starts)
-        for held, (offset, literals) in zip(facts.values, plan.columns, strict=True):
-            held.add(_column(values, origins, offset, literals))
+            for at, held in enumerate(facts.values):
+                held.add(_mixed(values, origins, [plan.columns[at] for plan in own]))
+
+
+def _mixed(
+    values: Sequence[str], origins: Sequence[int], columns: Sequence[tuple[int, tuple[str, ...]]]
+) -> Sequence[str]:
+    """The same, where each entry has a column of its own."""
+    found = []
+    for origin, (offset, literals) in zip(origins, columns, strict=True):
+        value = literals[0]
+        for at, literal in enumerate(literals[1:], origin + offset):
+            value += values[at] + literal
+        found.append(value)
+    return found
 
 
 def _column(
