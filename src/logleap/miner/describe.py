@@ -1,9 +1,8 @@
 """What is known of the entries of each template, gathered block by block."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import TypeVar
 
 from logleap.miner.tokens import PLACEHOLDER
@@ -77,28 +76,15 @@ def _at(sought: Sought, among: Sequence[Sought], found: Sequence[Found]) -> Sequ
 
 
 class Plan:
-    """Where the entries with one key go: to which facts, and how the values of each position are put
-    together.
-    """
+    """Where the entries with one key go: to which facts, and the recipes of the values of each position."""
 
-    __slots__ = ("columns", "facts", "recipes", "width")
+    __slots__ = ("facts", "recipes", "width")
 
-    def __init__(self, facts: Facts, recipes: Sequence[str]) -> None:
+    def __init__(self, facts: Facts, recipes: Sequence[str], width: int) -> None:
+        """`width`: how many values such an entry's message holds."""
         self.facts = facts
-        self.recipes = tuple(recipes)
-        self.columns: list[tuple[int, tuple[str, ...]]] = []
-        self.width = 0
-        """How many values such an entry's message holds."""
-        for recipe in recipes:
-            literals = _literals(recipe)
-            self.columns.append((self.width, literals))
-            self.width += len(literals) - 1
-
-
-@lru_cache(10_000)
-def _literals(recipe: str) -> tuple[str, ...]:
-    """What lies before, between and after the values that a recipe takes."""
-    return tuple(recipe.split(PLACEHOLDER))
+        self.recipes = recipes
+        self.width = width
 
 
 def gather(
@@ -113,50 +99,50 @@ def gather(
         own = [plans[place] for place in places]
         origins = [starts[place] for place in places]
         facts.add([times[place] for place in places], [messages[place] for place in places])
-        plan = own[0]
-        if own.count(plan) == len(own):
-            for held, (offset, literals) in zip(facts.values, plan.columns, strict=True):
+        if not facts.values:
+            continue
+        if own.count(own[0]) == len(own):
+            offset = 0
+            for held, recipe in zip(facts.values, own[0].recipes, strict=True):
+                literals = recipe.split(PLACEHOLDER)
                 held.add(_column(values, origins, offset, literals))
+                offset += len(literals) - 1
         else:
-            for at, held in enumerate(facts.values):
-                held.add(_mixed(values, origins, [plan.columns[at] for plan in own]))
+            for held, column in zip(
+                facts.values, zip(*_filled(values, origins, own), strict=True), strict=True
+            ):
+                held.add(column)
 
 
-def _mixed(
-    values: Sequence[str], origins: Sequence[int], columns: Sequence[tuple[int, tuple[str, ...]]]
-) -> Sequence[str]:
-    """The same, where each entry has a column of its own."""
-    found = []
-    for origin, (offset, literals) in zip(origins, columns, strict=True):
-        value = literals[0]
-        for at, literal in enumerate(literals[1:], origin + offset):
-            value += values[at] + literal
-        found.append(value)
-    return found
+def filled(recipe: str, values: Iterable[str]) -> str:
+    """The value that a recipe makes, which takes as many of the values as it needs."""
+    first, *rest = recipe.split(PLACEHOLDER)
+    return first + "".join([value + literal for literal, value in zip(rest, values, strict=False)])
+
+
+def _filled(values: Sequence[str], origins: Sequence[int], plans: Sequence[Plan]) -> Iterator[Sequence[str]]:
+    """The values of each entry."""
+    for origin, plan in zip(origins, plans, strict=True):
+        if plan.width:
+            own = iter(values[origin : origin + plan.width])
+            yield [filled(recipe, own) if PLACEHOLDER in recipe else recipe for recipe in plan.recipes]
+        else:
+            yield plan.recipes
 
 
 def _column(
-    values: Sequence[str], origins: Sequence[int], offset: int, literals: tuple[str, ...]
+    values: Sequence[str], origins: Sequence[int], offset: int, literals: Sequence[str]
 ) -> Sequence[str]:
     """A position's value in each of the entries whose values begin at `origins`."""
     if len(literals) == 1:
-        return literals * len(origins)
-    if len(literals) == 2:
-        before, after = literals
-        if before:
-            return [before + values[at + offset] + after for at in origins]
-        if after:
-            return [values[at + offset] + after for at in origins]
-        return [values[at + offset] for at in origins]
-    return [
-        literals[0]
-        + "".join(
-            [
-                value + literal
-                for value, literal in zip(
-                    values[at + offset : at + offset + len(literals) - 1], literals[1:], strict=False
-                )
-            ]
-        )
-        for at in origins
-    ]
+        return list(literals) * len(origins)
+    before, after = literals[0], literals[1]
+    if len(literals) > 2:
+        width = len(literals) - 1
+        return [
+            before + "".join(chain.from_iterable(zip(values[at : at + width], literals[1:], strict=True)))
+            for at in [origin + offset for origin in origins]
+        ]
+    if before or after:
+        return [before + values[at + offset] + after for at in origins]
+    return [values[at + offset] for at in origins]

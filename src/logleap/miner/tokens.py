@@ -33,7 +33,6 @@ _VALUE = re.compile(
     | [^@]+@[^@]+                                                     # a mailbox
     | (?:[A-Za-z-]+\.)+                                               # a host
       (?:com|net|org|edu|gov|io|de|uk|fr|cn|jp|ru|local|lan|internal|localdomain)[.]?
-    | true | false | True | False | TRUE | FALSE | null | NULL | None | nil | undefined
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
@@ -75,6 +74,11 @@ _KNOWN = 200_000
 
 _Piece = tuple[str, str | None, str]  # a token, its recipe if it is variable, the blank before it
 
+_CONSTANTS = frozenset(
+    ["true", "false", "True", "False", "TRUE", "FALSE", "null", "NULL", "None", "nil", "undefined"]
+)
+_SPECIAL = _NAMED | _CONSTANTS
+_PLAIN = re.compile("[A-Za-z]+(?: [A-Za-z]+)*", re.ASCII)
 _PUNCTUATION = frozenset("\"'=,;:()[]{}<>|")
 
 
@@ -100,6 +104,10 @@ class Tokenizer:
     def shape(self, masked: str) -> Shape:  # noqa: PLR0912 -- one loop, for speed
         """The tokens of a masked message."""
         line, broken, rest = masked.partition(NEWLINE)
+        if _PLAIN.fullmatch(masked):
+            words = masked.split(" ")
+            if len(words) <= self._max and _SPECIAL.isdisjoint(words):
+                return Shape(tuple(words), (), ("", *" " * (len(words) - 1)))
         tokens: list[str] = []
         recipes: list[str] = []
         blanks: list[str] = []
@@ -162,7 +170,7 @@ class Tokenizer:
                 found = ((key[1], None, blank), (":", None, ""), (VARIABLE, key[2], ""))
             else:
                 found = ((VARIABLE, word, blank),)
-        elif _VALUE.fullmatch(word):
+        elif word in _CONSTANTS or _VALUE.fullmatch(word):
             found = ((VARIABLE, word, blank),)
         else:
             found = ((word, None, blank),)

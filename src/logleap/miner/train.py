@@ -1,14 +1,14 @@
 """Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import compress, groupby, islice
+from itertools import chain, compress, groupby, islice
 from operator import itemgetter, not_
 from typing import NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from logleap.miner.describe import Facts, Plan, gather
+from logleap.miner.describe import Facts, Plan, filled, gather
 from logleap.miner.mask import Masks
-from logleap.miner.match import Tree, bare, filled, keys, recipes, shape_of, tree_of
+from logleap.miner.match import Tree, are_variable, bare, keys, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -23,7 +23,7 @@ from logleap.miner.repeats import Repeats
 from logleap.miner.severity import of_context
 from logleap.miner.spill import DistinctLines, OpenFile
 from logleap.miner.timeline import Timeline, windows_of
-from logleap.miner.tokens import Shape, Tokenizer
+from logleap.miner.tokens import PLACEHOLDER, Shape, Tokenizer
 
 Item = TypeVar("Item")
 
@@ -133,41 +133,44 @@ class _Training:
         kinds: dict[str, _Kind] = {}
         blocks = _blocks(entries, self._limits.block)
         repeats: Repeats[_Kind] = Repeats()
-        for read in map(_in_order, blocks):
-            times, messages, contexts = read
-            names = _names(messages, contexts)
-            known = repeats.find(names)
-            if known is None:
-                self._read_new(kinds, repeats, names, read)
-            else:
-                again = [at is not None for at in known]
-                if True in again:
-                    numbers = [at for at in known if at is not None]
-                    came = list(compress(times, again))
-                    self._timeline.add(came, [kind.number for kind in repeats.count(numbers, came)])
-                if False in again:
-                    new = list(map(not_, again))
-                    block = _Block(
-                        list(compress(times, new)),
-                        list(compress(messages, new)),
-                        list(compress(contexts, new)),
-                    )
-                    self._read_new(kinds, repeats, list(compress(names, new)), block)
-            repeats.seen(times[-1])
-            if len(kinds) > self._limits.kinds or self._held(kinds) > self._limits.values:
+        for block in map(_in_order, blocks):
+            if not self._read_block(kinds, repeats, block) or self._held(kinds) > self._limits.values:
                 break
         else:
             self._add_repeated(repeats)
             return kinds
-        seen = set(kinds)
-        del kinds
-        for _, messages, contexts in blocks:
-            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(seen):
-                seen.add(key)
+        noted = set(kinds)
+        del kinds, repeats
+        for _, messages, contexts in chain([block], blocks):
+            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(noted):
+                noted.add(key)
                 self._note(*shape_of(key, self._tokenizer))
-            if len(seen) > 4 * self._limits.kinds:
-                seen.clear()
+            if len(noted) > 4 * self._limits.kinds:
+                noted.clear()
         return None
+
+    def _read_block(self, kinds: "dict[str, _Kind]", repeats: "Repeats[_Kind]", block: "_Block") -> bool:
+        times, messages, contexts = block
+        names = _names(messages, contexts)
+        known = repeats.find(names)
+        if known is None:
+            known = [None] * len(times)
+        again = [at is not None for at in known]
+        if True in again:
+            numbers = [at for at in known if at is not None]
+            came = list(compress(times, again))
+            self._timeline.add(came, [kind.number for kind in repeats.count(numbers, came)])
+        done = True
+        if False in again:
+            if True in again:
+                new = list(map(not_, again))
+                names = list(compress(names, new))
+                block = _Block(
+                    list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
+                )
+            done = self._read_new(kinds, repeats, names, block)
+        repeats.seen(times[-1])
+        return done
 
     def _read_new(
         self,
@@ -175,16 +178,21 @@ class _Training:
         repeats: "Repeats[_Kind]",
         names: Sequence[Hashable],
         block: "_Block",
-    ) -> None:
+    ) -> bool:
+        """Add entries whose messages are not known yet; False where they are of too many kinds."""
         times, messages, contexts = block
         masked, values = self._masks.mask(messages)
         found = keys(masked, contexts)
-        for key in set(found).difference(kinds):
+        new = set(found).difference(kinds)
+        if len(kinds) + len(new) > self._limits.kinds:
+            return False
+        for key in new:
             kinds[key] = self._kind(key, len(kinds))
         held = list(map(kinds.__getitem__, found))
         gather([kind.plan for kind in held], values, times, messages)
         self._timeline.add(times, [kind.number for kind in held])
         repeats.learn(names, messages, held)
+        return True
 
     def _add_repeated(self, repeats: "Repeats[_Kind]") -> None:
         for block in _batched(repeats, self._limits.block):
@@ -206,7 +214,7 @@ class _Training:
         shape, severity = shape_of(key, self._tokenizer)
         self._note(shape, severity)
         facts = Facts(len(shape.recipes), self._parameters.exact_values)
-        return _Kind(number, severity, shape, Plan(facts, shape.recipes))
+        return _Kind(number, severity, shape, Plan(facts, shape.recipes, key.count(PLACEHOLDER)))
 
     def _note(self, shape: Shape, severity: str | None) -> None:
         """Have such messages mined, if they match no template of the baseline."""
@@ -273,6 +281,7 @@ class _Training:
         self._timeline = Timeline(self._open_file)
         bound = self._bound(self._known.tokens)
         facts: dict[int, Facts] = {}
+        variable = list(map(are_variable, self._known.tokens))
         plans: dict[str, tuple[int, Plan]] = {}
         for times, messages, contexts in map(_in_order, _blocks(entries, self._limits.block)):
             masked, values = self._masks.mask(messages)
@@ -282,10 +291,12 @@ class _Training:
             for key in set(found).difference(plans):
                 shape, severity = shape_of(key, self._tokenizer)
                 number = self._known.of(severity, shape)
-                tokens = self._known.tokens[number]
                 if number not in facts:
-                    facts[number] = Facts(tokens.count(VARIABLE), bound)
-                plans[key] = number, Plan(facts[number], recipes(shape, tokens))
+                    facts[number] = Facts(sum(variable[number]), bound)
+                plans[key] = (
+                    number,
+                    Plan(facts[number], recipes(shape, variable[number]), key.count(PLACEHOLDER)),
+                )
             held = list(map(plans.__getitem__, found))
             gather([plan for _, plan in held], values, times, messages)
             self._timeline.add(times, [number for number, _ in held])
@@ -371,7 +382,7 @@ class _Training:
     def _values(self, number: int, message: str) -> list[str]:
         shape, values = self._shape(message)
         held = iter(values)
-        return [filled(recipe, held) for recipe in recipes(shape, self._known.tokens[number])]
+        return [filled(recipe, held) for recipe in recipes(shape, are_variable(self._known.tokens[number]))]
 
     def _written(self, number: int, message: str) -> tuple[str, ...]:
         """A template's tokens with the blanks that a message of it has."""
