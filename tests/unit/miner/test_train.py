@@ -209,24 +209,18 @@ def test_no_entries_make_an_empty_model() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        "x" * (1 << 20),
-        "1 " * 300_000,
-        "1" * (1 << 20),
-        "a1" * 300_000,
-        "\n" * 100_000,
-        " ",
-        "\0\0",
-        '"' * 100_000,
-    ]
-    + [
-        "<1 " * 200_000,
-        "=" * 300_000,
-        "a://" * 200_000,
-        "a:" * 300_000,
-        "'" + "b" * 300_000,
+        *("x" * (1 << 20), "1 " * 100_000, "1" * (1 << 20), "a1" * 100_000, "\n" * 100_000, " ", "\0\0"),
+        *(
+            '"' * 100_000,
+            "<1 " * 50_000,
+            "=" * 100_000,
+            "a://" * 100_000,
+            "a:" * 100_000,
+            "'" + "b" * 300_000,
+        ),
         "(\u202e1)" * 1000,
     ],
-    ids=str.__len__,
+    ids=lambda message: f"{message[:3]!a}",
 )
 def test_a_huge_or_odd_message_is_described_in_linear_time(message: str) -> None:
     model = trained(written(message, message + " 7", "usual 5"))
