@@ -19,6 +19,7 @@ from logleap.miner.model import (
     Template,
     template_id,
 )
+from logleap.miner.relate import Relatives
 from logleap.miner.repeats import Repeats
 from logleap.miner.severity import of_context
 from logleap.miner.spill import DistinctLines, OpenFile
@@ -225,6 +226,8 @@ class _Training:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
         while self._mine_some():
             pass
+        if self._baseline is not None:
+            self._known.relate()
 
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
@@ -418,6 +421,7 @@ class _Templates:
         self._baseline = baseline.templates if baseline else ()
         self._old = tree_of(baseline) if baseline else Tree()
         self._new = Tree()
+        self._same: dict[int, int] = {}
         for template in self._baseline:
             self.severities.append(template.severity)
             self.tokens.append(bare(template.tokens))
@@ -431,7 +435,25 @@ class _Templates:
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
         """The number of the template of such a message, None if none matches."""
         found = self._old.find(severity, tokens)
-        return self._new.find(severity, tokens) if found is None else found
+        if found is None:
+            found = self._new.find(severity, tokens)
+        return self._same.get(found, found) if found is not None else None
+
+    def relate(self) -> None:
+        """Widen templates of the baseline to those mined ones that are the same event."""
+        old = len(self._baseline)
+        relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
+        for number in range(old, len(self.tokens)):
+            same = relatives.find(self.severities[number], self.tokens[number])
+            if same is not None:
+                self._same[number] = same
+        for number, same in self._same.items():
+            self.tokens[same] = tuple(
+                [
+                    own if own == other else VARIABLE
+                    for own, other in zip(self.tokens[same], self.tokens[number], strict=True)
+                ]
+            )
 
     def of(self, severity: str | None, shape: Shape) -> int:
         """The same, of a message that was mined or matched."""
@@ -446,8 +468,15 @@ class _Templates:
         return template_id(self.severities[number], self.tokens[number])
 
     def text(self, number: int) -> tuple[str, ...] | None:
-        """The tokens as the baseline has them, None of a mined one."""
-        return self._baseline[number].tokens if number < len(self._baseline) else None
+        """The tokens with their blanks, as the baseline has them; None of a mined one."""
+        if number >= len(self._baseline):
+            return None
+        return tuple(
+            [
+                " " * written.startswith(" ") + token
+                for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
+            ]
+        )
 
 
 def _names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
