@@ -11,7 +11,7 @@ import logleap
 
 PACKAGE = Path(logleap.__file__).parent
 
-CORE = ("domain", "ordering", "ports", "reporting", "usecases")
+CORE = ("domain", "miner", "ordering", "ports", "reporting", "usecases")
 ALLOWED = sys.stdlib_module_names | {f"logleap.{part}" for part in CORE}
 
 

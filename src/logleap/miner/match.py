@@ -1,0 +1,163 @@
+"""Which template a message is of: literally equal tokens first, then variable positions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+from logleap.miner import severity as severities
+from logleap.miner.describe import filled
+from logleap.miner.mask import Masks
+from logleap.miner.model import VARIABLE, LogModel
+from logleap.miner.tokens import Shape, Tokenizer
+
+_KNOWN = 100_000
+
+
+class Tree:
+    """Templates by severity, number of tokens and tokens. A template is found by the number it was added
+    with.
+
+    Where several match, the one wins whose first differing token is literal: so it does not matter in which
+    order they were added.
+    """
+
+    def __init__(self) -> None:
+        self._roots: dict[tuple[str | None, int], dict[str, object]] = {}
+
+    def add(self, severity: str | None, tokens: Sequence[str], number: int) -> None:
+        """Add a template (its tokens without blanks)."""
+        node = self._roots.setdefault((severity, len(tokens)), {})
+        for token in tokens[:-1]:
+            node = node.setdefault(token, {})  # type: ignore[assignment]
+        if tokens:
+            node[tokens[-1]] = number
+
+    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
+        """The number of the template that matches, None if none does."""
+        length = len(tokens)
+        root = self._roots.get((severity, length))
+        if root is None:
+            return None
+        open_ends: list[tuple[int, dict[str, object]]] = [(0, root)]
+        while open_ends:
+            at, node = open_ends.pop()
+            while True:
+                literal = node.get(tokens[at])
+                variable = node.get(VARIABLE)
+                if literal is None or literal is variable:
+                    found = variable
+                else:
+                    found = literal
+                    if variable is not None and at + 1 < length:
+                        open_ends.append((at + 1, variable))  # type: ignore[arg-type]
+                at += 1
+                if found is None:
+                    break
+                if at == length:
+                    return found  # type: ignore[return-value]
+                node = found  # type: ignore[assignment]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A message's template, and the value at each of its variable positions."""
+
+    template: str
+    values: tuple[str, ...]
+
+
+class Matcher:
+    """Finds the templates of messages in one log model. It remembers masked messages: use one for many."""
+
+    def __init__(self, model: LogModel, masks: Masks) -> None:
+        """Raises ValueError if the model was made with other masks."""
+        if model.masks != masks.digest:
+            raise ValueError(
+                "The log model was made with other masks: set those it was trained with, or train it again."
+            )
+        self._masks = masks
+        self._tokenizer = Tokenizer(model.parameters.max_tokens)
+        self._tree = tree_of(model)
+        self._ids = [template.id for template in model.templates]
+        self._variable = [are_variable(template.tokens) for template in model.templates]
+        self._known: dict[str, tuple[int, tuple[str, ...]] | None] = {}
+
+    def match(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[Match | None]:
+        """For each message its template and values, None where no template matches."""
+        masked, values = self._masks.mask(messages) if messages else ([], ())
+        found: list[Match | None] = []
+        start = 0
+        for key, plan in zip(masked, self._plans(masked, contexts), strict=True):
+            end = start + key.count("\0")
+            if plan is None:
+                found.append(None)
+            else:
+                number, recipes = plan
+                held = iter(values[start:end])
+                found.append(Match(self._ids[number], tuple([filled(recipe, held) for recipe in recipes])))
+            start = end
+        return found
+
+    def templates(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[str | None]:
+        """For each message the id of its template, None where none matches. Faster than `match`."""
+        masked = self._masks.mask(messages)[0] if messages else []
+        return [None if plan is None else self._ids[plan[0]] for plan in self._plans(masked, contexts)]
+
+    def _plans(
+        self, masked: Sequence[str], contexts: Sequence[str | None]
+    ) -> list[tuple[int, tuple[str, ...]] | None]:
+        known = self._known
+        if len(known) > _KNOWN:
+            known.clear()
+        plans = []
+        for key in keys(masked, contexts):
+            if key not in known:
+                shape, severity = shape_of(key, self._tokenizer)
+                number = self._tree.find(severity, shape.tokens)
+                known[key] = None if number is None else (number, recipes(shape, self._variable[number]))
+            plans.append(known[key])
+        return plans
+
+
+def tree_of(model: LogModel) -> Tree:
+    """The tree of a model's templates, numbered as they stand there."""
+    tree = Tree()
+    for number, template in enumerate(model.templates):
+        tree.add(template.severity, bare(template.tokens), number)
+    return tree
+
+
+def are_variable(tokens: Iterable[str]) -> tuple[bool, ...]:
+    """For each token of a template whether it is a variable one."""
+    return tuple([token in (VARIABLE, f" {VARIABLE}") for token in tokens])
+
+
+def bare(tokens: Iterable[str]) -> tuple[str, ...]:
+    """Tokens without the blanks before them."""
+    return tuple([token.removeprefix(" ") for token in tokens])
+
+
+def keys(masked: Sequence[str], contexts: Sequence[str | None]) -> Sequence[str]:
+    """The masked messages, each with the severity that its context tells, if any, after a line break."""
+    if not any(contexts):
+        return masked
+    told = map(severities.of_context, [context or "" for context in contexts])
+    return [f"{key}\n{severity}" if severity else key for key, severity in zip(masked, told, strict=True)]
+
+
+def shape_of(key: str, tokenizer: Tokenizer) -> tuple[Shape, str | None]:
+    """The tokens and the severity of a message, by its key."""
+    masked, _, of_context = key.partition("\n")
+    return tokenizer.shape(masked), severities.of_message(masked) or of_context or None
+
+
+def recipes(shape: Shape, variable: Iterable[bool]) -> tuple[str, ...]:
+    """How the values of a message of this shape are put together at a template's variable positions.
+
+    `variable` tells for each of the template's tokens whether it is one.
+    """
+    if not shape.recipes:
+        return tuple(compress(shape.tokens, variable))
+    own = iter(shape.recipes)
+    return tuple(compress([next(own) if token == VARIABLE else token for token in shape.tokens], variable))
