@@ -108,13 +108,16 @@ def benjamini_hochberg(p_values: Sequence[float], rate: float) -> list[bool]:
     return found
 
 
-def dispersion(counts: Sequence[int], expected: Sequence[float], significance: float) -> float:
+def dispersion(
+    counts: Sequence[int], expected: Sequence[float], significance: float, *, neighbours: bool = True
+) -> float:
     """How many times as much these counts vary as independent events would (1.0), where `expected` gives
     what each is in proportion to: Pearson's chi-squared by its degrees of freedom.
 
     1.0 also where chance explains the variance (p above `significance`). Where neighbours resemble each
     other, as in a burst that is longer than one count, the sums of two, four, … neighbours vary more than
-    the counts: the largest of these is the answer, down to `FEWEST_SUMS` sums.
+    the counts: the largest of these is the answer, down to `FEWEST_SUMS` sums; without `neighbours`, that of
+    the counts alone.
     """
     largest = 1.0
     for found, wanted in _coarser(list(counts), list(expected)):
@@ -126,6 +129,8 @@ def dispersion(counts: Sequence[int], expected: Sequence[float], significance: f
         degrees = len(cells) - 1
         if statistic > degrees * largest and chi_squared_tail(statistic, degrees) <= significance:
             largest = statistic / degrees
+        if not neighbours:
+            break
     return largest
 
 

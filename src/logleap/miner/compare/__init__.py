@@ -6,10 +6,14 @@ first seen and for examples. Five kinds of change, in one list, most surprising 
 The score of a change, by which they are ordered, adds up: 10 for `new`, 5 for `gone` and `value`, 3 for
 `severity`, 0 for `shifted`; 20 where the template is an error or worse, 10 where it is a warning (half as
 much if it is gone, or rarer: that is better news); and how improbable it is that chance made it: minus the
-decimal logarithm of p, 20 at most.
+decimal logarithm of p, 20 at most; 10 for an unseen value, which no test judges. Of changes that are alike
+(of one kind and severity, and whose texts are the same up to the first variable position) each loses 3 for
+every one before it, 15 at most, so that one event that shows in many templates does not hide the others.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from math import log10
 
 from logleap.miner.compare import positions, words
@@ -17,7 +21,7 @@ from logleap.miner.compare.changes import Change, Changes, ExampleEntry, Referen
 from logleap.miner.compare.ignore import Ignore
 from logleap.miner.compare.sets import Difference, Sets
 from logleap.miner.compare.thresholds import Thresholds
-from logleap.miner.model import SEVERITIES, LogModel, Template
+from logleap.miner.model import SEVERITIES, VARIABLE, LogModel, Template
 from logleap.miner.statistics import benjamini_hochberg, compare_shares
 
 __all__ = [
@@ -34,6 +38,8 @@ __all__ = [
 _BY_KIND = {"new": 10.0, "gone": 5.0, "value": 5.0, "severity": 3.0, "shifted": 0.0}
 _BY_SEVERITY = {"error": 20.0, "warning": 10.0, "other": 0.0}
 _MOST_IMPROBABLE = 20.0
+_UNSEEN = 1e-10
+_FOR_EACH_ALIKE, _MOST_FOR_ALIKE = 3.0, 15.0
 
 ERRORS = frozenset(SEVERITIES[SEVERITIES.index("error") :])
 """The severities of an error or worse."""
@@ -59,7 +65,7 @@ def compare(
     ignored = tuple(sorted(set(ignore)))
     sets = Sets(baseline, current, Ignore(ignored), thresholds)
     found = [*_new(sets), *_rates(sets), *_values(sets), *_severities(sets)]
-    found.sort(key=lambda change: (-float(change.score), change.kind, change.template or "", change.sentence))
+    found = _ranked(found)
     return Changes(
         baseline=Side(baseline.digest, baseline.entries, baseline.first, baseline.last),
         current=Side(current.digest, current.entries, current.first, current.last),
@@ -72,9 +78,25 @@ def compare(
     )
 
 
+def _ranked(changes: list[Change]) -> list[Change]:
+    alike = Counter[tuple[str, str | None, str]]()
+    found = []
+    for change in sorted(changes, key=_order):
+        like = change.kind, change.severity, (change.text or "").partition(VARIABLE)[0]
+        less = min(_FOR_EACH_ALIKE * alike[like], _MOST_FOR_ALIKE)
+        alike[like] += 1
+        found.append(replace(change, score=f"{float(change.score) - less:.2f}"))
+    return sorted(found, key=_order)
+
+
+def _order(change: Change) -> tuple[float, str, str, str]:
+    return -float(change.score), change.kind, change.template or "", change.sentence
+
+
 def _new(sets: Sets) -> Iterator[Change]:
+    known = {_without_lists(template) for template in sets.before.templates.values()}
     for template in sets.after.templates.values():
-        if template.id not in sets.before.templates:
+        if template.id not in sets.before.templates and _without_lists(template) not in known:
             difference = sets.differ((), (template,))
             yield _of_template(
                 "new",
@@ -84,6 +106,14 @@ def _new(sets: Sets) -> Iterator[Change]:
                 numbers={"before": 0, "after": template.count},
                 first=template.first,
             )
+
+
+def _without_lists(template: Template) -> tuple[str | None, tuple[str, ...]]:
+    """Severity and tokens, neighbouring variable positions as one: lists of another length are not new."""
+    bare = [token.strip() for token in template.tokens]
+    return template.severity, tuple(
+        token for at, token in enumerate(bare) if not (at and token == VARIABLE == bare[at - 1])
+    )
 
 
 def _rates(sets: Sets) -> Iterator[Change]:
@@ -149,7 +179,7 @@ def _values(sets: Sets) -> Iterator[Change]:
         yield _of_template(
             "value",
             template,
-            p=1e-10 if finding.p is None else finding.p,
+            p=_UNSEEN if finding.p is None else finding.p,
             sentence=words.value(template, finding),
             numbers={
                 "before": sets.before.templates[template.id].count,

@@ -40,7 +40,9 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
     all that were tested, so that it can be told which of them are significant.
     """
     for at, (old, new) in enumerate(zip(before.positions, after.positions, strict=True)):
-        unseen = _unseen(at, old, new, thresholds)
+        unseen = _unseen(
+            at, old, new, _independent(before.count, before, thresholds) / before.count, thresholds
+        )
         if unseen is not None:
             yield unseen
             continue
@@ -57,11 +59,14 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
             yield min(tested, key=lambda found: found.p or 0.0)
 
 
-def _unseen(at: int, old: Position, new: Position, thresholds: Thresholds) -> Finding | None:
+def _unseen(
+    at: int, old: Position, new: Position, independent: float, thresholds: Thresholds
+) -> Finding | None:
+    """`independent`: how many of the baseline's values count, as a share."""
     if not (
         old.complete
         and 0 < old.distinct <= thresholds.few_values
-        and all(count >= thresholds.seen_each for _, count in old.values)
+        and all(count * independent >= thresholds.seen_each for _, count in old.values)
         and _TIMELESS.issuperset(old.types)
     ):
         return None
@@ -85,6 +90,11 @@ def _unseen(at: int, old: Position, new: Position, thresholds: Thresholds) -> Fi
     )
 
 
+def _independent(count: int, template: Template, thresholds: Thresholds) -> float:
+    """As how many independent values so many of a template's count."""
+    return min(float(count), float(thresholds.values_per_window * len(template.windows)))
+
+
 def is_identifier(position: Position, numbers: Numbers, thresholds: Thresholds) -> bool:
     """Whether these are whole numbers without a unit of which nearly every entry has one of its own."""
     return (
@@ -97,12 +107,18 @@ def is_identifier(position: Position, numbers: Numbers, thresholds: Thresholds) 
 
 
 def is_counter(position: Position, numbers: Numbers, thresholds: Thresholds) -> bool:
-    """Whether these numbers grow with time: the earliest is about the least, the latest the greatest."""
+    """Whether these numbers grow with time: the earliest is about the least, the latest the greatest, which
+    is not alone there.
+    """
     if numbers.first is None or numbers.last is None or position.distinct < thresholds.few_values:
         return False
     least, most = float(numbers.minimum), float(numbers.maximum)
     margin = (most - least) * thresholds.counter_margin
-    return float(numbers.first) - least <= margin and most - float(numbers.last) <= margin
+    return (
+        float(numbers.first) - least <= margin
+        and most - float(numbers.last) <= margin
+        and float(numbers.quantiles["0.95"]) >= (least + most) / 2
+    )
 
 
 def _numbers(
@@ -113,15 +129,10 @@ def _numbers(
 ) -> Finding | None:
     before, after = old[1], new[1]
     if before.count < thresholds.fewest_values or any(
-        recognised(position, numbers, thresholds)
-        for recognised in (is_identifier, is_counter)
-        for position, numbers, _ in (old, new)
+        recognised(old[0], before, thresholds) for recognised in (is_identifier, is_counter)
     ):
         return None
-    sizes = [
-        min(float(numbers.count), float(thresholds.values_per_window * len(template.windows)))
-        for _, numbers, template in (old, new)
-    ]
+    sizes = [_independent(numbers.count, template, thresholds) for _, numbers, template in (old, new)]
     least, most = float(before.minimum), float(before.maximum)
     early, late = _quantiles(before), _quantiles(after)
     tests = {

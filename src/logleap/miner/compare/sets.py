@@ -9,7 +9,7 @@ from math import exp, log
 from logleap.miner.compare.ignore import Ignore
 from logleap.miner.compare.thresholds import Thresholds
 from logleap.miner.model import LogModel, Template, Windows
-from logleap.miner.statistics import compare_rates, dispersion, onset
+from logleap.miner.statistics import FEWEST_SUMS, compare_rates, dispersion, onset
 
 _RATIO_VARIANCE = 0.1
 """Of a ratio's logarithm, beside what chance adds: templates of many entries weigh no more than ten times as
@@ -47,23 +47,23 @@ class Counts:
             found.update(dict(template.windows))
         return [found[at] for at in range(self.model.windows.count)]
 
-    def dispersion(self, counts: Sequence[int], thresholds: Thresholds) -> float:
+    def dispersion(self, counts: Sequence[int], thresholds: Thresholds, *, neighbours: bool) -> float:
         """How many times as much these counts vary from window to window as independent entries would.
 
         Compared with an even flow, and with the flow of all other entries; what explains the counts better
         counts. So days that are busier than nights are no burst, and neither is a steady message in them.
         """
-        if len(counts) < 2:
-            return 1.0
+        if len(counts) < FEWEST_SUMS:
+            return thresholds.unknown_dispersion
         significance = thresholds.burst_significance
-        even = dispersion(counts, self.room, significance)
+        even = dispersion(counts, self.room, significance, neighbours=neighbours)
         if even == 1.0:
             return even
         others = [
             total - count + room / 2
             for total, count, room in zip(self.totals, counts, self.room, strict=True)
         ]
-        return min(even, dispersion(counts, others, significance))
+        return min(even, dispersion(counts, others, significance, neighbours=neighbours))
 
 
 class Sets:
@@ -82,9 +82,11 @@ class Sets:
         )
         if found.p > self.thresholds.false_discoveries or not found.before:
             return found  # bursts would only make it less significant; and what is new is new
+        # How long a burst can be the baseline tells. In the current set only what is within a window is one:
+        # a change that begins in its middle and stays must not pass for a burst.
         spread = max(
-            counted.dispersion(counted.in_windows(templates), self.thresholds)
-            for counted, templates in ((self.before, before), (self.after, after))
+            counted.dispersion(counted.in_windows(templates), self.thresholds, neighbours=neighbours)
+            for counted, templates, neighbours in ((self.before, before, True), (self.after, after, False))
         )
         return replace(found, dispersion=spread)
 

@@ -19,6 +19,9 @@ class Thresholds:
     burst_significance: float = 0.01
     """Windows' counts that chance explains with less probability than this are taken for over-dispersed
     (index of dispersion: Cochran, 1954)."""
+    unknown_dispersion: float = 5.0
+    """How many times as much as chance would let them counts are taken to vary where the entries lie in less
+    than six windows (all at about one time), so that bursts cannot be told. A guess on the careful side."""
     fewest_common: int = 5
     """Templates that both sets have, of which the size of the sets is estimated (the median of their ratios:
     S. Anders and W. Huber, Genome Biology 11, 2010). With fewer, it is the number of entries."""
@@ -30,7 +33,7 @@ class Thresholds:
     fewest_values: int = 30
     """Numbers in the baseline below which their range is not judged: the 0.95 quantile needs 20."""
     values_per_window: int = 4
-    """Numbers of one window resemble each other (a temperature, a load): so many of each count as
+    """Values of one window resemble each other (a temperature, a load, a burst): so many of each count as
     independent."""
     smallest_distance: float = 0.25
     """Between the distribution functions of the numbers: as if the median had moved beyond a quartile."""
