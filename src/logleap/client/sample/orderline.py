@@ -146,11 +146,15 @@ class Line:
 
     def orders(self) -> None:
         """What comes in over the days, evenly random within each hour."""
+        met = False
         for hour in range(FIRST_START // HOUR, END // HOUR):
             count = ORDERS_PER_HOUR[hour % 24]
             for time in sorted(hour * HOUR + self.number(MINUTE, HOUR - 1) for _ in range(count)):
                 if not any(begin - 12 * MINUTE <= time < end for begin, end in (EMERGENCY_STOP, MAINTENANCE)):
                     self.order(time)
+                    met = met or OUTAGE[0] <= time < OUTAGE[1]
+        if not met:
+            self.order(OUTAGE[0] + MINUTE)  # so that each week has the same incidents
 
     def order(self, time: int) -> None:
         """One order on its way through the line."""
