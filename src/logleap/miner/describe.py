@@ -1,9 +1,8 @@
 """What is known of the entries of each template, gathered block by block."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import TypeVar
 
 from logleap.miner.tokens import PLACEHOLDER
@@ -39,6 +38,16 @@ class Facts:
             self.least = min(self.least, first) if self.count else first
         self.count += len(times)
 
+    def add_repeated(self, message: str, count: int, first: int, last: int) -> None:
+        """Count so many entries of one message. Their values are added by themselves."""
+        if not self.count:
+            self.first, self.last, self.least = (first, message), (last, message), (message, first)
+        else:
+            self.first = min(self.first, (first, message))
+            self.last = max(self.last, (last, message))
+            self.least = min(self.least, (message, first))
+        self.count += count
+
     def merge(self, other: "Facts", values: Iterable[Values | str]) -> None:
         """Add what the other one holds. `values`: for each position its values, or one that all have."""
         if not self.count:
@@ -67,67 +76,73 @@ def _at(sought: Sought, among: Sequence[Sought], found: Sequence[Found]) -> Sequ
 
 
 class Plan:
-    """Where the entries with one key go: to which facts, and how the values of each position are put
-    together.
-    """
+    """Where the entries with one key go: to which facts, and the recipes of the values of each position."""
 
-    __slots__ = ("columns", "facts", "width")
+    __slots__ = ("facts", "recipes", "width")
 
-    def __init__(self, facts: Facts, recipes: Sequence[str]) -> None:
+    def __init__(self, facts: Facts, recipes: Sequence[str], width: int) -> None:
+        """`width`: how many values such an entry's message holds."""
         self.facts = facts
-        self.columns: list[tuple[int, tuple[str, ...]]] = []
-        self.width = 0
-        """How many values such an entry's message holds."""
-        for recipe in recipes:
-            literals = tuple(recipe.split(PLACEHOLDER))
-            self.columns.append((self.width, literals))
-            self.width += len(literals) - 1
+        self.recipes = recipes
+        self.width = width
 
 
 def gather(
     plans: Sequence[Plan], values: Sequence[str], times: Sequence[int], messages: Sequence[str]
 ) -> None:
     """Add a block's entries, in order, each by its plan. `values` holds what was masked in all of them."""
-    rows: defaultdict[Plan, list[int]] = defaultdict(list)
+    rows: defaultdict[Facts, list[int]] = defaultdict(list)
     for row, plan in enumerate(plans):
-        rows[plan].append(row)
+        rows[plan.facts].append(row)
     starts = [0, *accumulate([plan.width for plan in plans])]
-    for plan, places in rows.items():
-        facts = plan.facts
-        if len(places) == 1:
-            chosen = places[0]
-            facts.add((times[chosen],), (messages[chosen],))
-            origins: Sequence[int] = (starts[chosen],)
+    for facts, places in rows.items():
+        own = [plans[place] for place in places]
+        origins = [starts[place] for place in places]
+        facts.add([times[place] for place in places], [messages[place] for place in places])
+        if not facts.values:
+            continue
+        if own.count(own[0]) == len(own):
+            offset = 0
+            for held, recipe in zip(facts.values, own[0].recipes, strict=True):
+                literals = recipe.split(PLACEHOLDER)
+                held.add(_column(values, origins, offset, literals))
+                offset += len(literals) - 1
         else:
-            pick = itemgetter(*places)
-            facts.add(pick(times), pick(messages))
-            origins = pick(starts)
-        for held, (offset, literals) in zip(facts.values, plan.columns, strict=True):
-            held.add(_column(values, origins, offset, literals))
+            for held, column in zip(
+                facts.values, zip(*_filled(values, origins, own), strict=True), strict=True
+            ):
+                held.add(column)
+
+
+def filled(recipe: str, values: Iterable[str]) -> str:
+    """The value that a recipe makes, which takes as many of the values as it needs."""
+    first, *rest = recipe.split(PLACEHOLDER)
+    return first + "".join([value + literal for literal, value in zip(rest, values, strict=False)])
+
+
+def _filled(values: Sequence[str], origins: Sequence[int], plans: Sequence[Plan]) -> Iterator[Sequence[str]]:
+    """The values of each entry."""
+    for origin, plan in zip(origins, plans, strict=True):
+        if plan.width:
+            own = iter(values[origin : origin + plan.width])
+            yield [filled(recipe, own) if PLACEHOLDER in recipe else recipe for recipe in plan.recipes]
+        else:
+            yield plan.recipes
 
 
 def _column(
-    values: Sequence[str], origins: Sequence[int], offset: int, literals: tuple[str, ...]
+    values: Sequence[str], origins: Sequence[int], offset: int, literals: Sequence[str]
 ) -> Sequence[str]:
     """A position's value in each of the entries whose values begin at `origins`."""
     if len(literals) == 1:
-        return literals * len(origins)
-    if len(literals) == 2:
-        before, after = literals
-        if before:
-            return [before + values[at + offset] + after for at in origins]
-        if after:
-            return [values[at + offset] + after for at in origins]
-        return [values[at + offset] for at in origins]
-    return [
-        literals[0]
-        + "".join(
-            [
-                value + literal
-                for value, literal in zip(
-                    values[at + offset : at + offset + len(literals) - 1], literals[1:], strict=False
-                )
-            ]
-        )
-        for at in origins
-    ]
+        return list(literals) * len(origins)
+    before, after = literals[0], literals[1]
+    if len(literals) > 2:
+        width = len(literals) - 1
+        return [
+            before + "".join(chain.from_iterable(zip(values[at : at + width], literals[1:], strict=True)))
+            for at in [origin + offset for origin in origins]
+        ]
+    if before or after:
+        return [before + values[at + offset] + after for at in origins]
+    return [values[at + offset] for at in origins]

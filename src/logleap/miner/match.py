@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from logleap.miner import severity as severities
+from logleap.miner.describe import filled
 from logleap.miner.mask import Masks
 from logleap.miner.model import VARIABLE, LogModel
 from logleap.miner.tokens import Shape, Tokenizer
@@ -78,7 +80,7 @@ class Matcher:
         self._tokenizer = Tokenizer(model.parameters.max_tokens)
         self._tree = tree_of(model)
         self._ids = [template.id for template in model.templates]
-        self._literals = [bare(template.tokens) for template in model.templates]
+        self._variable = [are_variable(template.tokens) for template in model.templates]
         self._known: dict[str, tuple[int, tuple[str, ...]] | None] = {}
 
     def match(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[Match | None]:
@@ -113,7 +115,7 @@ class Matcher:
             if key not in known:
                 shape, severity = shape_of(key, self._tokenizer)
                 number = self._tree.find(severity, shape.tokens)
-                known[key] = None if number is None else (number, recipes(shape, self._literals[number]))
+                known[key] = None if number is None else (number, recipes(shape, self._variable[number]))
             plans.append(known[key])
         return plans
 
@@ -124,6 +126,11 @@ def tree_of(model: LogModel) -> Tree:
     for number, template in enumerate(model.templates):
         tree.add(template.severity, bare(template.tokens), number)
     return tree
+
+
+def are_variable(tokens: Iterable[str]) -> tuple[bool, ...]:
+    """For each token of a template whether it is a variable one."""
+    return tuple([token in (VARIABLE, f" {VARIABLE}") for token in tokens])
 
 
 def bare(tokens: Iterable[str]) -> tuple[str, ...]:
@@ -145,18 +152,12 @@ def shape_of(key: str, tokenizer: Tokenizer) -> tuple[Shape, str | None]:
     return tokenizer.shape(masked), severities.of_message(masked) or of_context or None
 
 
-def recipes(shape: Shape, template: Sequence[str]) -> tuple[str, ...]:
-    """How the values of a message of this shape are put together at the template's variable positions."""
+def recipes(shape: Shape, variable: Iterable[bool]) -> tuple[str, ...]:
+    """How the values of a message of this shape are put together at a template's variable positions.
+
+    `variable` tells for each of the template's tokens whether it is one.
+    """
+    if not shape.recipes:
+        return tuple(compress(shape.tokens, variable))
     own = iter(shape.recipes)
-    found = []
-    for token, expected in zip(shape.tokens, template, strict=True):
-        recipe = next(own) if token == VARIABLE else token
-        if expected == VARIABLE:
-            found.append(recipe)
-    return tuple(found)
-
-
-def filled(recipe: str, values: Iterable[str]) -> str:
-    """The value that a recipe makes, which takes as many of the values as it needs."""
-    first, *rest = recipe.split("\0")
-    return first + "".join([value + literal for literal, value in zip(rest, values, strict=False)])
+    return tuple(compress([next(own) if token == VARIABLE else token for token in shape.tokens], variable))

@@ -20,6 +20,9 @@ Tokens = tuple[str, ...]
 FEW = 8
 """Up to so many words, a position may tell events apart, whatever the number of messages."""
 
+MANY = 256
+"""With more words, a position holds values."""
+
 SHARE = 0.3
 """With more words than this share of the messages (and than `FEW`), a position holds values."""
 
@@ -106,7 +109,7 @@ def _telling(part: Sequence[Tokens], columns: Sequence[set[str]]) -> int | None:
     for at in differing:
         words = columns[at]
         number = len(words)
-        if number > FEW and number > SHARE * len(part):
+        if number > MANY or (number > FEW and number > SHARE * len(part)):
             continue
         if common >= len(differing) and (
             VARIABLE in words or number > _most_words(part[0], columns, at, common // len(differing))

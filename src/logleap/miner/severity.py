@@ -46,10 +46,10 @@ FIELDS = ("level", "severity", "log.level", "PRIORITY")
 _ANY = "|".join(sorted(WORDS, key=len, reverse=True))
 _START = re.compile(
     rf"[^A-Za-z]{{0,80}}?(?:\[\s?((?i:{_ANY}))\s?\]|<((?i:{_ANY}))>|\b((?i:{_ANY}))\s?[:|]"
-    rf"|\b({_ANY.upper()})(?![A-Za-z0-9_]))"
-    rf"|.{{0,200}}?\b(?:level|lvl|severity)\"?[=:]\s?\"?((?i:{_ANY}))\b",
-    re.ASCII | re.DOTALL,
+    rf"|\b({_ANY.upper()})(?![A-Za-z0-9_]))",
+    re.ASCII,
 )
+_NAMED = re.compile(rf"(?:level|lvl|severity)\"?[=:]\s?\"?((?i:{_ANY}))\b", re.ASCII)
 _FIELD = re.compile(r'"(?:level|severity|log\.level|PRIORITY|log)"')
 
 
@@ -58,7 +58,10 @@ def of_message(message: str) -> str | None:
 
     Before it may stand what holds no letter (a time, a number of a process). It can be masked.
     """
-    found = _START.match(message[:300])
+    start = message[:300]
+    found = _START.match(start)
+    if found is None and ("level" in start or "lvl" in start or "severity" in start):
+        found = _NAMED.search(start)
     return WORDS[found[found.lastindex].lower()] if found and found.lastindex else None
 
 

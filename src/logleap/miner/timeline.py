@@ -49,12 +49,8 @@ class Timeline:
         self._held = 0
 
     def add(self, times: Sequence[int], numbers: Sequence[int]) -> None:
-        """Add entries, one or more: their times, and their numbers."""
-        if sorted(times) == list(times):
-            run = _Run(array("q", times), array("q", numbers))
-        else:
-            order = sorted(range(len(times)), key=times.__getitem__)
-            run = _Run(array("q", map(times.__getitem__, order)), array("q", map(numbers.__getitem__, order)))
+        """Add entries, one or more, in the order of time: their times, and their numbers."""
+        run = _Run(array("q", times), array("q", numbers))
         self._runs.append(run)
         self._held += run.length
         if self._held > self._most:

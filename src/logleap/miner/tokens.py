@@ -33,7 +33,6 @@ _VALUE = re.compile(
     | [^@]+@[^@]+                                                     # a mailbox
     | (?:[A-Za-z-]+\.)+                                               # a host
       (?:com|net|org|edu|gov|io|de|uk|fr|cn|jp|ru|local|lan|internal|localdomain)[.]?
-    | true | false | True | False | TRUE | FALSE | null | NULL | None | nil | undefined
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
@@ -70,10 +69,16 @@ _UNITS = frozenset(
 )
 _NAMED = frozenset(["user", "username", "ruser", "hostname"])
 _LISTING = frozenset(",;")
+_ALERT = _NAMED | _LISTING | {"=", VARIABLE}
 _KNOWN = 200_000
 
 _Piece = tuple[str, str | None, str]  # a token, its recipe if it is variable, the blank before it
 
+_CONSTANTS = frozenset(
+    ["true", "false", "True", "False", "TRUE", "FALSE", "null", "NULL", "None", "nil", "undefined"]
+)
+_SPECIAL = _NAMED | _CONSTANTS
+_PLAIN = re.compile("[A-Za-z]+(?: [A-Za-z]+)*", re.ASCII)
 _PUNCTUATION = frozenset("\"'=,;:()[]{}<>|")
 
 
@@ -94,36 +99,49 @@ class Tokenizer:
 
     def __init__(self, max_tokens: int) -> None:
         self._max = max_tokens
-        self._known: dict[str, tuple[_Piece, ...]] = {}
+        self._known: dict[str, tuple[str, tuple[_Piece, ...]]] = {}
 
-    def shape(self, masked: str) -> Shape:
+    def shape(self, masked: str) -> Shape:  # noqa: PLR0912 -- one loop, for speed
         """The tokens of a masked message."""
         line, broken, rest = masked.partition(NEWLINE)
+        if _PLAIN.fullmatch(masked):
+            words = masked.split(" ")
+            if len(words) <= self._max and _SPECIAL.isdisjoint(words):
+                return Shape(tuple(words), (), ("", *" " * (len(words) - 1)))
         tokens: list[str] = []
         recipes: list[str] = []
         blanks: list[str] = []
-        known = self._known
+        known, most = self._known, self._max
         before = blank_before = ""
+        alert = False  # whether the token before says something of the next one
         pieces = _TOKEN.findall(line)
         for at, piece in enumerate(pieces):
-            for token, recipe, blank in known.get(piece) or self._learn(piece):
-                if recipe is None:
-                    if token not in _PUNCTUATION:
-                        if (before == "=" and (blank_before or not blank)) or before in _NAMED:
-                            token, recipe = VARIABLE, token  # noqa: PLW2901 -- it is a value here
-                        elif before == VARIABLE and token in _UNITS:
-                            recipes[-1] += blank + token
-                            continue
-                elif before in _LISTING and len(tokens) > 1 and tokens[-2] == VARIABLE:
-                    recipes[-1] += blanks.pop() + tokens.pop() + blank + recipe
-                    before, blank_before = token, blank
+            plain, found = known.get(piece) or self._learn(piece)
+            if plain and not alert:
+                tokens.append(plain)
+                blanks.append(found[0][2])
+                if len(tokens) < most:
                     continue
-                tokens.append(token)
-                blanks.append(blank)
-                if recipe is not None:
-                    recipes.append(recipe)
-                before, blank_before = token, blank
-            if len(tokens) >= self._max and at + 1 < len(pieces):
+            else:
+                for token, recipe, blank in found:
+                    if recipe is None:
+                        if token not in _PUNCTUATION:
+                            if (before == "=" and (blank_before or not blank)) or before in _NAMED:
+                                token, recipe = VARIABLE, token  # noqa: PLW2901 -- it is a value here
+                            elif before == VARIABLE and token in _UNITS:
+                                recipes[-1] += blank + token
+                                continue
+                    elif before in _LISTING and len(tokens) > 1 and tokens[-2] == VARIABLE:
+                        recipes[-1] += blanks.pop() + tokens.pop() + blank + recipe
+                        before, blank_before = token, blank
+                        continue
+                    tokens.append(token)
+                    blanks.append(blank)
+                    if recipe is not None:
+                        recipes.append(recipe)
+                    before, blank_before = token, blank
+                alert = before in _ALERT
+            if len(tokens) >= most and at + 1 < len(pieces):
                 rest = "".join(pieces[at + 1 :]) + broken + rest
                 broken = " "
                 break
@@ -135,7 +153,8 @@ class Tokenizer:
             recipes.append(rest.replace(NEWLINE, "\n"))
         return Shape(tuple(tokens), tuple(recipes), tuple(blanks))
 
-    def _learn(self, piece: str) -> "tuple[_Piece, ...]":
+    def _learn(self, piece: str) -> "tuple[str, tuple[_Piece, ...]]":
+        """What a piece is, and the word, if it is a plain one: then nothing depends on it."""
         word = piece.lstrip(" \t\r\f\v\x1c\x1d\x1e\x1f")
         blank = " " if len(word) < len(piece) else ""
         found: tuple[_Piece, ...]
@@ -151,11 +170,13 @@ class Tokenizer:
                 found = ((key[1], None, blank), (":", None, ""), (VARIABLE, key[2], ""))
             else:
                 found = ((VARIABLE, word, blank),)
-        elif _VALUE.fullmatch(word):
+        elif word in _CONSTANTS or _VALUE.fullmatch(word):
             found = ((VARIABLE, word, blank),)
         else:
             found = ((word, None, blank),)
         if len(self._known) > _KNOWN:
             self._known.clear()
-        self._known[piece] = found
-        return found
+        token, recipe, _ = found[0]
+        plain = len(found) == 1 and recipe is None and token not in _ALERT and token not in _PUNCTUATION
+        self._known[piece] = (token if plain else ""), found
+        return self._known[piece]

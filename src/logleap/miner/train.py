@@ -1,13 +1,14 @@
 """Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import Protocol
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import chain, compress, groupby, islice
+from operator import itemgetter, not_
+from typing import NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
-from logleap.miner.describe import Facts, Plan, gather
+from logleap.miner.describe import Facts, Plan, filled, gather
 from logleap.miner.mask import Masks
-from logleap.miner.match import Tree, bare, filled, keys, recipes, shape_of, tree_of
+from logleap.miner.match import Tree, are_variable, bare, keys, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -18,12 +19,19 @@ from logleap.miner.model import (
     Template,
     template_id,
 )
+from logleap.miner.repeats import Repeats
+from logleap.miner.severity import of_context
 from logleap.miner.spill import DistinctLines, OpenFile
 from logleap.miner.timeline import Timeline, windows_of
-from logleap.miner.tokens import Shape, Tokenizer
+from logleap.miner.tokens import PLACEHOLDER, Shape, Tokenizer
+
+Item = TypeVar("Item")
 
 BLOCK = 32_768
 """The most entries that are worked on at once."""
+
+MINED = 100_000
+"""Of how many distinct messages of one length, at most, templates are mined at once."""
 
 CHARACTERS = 16 << 20
 """About the most characters of their messages."""
@@ -49,7 +57,7 @@ class Limits:
     """How much is held in memory. The limits change the time that a training takes, never its result."""
 
     def __init__(
-        self, kinds: int = 30_000, values: int = 300_000, characters: int = 32 << 20, block: int = BLOCK
+        self, kinds: int = 10_000, values: int = 300_000, characters: int = 12 << 20, block: int = BLOCK
     ) -> None:
         """`kinds`: masked messages, and `values`: of their positions, up to which one reading is enough."""
         self.kinds = kinds
@@ -124,52 +132,130 @@ class _Training:
         """Read the entries: facts by masked message, or None where there are too many kinds of these."""
         kinds: dict[str, _Kind] = {}
         blocks = _blocks(entries, self._limits.block)
-        for times, messages, contexts in blocks:
-            masked, values = self._masks.mask(messages)
-            found = keys(masked, contexts)
-            for key in set(found).difference(kinds):
-                kinds[key] = self._kind(key, len(kinds))
-            held = list(map(kinds.__getitem__, found))
-            gather([kind.plan for kind in held], values, times, messages)
-            self._timeline.add(times, [kind.number for kind in held])
-            if len(kinds) > self._limits.kinds or self._held(kinds) > self._limits.values:
+        repeats: Repeats[_Kind] = Repeats()
+        for block in map(_in_order, blocks):
+            if not self._read_block(kinds, repeats, block) or self._held(kinds) > self._limits.values:
                 break
         else:
+            self._add_repeated(repeats)
             return kinds
-        seen = set(kinds)
-        del kinds
-        for _, messages, contexts in blocks:
-            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(seen):
-                seen.add(key)
-                self._kind(key, 0)
-            if len(seen) > 4 * self._limits.kinds:
-                seen.clear()
+        noted = set(kinds)
+        del kinds, repeats
+        for _, messages, contexts in chain([block], blocks):
+            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(noted):
+                noted.add(key)
+                self._note(*shape_of(key, self._tokenizer))
+            if len(noted) > 4 * self._limits.kinds:
+                noted.clear()
         return None
+
+    def _read_block(self, kinds: "dict[str, _Kind]", repeats: "Repeats[_Kind]", block: "_Block") -> bool:
+        times, messages, contexts = block
+        names = _names(messages, contexts)
+        known = repeats.find(names)
+        if known is None:
+            known = [None] * len(times)
+        again = [at is not None for at in known]
+        if True in again:
+            numbers = [at for at in known if at is not None]
+            came = list(compress(times, again))
+            self._timeline.add(came, [kind.number for kind in repeats.count(numbers, came)])
+        done = True
+        if False in again:
+            if True in again:
+                new = list(map(not_, again))
+                names = list(compress(names, new))
+                block = _Block(
+                    list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
+                )
+            done = self._read_new(kinds, repeats, names, block)
+        repeats.seen(times[-1])
+        return done
+
+    def _read_new(
+        self,
+        kinds: "dict[str, _Kind]",
+        repeats: "Repeats[_Kind]",
+        names: Sequence[Hashable],
+        block: "_Block",
+    ) -> bool:
+        """Add entries whose messages are not known yet; False where they are of too many kinds."""
+        times, messages, contexts = block
+        masked, values = self._masks.mask(messages)
+        found = keys(masked, contexts)
+        new = set(found).difference(kinds)
+        if len(kinds) + len(new) > self._limits.kinds:
+            return False
+        for key in new:
+            kinds[key] = self._kind(key, len(kinds))
+        held = list(map(kinds.__getitem__, found))
+        gather([kind.plan for kind in held], values, times, messages)
+        self._timeline.add(times, [kind.number for kind in held])
+        repeats.learn(names, messages, held)
+        return True
+
+    def _add_repeated(self, repeats: "Repeats[_Kind]") -> None:
+        for block in _batched(repeats, self._limits.block):
+            values = iter(self._masks.mask([repeated.message for repeated in block])[1])
+            for message, kind, count, first, last in block:
+                facts = kind.plan.facts
+                facts.add_repeated(message, count, first, last)
+                for position, recipe in zip(facts.values, kind.plan.recipes, strict=True):
+                    position.add_counted(filled(recipe, values), count)
 
     def _held(self, kinds: "dict[str, _Kind]") -> int:
         return sum(
-            len(values.counts) if values.counts is not None else 100
+            5 + len(values.counts) if values.counts is not None else 100
             for kind in kinds.values()
             for values in kind.plan.facts.values
         )
 
     def _kind(self, key: str, number: int) -> "_Kind":
         shape, severity = shape_of(key, self._tokenizer)
+        self._note(shape, severity)
+        facts = Facts(len(shape.recipes), self._parameters.exact_values)
+        return _Kind(number, severity, shape, Plan(facts, shape.recipes, key.count(PLACEHOLDER)))
+
+    def _note(self, shape: Shape, severity: str | None) -> None:
+        """Have such messages mined, if they match no template of the baseline."""
         if self._known.find(severity, shape.tokens) is None:
             self._lines.add(f"{severity or '-'} {len(shape.tokens)} {' '.join(shape.tokens)}")
-        facts = Facts(len(shape.recipes), self._parameters.exact_values)
-        return _Kind(number, severity, shape, Plan(facts, shape.recipes))
 
     def _mine(self) -> None:
-        known: dict[str, str] = {}
+        """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
+        while self._mine_some():
+            pass
+
+    def _mine_some(self) -> bool:
+        """Mine the messages that no template matches yet; True if there were too many of one length."""
+        left = False
+        words: dict[str, str] = {}
+        templates = []
         split = (line.split(" ", 2) for line in self._lines)
-        for (severity, _), group in groupby(split, key=itemgetter(0, 1)):
-            messages = [
-                tuple([known.setdefault(token, token) for token in tokens.split(" ")]) for *_, tokens in group
-            ]
-            known.clear()
-            for template in mine(sorted(messages), self._parameters.max_templates):
-                self._known.add(None if severity == "-" else severity, template)
+        for (written, _), group in groupby(split, key=itemgetter(0, 1)):
+            severity = None if written == "-" else written
+            chosen: list[tuple[int, tuple[str, ...]]] = []
+            for *_, line in group:
+                tokens = tuple([words.setdefault(token, token) for token in line.split(" ")])
+                if self._known.find(severity, tokens) is None:
+                    # Which ones are chosen depends on what they are, not on when they came.
+                    chosen.append((crc32(line.encode("utf-8", "surrogatepass")), tokens))
+                    if len(chosen) >= 2 * MINED:
+                        left = True
+                        chosen = sorted(chosen)[:MINED]
+            if len(chosen) > MINED:
+                left = True
+                chosen = sorted(chosen)[:MINED]
+            found = (
+                mine(sorted([tokens for _, tokens in chosen]), self._parameters.max_templates)
+                if chosen
+                else []
+            )
+            templates += [(severity, template) for template in found]
+            words.clear()
+        for severity, template in templates:
+            self._known.add(severity, template)
+        return left
 
     def _join(self, kinds: "dict[str, _Kind]") -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from those by masked message, and the template of each kind's number."""
@@ -195,8 +281,9 @@ class _Training:
         self._timeline = Timeline(self._open_file)
         bound = self._bound(self._known.tokens)
         facts: dict[int, Facts] = {}
+        variable = list(map(are_variable, self._known.tokens))
         plans: dict[str, tuple[int, Plan]] = {}
-        for times, messages, contexts in _blocks(entries, self._limits.block):
+        for times, messages, contexts in map(_in_order, _blocks(entries, self._limits.block)):
             masked, values = self._masks.mask(messages)
             found = keys(masked, contexts)
             if len(plans) > 4 * self._limits.kinds:
@@ -204,10 +291,12 @@ class _Training:
             for key in set(found).difference(plans):
                 shape, severity = shape_of(key, self._tokenizer)
                 number = self._known.of(severity, shape)
-                tokens = self._known.tokens[number]
                 if number not in facts:
-                    facts[number] = Facts(tokens.count(VARIABLE), bound)
-                plans[key] = number, Plan(facts[number], recipes(shape, tokens))
+                    facts[number] = Facts(sum(variable[number]), bound)
+                plans[key] = (
+                    number,
+                    Plan(facts[number], recipes(shape, variable[number]), key.count(PLACEHOLDER)),
+                )
             held = list(map(plans.__getitem__, found))
             gather([plan for _, plan in held], values, times, messages)
             self._timeline.add(times, [number for number, _ in held])
@@ -293,12 +382,18 @@ class _Training:
     def _values(self, number: int, message: str) -> list[str]:
         shape, values = self._shape(message)
         held = iter(values)
-        return [filled(recipe, held) for recipe in recipes(shape, self._known.tokens[number])]
+        return [filled(recipe, held) for recipe in recipes(shape, are_variable(self._known.tokens[number]))]
 
     def _written(self, number: int, message: str) -> tuple[str, ...]:
         """A template's tokens with the blanks that a message of it has."""
         blanks = self._shape(message)[0].blanks
         return tuple(blank + token for blank, token in zip(blanks, self._known.tokens[number], strict=True))
+
+
+class _Block(NamedTuple):
+    times: Sequence[int]
+    messages: Sequence[str]
+    contexts: Sequence[str | None]
 
 
 class _Kind:
@@ -355,9 +450,33 @@ class _Templates:
         return self._baseline[number].tokens if number < len(self._baseline) else None
 
 
-def _blocks(
-    entries: Iterable[Block], most: int
-) -> Iterator[tuple[Sequence[int], Sequence[str], Sequence[str | None]]]:
+def _names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
+    """What the kind of each entry depends on: its message, and what its context tells of its severity."""
+    if not any(contexts):
+        return messages
+    return list(zip(messages, map(of_context, [context or "" for context in contexts]), strict=True))
+
+
+def _in_order(block: _Block) -> _Block:
+    """A block in the order of time."""
+    times, messages, contexts = block
+    if sorted(times) == times:
+        return block
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return _Block(
+        list(map(times.__getitem__, order)),
+        list(map(messages.__getitem__, order)),
+        list(map(contexts.__getitem__, order)),
+    )
+
+
+def _batched(found: Iterable[Item], most: int) -> Iterator[list[Item]]:
+    left = iter(found)
+    while batch := list(islice(left, most)):
+        yield batch
+
+
+def _blocks(entries: Iterable[Block], most: int) -> Iterator[_Block]:
     """The entries in blocks that are neither small nor large."""
     times: list[int] = []
     messages: list[str] = []
@@ -371,7 +490,7 @@ def _blocks(
             contexts += block.contexts[start : start + most]
             characters += sum(map(len, part))
             if len(messages) >= most or characters >= CHARACTERS:
-                yield times, messages, contexts
+                yield _Block(times, messages, contexts)
                 times, messages, contexts, characters = [], [], [], 0
     if messages:
-        yield times, messages, contexts
+        yield _Block(times, messages, contexts)
