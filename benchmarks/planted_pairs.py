@@ -64,10 +64,36 @@ def model_of(line: Line, baseline: LogModel | None = None) -> LogModel:
     return train([block], masks=Masks(), open_file=tempfile.TemporaryFile, baseline=baseline)
 
 
-def pair(seed: int, number: int) -> Pair:
-    """The pair of this seed, with so many changes, all of different names."""
+def pair(seed: int, number: int, baseline: LogModel | None = None) -> Pair:
+    """The pair of this seed, with so many changes, all of different names. Its first week is that of the
+    `baseline`, if there is one already.
+    """
     chosen = sorted(PLANTS)
     Random(seed).shuffle(chosen)
-    baseline = model_of(order_line(2 * seed))
+    if baseline is None:
+        baseline = model_of(order_line(2 * seed))
     line, planted = plant(chosen[:number], 2 * seed + 1)
     return Pair(seed, planted, compare(baseline, model_of(line, baseline)))
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of many pairs."""
+
+    pairs: Sequence[Pair]
+
+    @property
+    def recall(self) -> float:
+        """The share of what was planted that is among the first changes."""
+        return sum(len(pair.found) for pair in self.pairs) / sum(len(pair.planted) for pair in self.pairs)
+
+    @property
+    def quiet(self) -> float:
+        """Of the pairs without a change, the share that reports at most one."""
+        unchanged = [pair for pair in self.pairs if not pair.planted]
+        return sum(len(pair.changes.changes) <= 1 for pair in unchanged) / len(unchanged)
+
+    def of(self, name: str) -> tuple[int, int]:
+        """How many changes of that name were planted, and how many of these found."""
+        planted = sum(planted.name == name for pair in self.pairs for planted in pair.planted)
+        return planted, sum(found.name == name for pair in self.pairs for found in pair.found)
