@@ -4,7 +4,8 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from random import Random
 
 import jsonschema_rs
@@ -445,3 +446,16 @@ def test_thresholds_are_parameters() -> None:
     assert compare(baseline, current).changes == ()
     eager = compare(baseline, current, thresholds=replace(Thresholds(), smallest_ratio=1.5))
     assert [change.kind for change in eager.changes] == ["shifted"]
+
+
+def test_the_page_lists_every_threshold_with_its_value() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "log-model.md").read_text("utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, re.MULTILINE))
+    assert listed == {name: str(value) for name, value in asdict(Thresholds()).items()}
+
+
+def test_the_page_explains_every_figure_of_a_change() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "log-model.md").read_text("utf-8")
+    baseline, current, _ = everything()
+    used = {name for change in compare(baseline, current).changes for name in change.numbers}
+    assert all(f"`{name}`" in page for name in used)
