@@ -26,6 +26,7 @@ from benchmarks.parts import (
     intake,
     large_dataset,
     many_datasets,
+    model,
     push,
     training,
     upload,
@@ -45,6 +46,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "entries": entries.run,
     "intake": intake.run,
     "training": training.run,
+    "model": model.run,
 }
 
 
