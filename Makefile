@@ -49,7 +49,7 @@ clients: $(VENV)/.stamp-dev ## the log clients that are tested, and spin, where 
 RUNNERS ?= 4
 PYTEST = $(BIN)/pytest --numprocesses $(RUNNERS) --dist loadfile
 
-test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
+test: $(VENV)/.stamp-dev emulator-environment clients ## all tests (RUNNERS=2: fewer at a time)
 	$(PYTEST)
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)
