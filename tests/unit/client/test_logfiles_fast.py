@@ -395,7 +395,7 @@ def test_no_text_makes_it_touch_foreign_memory_or_lose_its_own(tmp_path: Path) -
         for short in ("asan", "ubsan")
     ]
     done = subprocess.run(
-        [sys.executable, HERE / "garbled_lines.py", tmp_path, "60000"],
+        [sys.executable, HERE / "garbled_lines.py", tmp_path, "30000"],
         env={"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=0"},
         capture_output=True,
         text=True,
@@ -403,6 +403,6 @@ def test_no_text_makes_it_touch_foreign_memory_or_lose_its_own(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     counted = json.loads(done.stdout)
-    assert 5_000 < counted["lines"] < 60_000
-    assert counted["rows"] > 300
-    assert counted["kept"] < 10_000
+    assert 2_500 < counted["lines"] < 30_000
+    assert counted["rows"] > 150
+    assert counted["kept"] < 40_000  # 3,000 rounds would lose 90,000 at least
