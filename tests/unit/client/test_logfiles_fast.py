@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.client.logfiles import Limits, LogFile, LogFileError, ReadOptions, named_zone
-from logleap.client.logfiles import _fast as fast
-from logleap.client.logfiles import _text as text
+from logleap.client.logfiles._fast import readers as fast
+from logleap.client.logfiles._text import log_text as text
 
 HERE = Path(__file__).parent
 SOURCES = [Path(fast.__file__).with_name(f"{module}.c") for module in ("_lines", "_rows")]
@@ -371,7 +371,7 @@ def taken_of(form: Callable[[datetime], str], line: str, **options: Any) -> int:
 
         return SimpleNamespace(scan=counted)
 
-    from logleap.client.logfiles import _lines, _rows
+    from logleap.client.logfiles._fast import _lines, _rows
 
     options |= {"timezone": ZoneInfo("Europe/Berlin"), "latest": date(2026, 12, 1)}
     with (
