@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from logleap.adapters.local.sqlite.chunks import Chunk, pack, times_of
-from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes
+from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
@@ -21,10 +21,10 @@ from logleap.reporting.reporter import Block, report_on
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, level, first_time, last_time"
+_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
 # Whatever damage makes of the type of a value, its bytes are read.
 _READABLE = "dataset_id, batch_id, first, entries, checksum, CAST(data AS BLOB)"
-_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _POSITION = "batch_id, first, chunk_id"
 _IN_ORDER = f"dataset_id = ? AND ({_POSITION}) > (?, ?, ?) ORDER BY {_POSITION} LIMIT ?"
 _START = ("", -1, -1)
@@ -106,7 +106,7 @@ class SqliteEntryStore(EntryStore):
             last = page[-1]
             orphans = [chunk_id for batch_id, _, chunk_id in page if batch_id not in manifest.batches]
             if orphans:
-                removed += self._delete(orphans)
+                removed += self._delete(manifest.dataset_id, orphans)
         if removed:
             self._database.release_space()
         return removed
@@ -119,10 +119,10 @@ class SqliteEntryStore(EntryStore):
                 page = connection.execute(query, (dataset_id, _PAGE_ROWS)).fetchall()
             if not page:
                 break
-            self._delete([chunk_id for (chunk_id,) in page])
+            self._delete(dataset_id, [chunk_id for (chunk_id,) in page])
         self._database.release_space()
 
-    def _delete(self, chunk_ids: Sequence[int]) -> int:
+    def _delete(self, dataset_id: str, chunk_ids: Sequence[int]) -> int:
         entries = 0
         for start in range(0, len(chunk_ids), CHUNKS_PER_DELETE):
             doomed = json.dumps(chunk_ids[start : start + CHUNKS_PER_DELETE])
@@ -131,6 +131,7 @@ class SqliteEntryStore(EntryStore):
                 total = f"SELECT total(entries) FROM chunks WHERE {where}"  # noqa: S608
                 entries += int(connection.execute(total, (doomed,)).fetchone()[0])
                 connection.execute(f"DELETE FROM chunks WHERE {where}", (doomed,))  # noqa: S608
+                forget_times(connection, dataset_id)
         return entries
 
     def _blocks(self, manifest: Manifest) -> Iterator[Block]:
@@ -155,7 +156,7 @@ class SqliteEntryStore(EntryStore):
         if not self._is_whole(chunk):
             return None
         entries = chunk.unpack()
-        if times_of(entries.micros)[1:] != (times.first, times.last):
+        if times_of(entries.micros) != (times.first, times.last):
             self._log_damage(chunk)
             return None
         return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)
