@@ -40,9 +40,7 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
     all that were tested, so that it can be told which of them are significant.
     """
     for at, (old, new) in enumerate(zip(before.positions, after.positions, strict=True)):
-        unseen = _unseen(
-            at, old, new, _independent(before.count, before, thresholds) / before.count, thresholds
-        )
+        unseen = _unseen(at, old, new, len(before.windows), thresholds)
         if unseen is not None:
             yield unseen
             continue
@@ -59,14 +57,13 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
             yield min(tested, key=lambda found: found.p or 0.0)
 
 
-def _unseen(
-    at: int, old: Position, new: Position, independent: float, thresholds: Thresholds
-) -> Finding | None:
-    """`independent`: how many of the baseline's values count, as a share."""
+def _unseen(at: int, old: Position, new: Position, windows: int, thresholds: Thresholds) -> Finding | None:
+    """`windows`: of the baseline, in how many the template has entries."""
     if not (
         old.complete
         and 0 < old.distinct <= thresholds.few_values
-        and all(count * independent >= thresholds.seen_each for _, count in old.values)
+        and all(count >= thresholds.seen_each for _, count in old.values)
+        and windows * thresholds.values_per_window >= thresholds.seen_each
         and _TIMELESS.issuperset(old.types)
     ):
         return None
@@ -222,10 +219,11 @@ def _outside(early: _Quantiles, late: _Quantiles, sizes: list[float], before: in
     tail = (greatest - high) / log(max(0.05 * before, 2))
     least = max((greatest - early[0][1]) / 20, abs(greatest) * (_WIDTH - 1))
     scale = max(body, tail, least)
-    if tail > body > 0:
-        scale *= min(tail / body, 100)
-    far = min(1.0, after / before * exp(-min((found - greatest) / scale, 700))) if scale else 0.0
-    return min(many, far)
+    far = exp(-min((found - greatest) / scale, 700)) if scale else 0.0
+    if tail > body and median > 0:  # it thins out as a power does (Pareto, log-normal): by the logarithms
+        slow = max(log(greatest / high) / log(max(0.05 * before, 2)), log(high / median) / log(10) / 2)
+        far = max(far, exp(-log(found / greatest) / slow))
+    return min(many, 1.0, after / before * far)
 
 
 def _distance(early: _Quantiles, late: _Quantiles) -> tuple[float, bool]:
