@@ -19,6 +19,8 @@ _WIDTH = 1 + 1 / 128
 """A quantile of the model is at most so many times smaller than the exact one."""
 
 _LOWEST, _HIGHEST = 0.0, 1.0
+_MANY = 200  # numbers, of which the tail is ten
+_SLOWER = 1.25  # how many times as fast as the body's the numbers of the tail grow with their rarity
 _TESTS = 5  # of the numbers of one unit: two ends, each in two ways, and how they lie
 
 
@@ -218,9 +220,12 @@ def _outside(early: _Quantiles, late: _Quantiles, sizes: list[float], before: in
     body = (high - median) / log(10)
     tail = (greatest - high) / log(max(0.05 * before, 2))
     least = max((greatest - early[0][1]) / 20, abs(greatest) * (_WIDTH - 1))
+    if before >= _MANY:
+        body /= 2  # the tail is known well: the body only says how short it cannot be
     scale = max(body, tail, least)
     far = exp(-min((found - greatest) / scale, 700)) if scale else 0.0
-    if tail > body and median > 0:  # it thins out as a power does (Pareto, log-normal): by the logarithms
+    if tail > _SLOWER * body and median > 0:
+        # It thins out as a power does (Pareto), or nearly (log-normal): by the logarithms.
         slow = max(log(greatest / high) / log(max(0.05 * before, 2)), log(high / median) / log(10) / 2)
         far = max(far, exp(-log(found / greatest) / slow))
     return min(many, 1.0, after / before * far)
