@@ -25,6 +25,7 @@ from benchmarks.parts import (
     intake,
     large_dataset,
     many_datasets,
+    model,
     push,
     upload,
 )
@@ -41,6 +42,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "large_dataset": large_dataset.run,
     "many_datasets": many_datasets.run,
     "intake": intake.run,
+    "model": model.run,
 }
 
 
