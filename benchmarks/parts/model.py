@@ -64,7 +64,7 @@ def trained(blocks: "_Blocks", baseline: LogModel | None = None) -> LogModel:
 
 
 class _Blocks:
-    """Messages as entries, a hundredth of a second apart, `entries` of them, again and again from the start."""
+    """So many entries, a hundredth of a second apart: the messages again and again."""
 
     def __init__(self, messages: Sequence[str], entries: int) -> None:
         self._messages = messages
