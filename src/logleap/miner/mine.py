@@ -26,7 +26,7 @@ MANY = 256
 SHARE = 0.3
 """With more words than this share of the messages (and than `FEW`), a position holds values."""
 
-_PUNCTUATION = frozenset("\"'=,;:()[]{}<>|")
+PUNCTUATION = frozenset("\"'=,;:()[]{}<>|")
 _LEADING = frozenset(
     [
         "for",
@@ -59,7 +59,7 @@ _JOINED = re.compile(r".*[A-Za-z0-9*][._/\\@$#~-][A-Za-z0-9*].*|.*[_$/\\@].*", r
 _CAMEL = re.compile(r".*[a-z][A-Z].*", re.ASCII | re.DOTALL)
 
 # How much a word looks like a value: what happened, any word, a name of code, a name with a path or a domain.
-_HAPPENED, _WORD, _CODE, _NAME = 0, 2, 3, 4
+HAPPENED, _WORD, _CODE, _NAME = 0, 2, 3, 4
 
 _COMPARED = 500  # messages, when positions are compared
 _CANDIDATES = 4  # positions that are compared with others, and with how many others
@@ -103,7 +103,7 @@ def _telling(part: Sequence[Tokens], columns: Sequence[set[str]]) -> int | None:
     """The position to divide by; None if only values differ."""
     differing = [at for at, words in enumerate(columns) if len(words) > 1]
     common = sum(
-        len(words) == 1 and _PUNCTUATION.isdisjoint(words) and VARIABLE not in words for words in columns
+        len(words) == 1 and PUNCTUATION.isdisjoint(words) and VARIABLE not in words for words in columns
     )
     found = []
     for at in differing:
@@ -141,12 +141,12 @@ def _most_words(message: Tokens, columns: Sequence[set[str]], at: int, common: i
     `common` is the number of words that all have in common, for each position where they differ.
     """
     words = columns[at]
-    looks = sum(map(_looks, words)) / len(words)
-    if looks >= 3.6:
+    average = sum(map(looks, words)) / len(words)
+    if average >= 3.6:
         most = 2
-    elif looks >= 2.8 and at:
+    elif average >= 2.8 and at:
         most = 3
-    elif looks <= 1:
+    elif average <= 1:
         most = FEW
     else:
         most = max(3, min(5, 7 - common))
@@ -159,11 +159,12 @@ def _most_words(message: Tokens, columns: Sequence[set[str]], at: int, common: i
 
 
 @lru_cache(100_000)
-def _looks(word: str) -> int:
+def looks(word: str) -> int:
+    """How much a word looks like a value: from `HAPPENED`, least, to a path or a name with dots."""
     if len(word) > 200:
         return _NAME
     if _PROCESS.fullmatch(word):
-        return _HAPPENED
+        return HAPPENED
     if _JOINED.fullmatch(word):
         return _NAME
     return _CODE if _CAMEL.fullmatch(word) else _WORD

@@ -1,6 +1,7 @@
 """From a masked message to the tokens that templates are made of, and to what its variable positions hold."""
 
 import re
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from logleap.miner.model import VARIABLE
@@ -68,6 +69,9 @@ _UNITS = frozenset(
     ]
 )
 _NAMED = frozenset(["user", "username", "ruser", "hostname"])
+ROW = 6
+"""So many variable tokens in a row, or more, are one: a list, whose length would tell templates apart."""
+
 _LISTING = frozenset(",;")
 _ALERT = _NAMED | _LISTING | {"=", VARIABLE}
 _KNOWN = 200_000
@@ -92,6 +96,31 @@ class Shape(NamedTuple):
     tokens: tuple[str, ...]
     recipes: tuple[str, ...]
     blanks: tuple[str, ...]
+
+
+def _without_rows(shape: Shape) -> Shape:
+    tokens: list[str] = []
+    recipes: list[str] = []
+    blanks: list[str] = []
+    own = iter(shape.recipes)
+    at = 0
+    for variable, row in groupby(shape.tokens, VARIABLE.__eq__):
+        words = list(row)
+        before = shape.blanks[at : at + len(words)]
+        found = list(islice(own, len(words))) if variable else []
+        if len(found) >= ROW:
+            words, found = (
+                [VARIABLE],
+                [
+                    found[0]
+                    + "".join([blank + recipe for blank, recipe in zip(before[1:], found[1:], strict=True)])
+                ],
+            )
+        tokens += words
+        recipes += found
+        blanks += before[: len(words)]
+        at += len(before)
+    return Shape(tuple(tokens), tuple(recipes), tuple(blanks))
 
 
 class Tokenizer:
@@ -151,7 +180,8 @@ class Tokenizer:
             tokens.append(VARIABLE)
             blanks.append(" ")
             recipes.append(rest.replace(NEWLINE, "\n"))
-        return Shape(tuple(tokens), tuple(recipes), tuple(blanks))
+        shape = Shape(tuple(tokens), tuple(recipes), tuple(blanks))
+        return _without_rows(shape) if len(recipes) >= ROW else shape
 
     def _learn(self, piece: str) -> "tuple[str, tuple[_Piece, ...]]":
         """What a piece is, and the word, if it is a plain one: then nothing depends on it."""

@@ -19,6 +19,7 @@ from logleap.miner.model import (
     Template,
     template_id,
 )
+from logleap.miner.relate import Relatives
 from logleap.miner.repeats import Repeats
 from logleap.miner.severity import of_context
 from logleap.miner.spill import DistinctLines, OpenFile
@@ -29,9 +30,6 @@ Item = TypeVar("Item")
 
 BLOCK = 32_768
 """The most entries that are worked on at once."""
-
-MINED = 100_000
-"""Of how many distinct messages of one length, at most, templates are mined at once."""
 
 CHARACTERS = 16 << 20
 """About the most characters of their messages."""
@@ -57,12 +55,22 @@ class Limits:
     """How much is held in memory. The limits change the time that a training takes, never its result."""
 
     def __init__(
-        self, kinds: int = 10_000, values: int = 300_000, characters: int = 12 << 20, block: int = BLOCK
+        self,
+        kinds: int = 10_000,
+        values: int = 300_000,
+        characters: int = 12 << 20,
+        entries: int = 1 << 20,
+        block: int = BLOCK,
     ) -> None:
-        """`kinds`: masked messages, and `values`: of their positions, up to which one reading is enough."""
+        """Up to so many masked messages (`kinds`) and values of their positions, one reading is enough.
+
+        `characters`: of messages to be mined, `entries`: whose times are held; more of them wait in files.
+        `block`: the most entries that are worked on at once.
+        """
         self.kinds = kinds
         self.values = values
         self.characters = characters
+        self.entries = entries
         self.block = block
 
 
@@ -113,7 +121,7 @@ class _Training:
         self._tokenizer = Tokenizer(parameters.max_tokens)
         self._known = _Templates(baseline)
         self._lines = DistinctLines(open_file, limits.characters)
-        self._timeline = Timeline(open_file)
+        self._timeline = Timeline(open_file, limits.entries, limits.entries // 4)
 
     def close(self) -> None:
         self._lines.close()
@@ -225,10 +233,13 @@ class _Training:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
         while self._mine_some():
             pass
+        if self._baseline is not None:
+            self._known.relate()
 
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
         left = False
+        most = self._parameters.mined_messages
         words: dict[str, str] = {}
         templates = []
         split = (line.split(" ", 2) for line in self._lines)
@@ -240,12 +251,12 @@ class _Training:
                 if self._known.find(severity, tokens) is None:
                     # Which ones are chosen depends on what they are, not on when they came.
                     chosen.append((crc32(line.encode("utf-8", "surrogatepass")), tokens))
-                    if len(chosen) >= 2 * MINED:
+                    if len(chosen) >= 2 * most:
                         left = True
-                        chosen = sorted(chosen)[:MINED]
-            if len(chosen) > MINED:
+                        chosen = sorted(chosen)[:most]
+            if len(chosen) > most:
                 left = True
-                chosen = sorted(chosen)[:MINED]
+                chosen = sorted(chosen)[:most]
             found = (
                 mine(sorted([tokens for _, tokens in chosen]), self._parameters.max_templates)
                 if chosen
@@ -278,7 +289,7 @@ class _Training:
     def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from a second reading."""
         self._timeline.close()
-        self._timeline = Timeline(self._open_file)
+        self._timeline = Timeline(self._open_file, self._limits.entries, self._limits.entries // 4)
         bound = self._bound(self._known.tokens)
         facts: dict[int, Facts] = {}
         variable = list(map(are_variable, self._known.tokens))
@@ -418,6 +429,7 @@ class _Templates:
         self._baseline = baseline.templates if baseline else ()
         self._old = tree_of(baseline) if baseline else Tree()
         self._new = Tree()
+        self._same: dict[int, int] = {}
         for template in self._baseline:
             self.severities.append(template.severity)
             self.tokens.append(bare(template.tokens))
@@ -431,7 +443,25 @@ class _Templates:
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
         """The number of the template of such a message, None if none matches."""
         found = self._old.find(severity, tokens)
-        return self._new.find(severity, tokens) if found is None else found
+        if found is None:
+            found = self._new.find(severity, tokens)
+        return self._same.get(found, found) if found is not None else None
+
+    def relate(self) -> None:
+        """Widen templates of the baseline to those mined ones that are the same event."""
+        old = len(self._baseline)
+        relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
+        for number in range(old, len(self.tokens)):
+            same = relatives.find(self.severities[number], self.tokens[number])
+            if same is not None:
+                self._same[number] = same
+        for number, same in self._same.items():
+            self.tokens[same] = tuple(
+                [
+                    own if own == other else VARIABLE
+                    for own, other in zip(self.tokens[same], self.tokens[number], strict=True)
+                ]
+            )
 
     def of(self, severity: str | None, shape: Shape) -> int:
         """The same, of a message that was mined or matched."""
@@ -446,8 +476,15 @@ class _Templates:
         return template_id(self.severities[number], self.tokens[number])
 
     def text(self, number: int) -> tuple[str, ...] | None:
-        """The tokens as the baseline has them, None of a mined one."""
-        return self._baseline[number].tokens if number < len(self._baseline) else None
+        """The tokens with their blanks, as the baseline has them; None of a mined one."""
+        if number >= len(self._baseline):
+            return None
+        return tuple(
+            [
+                " " * written.startswith(" ") + token
+                for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
+            ]
+        )
 
 
 def _names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:

@@ -9,8 +9,9 @@ from math import exp, log
 
 from logleap.miner.compare.changes import Where
 from logleap.miner.compare.thresholds import Thresholds
-from logleap.miner.model import Numbers, Position, Template
+from logleap.miner.model import VARIABLE, Numbers, Position, Template
 from logleap.miner.statistics import distribution_distance, exceedances
+from logleap.miner.values import type_of
 
 _TIMELESS = frozenset(["number", "ip", "hex", "url", "path", "list", "word", "text"])
 """Types of which a position can be a choice among few. Not `uuid` and `time`."""
@@ -41,7 +42,7 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
     """What is different at the positions of a template, at most one finding for each. Those with a `p` are
     all that were tested, so that it can be told which of them are significant.
     """
-    for at, (old, new) in enumerate(zip(before.positions, after.positions, strict=True)):
+    for at, (old, new) in enumerate(_aligned(before, after)):
         unseen = _unseen(at, old, new, len(before.windows), thresholds)
         if unseen is not None:
             yield unseen
@@ -57,6 +58,16 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
         ]
         if tested:
             yield min(tested, key=lambda found: found.p or 0.0)
+
+
+def _aligned(before: Template, after: Template) -> Iterator[tuple[Position, Position]]:
+    """The positions of both. What was the same in all of the baseline's entries can be variable now."""
+    old, new = iter(before.positions), iter(after.positions)
+    for token, later in zip(before.tokens, after.tokens, strict=True):
+        if later.strip() == VARIABLE:
+            word = token.strip()
+            literal = Position({type_of(word): before.count}, True, 1, ((word, before.count),))
+            yield next(old) if word == VARIABLE else literal, next(new)
 
 
 def _unseen(at: int, old: Position, new: Position, windows: int, thresholds: Thresholds) -> Finding | None:
