@@ -192,6 +192,17 @@ def test_a_value_that_was_never_seen_among_few_is_a_change() -> None:
     assert change.where.known == ("10", "20", "30")
 
 
+def test_a_word_that_was_always_the_same_and_differs_now_is_a_never_seen_value() -> None:
+    message = "INFO water is taken from pump_north by the line"
+    before = [*routine(), *evenly(60, message)]
+    after = [*routine(2), *evenly(59, message), (HOUR, message.replace("north", "south"))]
+    change = the(changes(before, after), "value")
+    assert "pump_south" in change.sentence
+    assert "Known: pump_north." in change.sentence
+    assert change.text == "INFO water is taken from <*> by the line"
+    assert found(changes(after, before)) == []
+
+
 @pytest.mark.parametrize("extreme", [["180"], ["-70"]], ids=["above", "below"])
 def test_a_number_far_outside_the_range_is_a_change(extreme: list[str]) -> None:
     chance = Random(4)
