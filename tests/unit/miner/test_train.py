@@ -103,6 +103,7 @@ def test_equal_entries_give_equal_bytes_in_any_order_blocks_and_memory(
     shuffled = random.sample(rows, len(rows))
     assert trained(shuffled, cuts=cuts).to_bytes() == bytes_
     assert trained(shuffled, cuts=cuts, limits=SMALL).to_bytes() == bytes_
+    assert trained(shuffled, cuts=cuts, limits=Limits(block=5)).to_bytes() == bytes_
 
 
 @given(st.lists(row, max_size=40))
@@ -281,3 +282,14 @@ def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> 
     }
     (widened,) = (template for template in after.templates if template.count == 2)
     assert widened.positions[0].values == (("sda", 1), ("sdb", 1))
+
+
+def test_messages_that_come_again_are_counted_like_others() -> None:
+    random = Random(3)
+    rows = styled()[:200] * 5
+    rows = [(FIRST + random.randrange(50) * SECOND, message, None) for _, message, _ in rows]
+    expected = trained(rows).to_bytes()
+    for order in (rows, rows[::-1], sorted(rows), sorted(rows, reverse=True)):
+        assert trained(order, limits=Limits(block=100)).to_bytes() == expected
+    some = [(time, message, random.choice([None, '{"severity":"error"}'])) for time, message, _ in rows]
+    assert trained(some, limits=Limits(block=100)).to_bytes() == trained(some).to_bytes()
