@@ -216,6 +216,42 @@ def test_a_number_far_outside_the_range_is_a_change(extreme: list[str]) -> None:
     assert (change.where.above or change.where.below) in ("40", "20.1")
 
 
+@pytest.mark.parametrize("shift", [160, -90], ids=["above", "below"])
+def test_the_entries_with_numbers_outside_the_range_are_found(shift: int) -> None:
+    chance = Random(4)
+    usual = [f"{chance.randint(200, 400) / 10}" for _ in range(200)]
+    odd = [f"{float(value) + shift:.1f}" for value in usual[:5]]
+    before, after = valued(usual), valued([*usual[:-9], *odd, "12 ms", *usual[:3]])
+    baseline = model(before)
+    current = model(after, baseline)
+    finder = Finder(compare(baseline, current), current, MASKS)
+    times, messages = [time for time, _ in after], [message for _, message in after]
+    finder.add("batch", 7, times, messages, [None] * len(after))
+    finder.add("batch", 9_999, [], [], [])
+    change = the(finder.changes(), "value")
+    assert [example.message.rpartition(" ")[2] for example in change.examples] == odd[:3]
+    assert change.first == change.examples[0].timestamp
+    assert change.examples[0].entry is not None
+    assert messages[change.examples[0].entry.sequence - 7].endswith(odd[0])
+
+
+def test_a_choice_of_more_values_than_the_model_counts_is_a_change() -> None:
+    words = [f"state-{first}{second}" for first in "abcdefghijklmnopqr" for second in "abcdefghijklmnopqr"]
+    change = the(changes(valued(["state-x", "state-y"] * 170), valued([*words, *words[:16]])), "value")
+    assert "more than 256 values" in change.sentence
+
+
+def test_where_half_of_the_templates_change_either_way_the_size_is_between() -> None:
+    kinds = ["alpha", "beta of two", "gamma is here again", "delta", "epsilon was read", "zeta or eta or"]
+
+    def log(counts: Sequence[int]) -> Log:
+        return [entry for kind, count in zip(kinds, counts, strict=True) for entry in evenly(count, kind)]
+
+    result = changes(log([100, 100, 100, 400, 400, 400]), log([400, 400, 400, 100, 100, 100]))
+    assert float(result.size) == pytest.approx(1)
+    assert result.counts["shifted"] == 6
+
+
 def test_numbers_that_lie_elsewhere_within_the_range_are_a_change() -> None:
     chance = Random(5)
     usual = [f"{min(90, max(10, chance.gauss(30, 8))):.1f} ms" for _ in range(300)]
