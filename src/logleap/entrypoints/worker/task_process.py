@@ -56,7 +56,7 @@ def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
     provider = build_tracer_provider()
     context.attach(TraceContextTextMapPropagator().extract(order.trace))
     try:
-        tasks = load_tasks(order.settings.training_task)
+        tasks = load_tasks(order.settings.training_task, order.settings.masks)
     except TaskNotLoadable as error:
         return TaskEnded(RunError("TASK_NOT_LOADABLE", str(error)))
     try:
