@@ -8,7 +8,7 @@ from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
 from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
@@ -161,6 +161,7 @@ class Container(containers.DeclarativeContainer):
         tasks=tasks,
         artifact_limit=settings.provided.artifact_limit,
         compress=providers.Object(compress_zstd),
+        decompress=providers.Object(unzstd),
     )
     show_artifacts = providers.ThreadSafeSingleton(
         ShowArtifacts,

@@ -8,20 +8,23 @@ from typing import Any
 import pytest
 
 from logleap.client import Client
+from logleap.miner.compare import Changes
+from logleap.miner.mask import Masks
 from logleap.miner.model import LogModel
+from logleap.tasks.log_model import TrainLogModel
 
 
-def entries(words: int = 1, **more: str) -> list[dict[str, str]]:
-    """An hour of a service, one entry per second, and `more` entries at the end."""
+def entries(*more: str) -> list[dict[str, str]]:
+    """An hour of a service, one entry per second, and `more` at the end."""
     chance = random.Random(7)
     found = []
     for second in range(3600):
-        message = f"Order {chance.randint(1, 10**6)} left by gate {1 + second % 4 * words}"
+        message = f"Order {chance.randint(1, 10**6)} left by gate {1 + second % 4}"
         if second % 20 == 0:
             message = f"Station {second % 5} answered after {chance.randint(5, 40)} ms"
         stamp = f"2026-03-02T06:{second // 60:02}:{second % 60:02}Z"
         found.append({"timestamp": stamp, "message": message})
-    found += [{"timestamp": "2026-03-02T06:59:59Z", "message": text} for text in more.values()]
+    found += [{"timestamp": "2026-03-02T06:59:59Z", "message": text} for text in more]
     return found
 
 
@@ -79,3 +82,58 @@ def test_masks_of_ones_own_are_part_of_the_model(start_server: Any, tmp_path: Pa
         given = [{"timestamp": "2026-03-02T06:00:00Z", "message": f"done {key}"} for key in ("AB-1", "XY-2")]
         run = trained(client, upload(client, given, 10))
     assert [template["text"] for template in run["result"]["frequent"]] == ["done <*>"]
+
+
+def test_changes_since_the_baseline_are_told_with_entries_that_show_them(memory: Any) -> None:
+    error = "[ERR] Table orders lost its column {}"
+    with Client(memory.url) as client:
+        before, after = (
+            upload(client, entries(), 1000, "line 4"),
+            upload(client, entries(*map(error.format, (1, 2))), 700, "line 4"),
+        )
+        model = trained(client, before)
+        run = trained(client, after, baseline="previous")
+        assert run["baseline"] == {
+            "dataId": before,
+            "runId": model["runId"],
+            "digest": model["result"]["digest"],
+        }
+        assert run["parameters"] == {"baseline": "previous"}
+        assert run["result"]["changes"]["kinds"] == {"new": 1}
+        changes = Changes.from_json(saved(memory, after, "changes.json"))
+        (change,) = changes.changes
+        assert run["result"]["changes"]["first"][0]["sentence"] == change.sentence
+        assert LogModel.from_json(saved(memory, after)).baseline == changes.baseline.digest
+        for example in change.examples:
+            assert example.entry is not None
+            around = client.around(after, example.entry.batch_id, example.entry.sequence, before=0, after=0)
+            assert [entry["message"] for entry in around] == [example.message]
+        ignored = trained(client, after, baseline=before, ignore=["*lost its column*"], current=False)
+        assert ignored["result"]["changes"] == {"total": 0, "kinds": {}, "first": []}
+
+
+def test_a_baseline_that_is_not_there_is_refused(memory: Any) -> None:
+    with Client(memory.url) as client:
+        without, data_id = upload(client, entries()[:1], 1), upload(client, entries()[:1], 1)
+    for baseline, status, code in (("x", 404, "DATASET_NOT_FOUND"), (without, 409, "MODEL_MISSING")):
+        body = {"task": "log-model", "parameters": {"baseline": baseline}}
+        answer = memory.http.post(f"/train/{data_id}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    answer = memory.http.post(f"/train/{data_id}", json={"task": "log-model", "parameters": {"base": 1}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "BODY_INVALID")
+    assert "'parameters.base' is unknown; the task has baseline" in answer.json()["detail"]
+
+
+def test_a_baseline_made_with_other_masks_is_a_clear_failure(memory: Any) -> None:
+    tasks = memory.container.tasks()
+    with Client(memory.url) as client:
+        before, after = upload(client, entries()[:5], 9), upload(client, entries()[:5], 9)
+        trained(client, before)
+        usual = tasks["log-model"]
+        tasks["log-model"] = TrainLogModel(Masks({"key": "(?:AB)"}))
+        try:
+            run = trained(client, after, baseline=before)
+        finally:
+            tasks["log-model"] = usual
+    assert run["error"]["code"] == "TASK_FAILED"
+    assert "trained with other masks" in run["error"]["detail"]
