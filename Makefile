@@ -45,10 +45,11 @@ emulator-environment: $(VENV)/.stamp-dev
 clients: $(VENV)/.stamp-dev ## the log clients that are tested, and spin, where they are missing and can be had
 	@$(BIN)/python -m tools.clients.programs
 
-# Many tests wait, for processes, disks and services that are down: it takes four runners to keep two cores busy.
-PYTEST = $(BIN)/pytest --numprocesses 4 --dist loadfile
+# Many tests wait, for processes, disks and services that are down: four keep two cores busy.
+RUNNERS ?= 4
+PYTEST = $(BIN)/pytest --numprocesses $(RUNNERS) --dist loadfile
 
-test: $(VENV)/.stamp-dev emulator-environment clients ## all tests
+test: $(VENV)/.stamp-dev emulator-environment clients ## all tests (RUNNERS=2: fewer at a time)
 	$(PYTEST)
 
 faults: $(VENV)/.stamp-dev emulator-environment ## the long attack on the promise; writes docs/reliability.md (SCALE=0.1: a tenth)

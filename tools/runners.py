@@ -3,6 +3,8 @@
 Two runners have the tests that need emulators, so that two sets of them are started and not one per runner.
 """
 
+import re
+
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
@@ -19,6 +21,7 @@ _SLOW = (
 
 _WITH_EMULATORS = 2  # runners
 _EMULATED = " with emulators"
+_EMULATED_TESTS = re.compile(r"tests/integration/gcp/|tests/contracts/.*gcp|.*emulators")
 
 
 class Scheduling(LoadFileScheduling):
@@ -38,12 +41,7 @@ class Scheduling(LoadFileScheduling):
 
 def needs_emulators(nodeid: str) -> bool:
     """Whether a test is one that starts the emulators. If this is wrong, one more runner starts them."""
-    file, _, test = nodeid.partition("::")
-    return (
-        file.startswith("tests/integration/gcp/")
-        or (file.startswith("tests/contracts/") and "gcp" in test)
-        or "emulators" in nodeid
-    )
+    return _EMULATED_TESTS.match(nodeid) is not None
 
 
 def _rank(unit: str) -> int:

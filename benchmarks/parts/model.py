@@ -1,160 +1,252 @@
-"""How good the log model and its comparison are: planted changes, and logs that nobody here wrote.
+"""The log model: how well and how fast templates are mined, beside other miners in the same run.
 
-The logs are those of LogHub (github.com/logpai/loghub, 2,000 lines each, with their true events), which are
-no part of this repository: `LOGHUB` names the folder with their `*_2k.log_structured.csv`.
+Logs that people wrote are not part of LogLeap: `LOGHUB` names a folder with logs of the LogHub collection
+(`HDFS_2k.log_structured.csv` and so on). Without it, the sample log and generated ones are measured.
 """
 
 import csv
+import json
 import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import mean
 
+from benchmarks.competitors import programs
+from benchmarks.grouping import accuracy
 from benchmarks.iterations import Iterations
-from benchmarks.planted_pairs import FIRST, Block, Score, pair
-from benchmarks.report.results import Findings, Table, Target, at_least, skipped
-from logleap.client.sample.planted import PLANTS
-from logleap.miner.compare import Changes, compare
-from logleap.miner.mask import Masks
+from benchmarks.log_styles import STYLES, lines
+from benchmarks.parts import model_changes
+from benchmarks.report.results import Findings, Table, Target, at_least, at_most, figure, skipped
+from logleap.client.sample import sample_log
+from logleap.domain.entries import Entries
+from logleap.miner.mask import BUILT_IN, Masks
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
 from logleap.miner.train import train
 
-FOLDER = "LOGHUB"
-"""The environment variable with the folder of the logs."""
+_BLOCK = 20_000  # entries
+_SMALL = 50_000
+_LARGE = 4_000_000
+_COMPARED = 250_000  # entries that another miner gets, beside _SMALL
+_MEMORY = 256  # MiB
+_WORDS = 3_000
 
-_PAIRS = 200
-_SEEDS = 1000  # the first one: not those that were looked at while the comparison was written
-_BLOCKS = (50, 100, 200)  # lines
-_NEW_AIM, _CALM_AIM, _RECALL_AIM, _QUIET_AIM = 0.85, 0.95, 0.95, 0.9
+Log = tuple[list[str], Sequence[object]]
 
 
 def run(iterations: Iterations) -> Findings:
-    """All of it."""
-    planted = _planted(min(_PAIRS, iterations.many_entries // 25_000))
-    real = _real()
-    return Findings([*planted.targets, *real.targets], [*planted.tables, *real.tables])
+    """All times are CPU time of one process."""
+    logs = _collected()
+    large = min(_LARGE, iterations.many_entries)
+    targets, tables = [], []
+    for found, table in (
+        _quality(logs),
+        _speed(logs, large),
+        _unmergeable(logs, min(300_000, large)),
+        _memory(iterations.many_entries),
+    ):
+        targets += found
+        tables += table
+    changes = model_changes.run(iterations)
+    return Findings([*targets, *changes.targets], [*tables, *changes.tables])
 
 
-def _planted(number: int) -> Findings:
-    score = Score([pair(_SEEDS + at, at % 4) for at in range(number)])
-    rows = [(name, *map(str, score.of(name))) for name in PLANTS]
-    unchanged = Counter(len(pair.changes.changes) for pair in score.pairs if not pair.planted)
-    spread = ", ".join(f"{count} × {changes}" for changes, count in sorted(unchanged.items()))
-    return Findings(
-        [
-            at_least(f"planted changes among the first {FIRST}", score.recall, _RECALL_AIM),
-            at_least("pairs without a change that report at most one", score.quiet, _QUIET_AIM),
-        ],
-        [
-            Table(
-                "Planted changes",
-                ("change", "planted", "found"),
-                rows,
-                f"{number} pairs of weeks of the sample's application, the second with 0 to 3 changes. "
-                f"Changes reported in the pairs without one (pairs × changes): {spread}.",
-            )
-        ],
+def trained(blocks: "_Blocks", baseline: LogModel | None = None) -> LogModel:
+    """The model of these entries."""
+    return train(blocks, masks=Masks(), open_file=tempfile.TemporaryFile, baseline=baseline)
+
+
+class _Blocks:
+    """So many entries, a hundredth of a second apart: the messages again and again."""
+
+    def __init__(self, messages: Sequence[str], entries: int) -> None:
+        self._messages = messages
+        self._entries = entries
+
+    def __iter__(self) -> Iterator[Entries]:
+        pool = len(self._messages)
+        for start in range(0, self._entries, _BLOCK):
+            part = [self._messages[at % pool] for at in range(start, min(start + _BLOCK, self._entries))]
+            times = array("q", range(start * 10_000, (start + len(part)) * 10_000, 10_000))
+            yield Entries(times, part, [None] * len(part))
+
+
+def _collected() -> dict[str, Log]:
+    found: dict[str, Log] = {}
+    folder = os.environ.get("LOGHUB")
+    for path in sorted(Path(folder).glob("*_structured.csv")) if folder else ():
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        name = path.name.partition("_")[0]
+        found[name] = [row["Content"] for row in rows], [row["EventId"] for row in rows]
+    return found
+
+
+def _quality(logs: dict[str, Log]) -> tuple[list[Target], list[Table]]:
+    generated: dict[str, Log] = {style: lines(style) for style in STYLES}
+    sides: dict[str, Callable[[list[str]], list[object]]] = {"LogLeap": _own_groups}
+    for miner in ("drain3", "tipping"):
+        if programs.python_ready():
+            sides[miner] = partial(_others_groups, miner, "")
+            sides[f"{miner}, masked"] = partial(_others_groups, miner, BUILT_IN)
+    rows, means = [], {}
+    for kind, of_kind in (("collected", logs), ("generated", generated)):
+        found = {
+            name: [accuracy(groups(messages), events) for messages, events in of_kind.values()]
+            for name, groups in sides.items()
+        }
+        for at, log in enumerate(of_kind):
+            rows.append((f"{log} ({kind})", *(f"{found[name][at]:.3f}" for name in sides)))
+        if of_kind:
+            means[kind] = {name: statistics.mean(values) for name, values in found.items()}
+            rows.append((f"mean of {len(of_kind)} {kind}", *(f"{means[kind][name]:.3f}" for name in sides)))
+    name = "grouping accuracy, mean of the collected logs"
+    targets = [skipped(name, "≥ 0.9", "`LOGHUB` names no folder with logs")]
+    if logs:
+        others = [f"{other} {mean:.3f}" for other, mean in means["collected"].items() if other != "LogLeap"]
+        targets = [at_least(name, means["collected"]["LogLeap"], 0.9, ", ".join(others))]
+    note = "Share of the lines whose group is exactly that of their event; one mask set, no setting per log."
+    return targets, [Table("Grouping accuracy", ("log", *sides), rows, note)]
+
+
+def _own_groups(messages: list[str]) -> list[object]:
+    none: list[str | None] = [None] * len(messages)
+    return list(Matcher(trained(_Blocks(messages, len(messages))), Masks()).templates(messages, none))
+
+
+def _others_groups(miner: str, mask: str, messages: list[str]) -> list[object]:
+    return _other(miner, mask, messages)[1]
+
+
+def _other(miner: str, mask: str, messages: list[str]) -> tuple[float, list[object]]:
+    """CPU seconds and groups of another miner, in its own environment. A line without a group has its own."""
+    answer = subprocess.run(
+        [str(programs.PYTHON), str(programs.HERE / "miners.py"), miner, mask],
+        input=json.dumps(messages) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    seconds, groups = json.loads(answer.stdout)
+    return seconds, [f"line {at}" if group is None else group for at, group in enumerate(groups)]
 
 
-@dataclass(frozen=True)
-class _Line:
-    time: int
-    message: str
-    context: str | None
-    event: str
+def _mixed(logs: dict[str, Log]) -> tuple[list[str], list[str]]:
+    """All messages mixed: as they are, and with other digits each of twenty times."""
+    sample = [
+        line.split(" ", 3)[-1] for line in sample_log().read_text("utf-8").splitlines() if line[:2] == "20"
+    ]
+    mixed = [*sample, *(message for messages, _ in logs.values() for message in messages)]
+    order = random.Random(1)
+    order.shuffle(mixed)
+    changed = [message.translate(_digits(order)) for _ in range(20) for message in mixed]
+    return mixed, changed
 
 
-def _real() -> Findings:
-    folder = os.environ.get(FOLDER)
-    files = sorted(Path(folder).glob("*_2k.log_structured.csv")) if folder else []
-    if not files:
-        why = f"{FOLDER} names no folder with LogHub's logs"
-        return Findings(
-            [
-                skipped("templates without an alarm between blocks of one log", f"≥ {_CALM_AIM}", why),
-                skipped("new templates of the second half, F1", f"≥ {_NEW_AIM}", why),
+def _speed(logs: dict[str, Log], large: int) -> tuple[list[Target], list[Table]]:
+    mixed, changed = _mixed(logs)
+    targets, rows = [], []
+    for name, pool, aim in (
+        ("as they are, repeated", mixed, 8.0),
+        ("with other digits each time", changed, 0.0),
+    ):
+        own = _per_entry(partial(_cpu, pool), large)
+        row = [name, f"{own * 1e6:.2f} µs"]
+        if programs.python_ready():
+            other = _per_entry(partial(_drain3, pool), _COMPARED)
+            row += [f"{other * 1e6:.2f} µs", f"{other / own:.1f}"]
+            if aim:
+                what = "training, entries per second against drain3-improved with the same mask"
+                targets.append(at_least(what, other / own, aim, unit=" ×"))
+        else:
+            row += ["–", "–"]
+            if aim:
+                targets.append(skipped("training against drain3-improved", f"≥ {aim:g} ×", "it is not there"))
+        rows.append(row)
+    header = ("messages", "LogLeap, per entry", "drain3-improved, same mask", "ratio")
+    note = f"CPU time per entry between {_SMALL:,} and {large:,} entries ({_COMPARED:,} for the other miner)."
+    return targets, [Table("Training speed", header, rows, note)]
+
+
+def _digits(order: random.Random) -> dict[int, str]:
+    digits = list("0123456789")
+    order.shuffle(digits)
+    return {ord("0") + at: digit for at, digit in enumerate(digits)}
+
+
+def _drain3(pool: Sequence[str], entries: int) -> float:
+    return _other("drain3", BUILT_IN, [pool[at % len(pool)] for at in range(entries)])[0]
+
+
+def _per_entry(seconds: Callable[[int], float], large: int) -> float:
+    return (seconds(large) - seconds(_SMALL)) / (large - _SMALL)
+
+
+def _cpu(pool: Sequence[str], entries: int) -> float:
+    blocks = _Blocks(pool, entries)
+    start = time.process_time()
+    trained(blocks)
+    return time.process_time() - start
+
+
+def _unmergeable(logs: dict[str, Log], entries: int) -> tuple[list[Target], list[Table]]:
+    _, changed = _mixed(logs)
+    usual = _per_entry(partial(_cpu, changed), max(entries, 2 * _SMALL))
+    distinct = _cpu(_worded(entries), entries) / entries
+    name = f"rate with {entries:,} distinct messages of eight random words, against mixed logs"
+    return [at_least(name, usual / distinct, 0.25)], []
+
+
+def _worded(distinct: int) -> list[str]:
+    order = random.Random(2)
+    words = ["".join(order.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(_WORDS)]
+    return [" ".join(order.choices(words, k=8)) for _ in range(distinct)]
+
+
+class _Named:
+    """So many entries, of a million masked messages."""
+
+    def __init__(self, entries: int, distinct: int) -> None:
+        self._entries, self._distinct = entries, distinct
+
+    def __iter__(self) -> Iterator[Entries]:
+        order = random.Random(3)
+        words = ["".join(order.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(_WORDS)]
+        for start in range(0, self._entries, _BLOCK):
+            numbers = [at % self._distinct for at in range(start, min(start + _BLOCK, self._entries))]
+            messages = [
+                f"job {words[n % _WORDS]} of {words[n // _WORDS % _WORDS]} took {n % 977} ms on host{n % 7}"
+                for n in numbers
             ]
-        )
-    rows, calm, f1 = [], [], []
-    for file in files:
-        lines = _lines(file)
-        shares = [_calm(lines, block) for block in _BLOCKS]
-        found = _new(lines)
-        calm += shares
-        f1.append(found)
-        name = file.name.partition("_")[0]
-        rows.append((name, *[f"{share:.3f}" for share in shares], f"{found:.3f}"))
-    targets: list[Target] = [
-        at_least(
-            "templates without an alarm between blocks of one log", min(calm), _CALM_AIM, "the worst of all"
-        ),
-        at_least("new templates of the second half, F1", mean(f1), _NEW_AIM, "mean of the logs"),
-    ]
-    header = ("log", *[f"calm, {block} lines" for block in _BLOCKS], "new, F1")
-    note = (
-        "Calm: the log is cut into blocks of so many lines, every second one is compared with those between; "
-        "the share of the templates that are not reported as gone or shifted. New, F1: the second half of "
-        "the log compared with the first; templates reported as new against events that are new."
-    )
-    return Findings(targets, [Table("Changes in LogHub's logs", header, rows, note)])
+            times = array("q", range(start * 10_000, (start + len(messages)) * 10_000, 10_000))
+            yield Entries(times, messages, [None] * len(messages))
 
 
-def _lines(file: Path) -> list[_Line]:
-    with file.open(encoding="utf-8", newline="") as text:
-        # The logs write times in sixteen ways, and some none: a line counts as a second.
-        return [
-            _Line(at * 1_000_000, row["Content"], _context(row.get("Level")), row["EventId"])
-            for at, row in enumerate(csv.DictReader(text))
-        ]
+def _memory(entries: int) -> tuple[list[Target], list[Table]]:
+    distinct = entries // 10
+    with get_context("spawn").Pool(1) as pool:
+        growth = pool.apply(_growth, (entries, distinct))
+    name = f"memory of training on {entries:,} entries with {distinct:,} distinct masked messages"
+    return [at_most(name, growth, _MEMORY, unit=" MiB")], []
 
 
-def _context(level: str | None) -> str | None:
-    return f'{{"level":"{level}"}}' if level and level.isalnum() else None
+def _growth(entries: int, distinct: int) -> float:
+    source = _Named(entries, distinct)
+    for _, _ in zip(source, range(3), strict=False):
+        pass
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    train(source, masks=Masks(), open_file=tempfile.TemporaryFile)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
-def _calm(lines: Sequence[_Line], block: int) -> float:
-    halves = [[line for at, line in enumerate(lines) if at // block % 2 == half] for half in (0, 1)]
-    baseline, current, changes = _compared(*halves)
-    alarms = sum(change.kind in ("gone", "shifted") for change in changes.changes)
-    return 1 - alarms / len(baseline.by_id.keys() | current.by_id.keys())
-
-
-def _new(lines: Sequence[_Line]) -> float:
-    """F1 of the templates reported as new; 1 where there are none, rightly."""
-    before, after = lines[: len(lines) // 2], lines[len(lines) // 2 :]
-    _, current, changes = _compared(before, after)
-    truly_new = {line.event for line in after} - {line.event for line in before}
-    templates = Matcher(current, Masks()).templates(
-        [line.message for line in after], [line.context for line in after]
-    )
-    events: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
-    for template, line in zip(templates, after, strict=True):
-        events[template][line.event] += 1
-    # A template is of the event that most of its lines are of.
-    reported = [
-        events[change.template].most_common(1)[0][0] for change in changes.changes if change.kind == "new"
-    ]
-    if not reported and not truly_new:
-        return 1.0
-    right = sum(event in truly_new for event in reported)
-    precision = right / len(reported) if reported else 0.0
-    recall = len(truly_new.intersection(reported)) / len(truly_new) if truly_new else 0.0
-    return 2 * precision * recall / (precision + recall) if right else 0.0
-
-
-def _compared(before: Sequence[_Line], after: Sequence[_Line]) -> tuple[LogModel, LogModel, Changes]:
-    baseline = _model(before, None)
-    current = _model(after, baseline)
-    return baseline, current, compare(baseline, current)
-
-
-def _model(lines: Sequence[_Line], baseline: LogModel | None) -> LogModel:
-    block = Block(
-        [line.time for line in lines], [line.message for line in lines], [line.context for line in lines]
-    )
-    return train([block], masks=Masks(), open_file=tempfile.TemporaryFile, baseline=baseline)
+if __name__ == "__main__":
+    print(figure(_growth(*map(int, sys.argv[1:]))))

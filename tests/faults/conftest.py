@@ -8,6 +8,11 @@ import pytest
 from tools.faults.harness import Harness, reopening
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(no_cover: None) -> None:
+    """Every test but these is run with the lines measured: that costs as much again as an attack itself."""
+
+
 @pytest.fixture(params=["memory", "local"])
 def make_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Harness]]:
     """Makes harnesses, over one file if over `local`."""

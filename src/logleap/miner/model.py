@@ -51,7 +51,9 @@ class Parameters:
     max_tokens: int = 256
     """Of a message: those after them are one variable position."""
     max_templates: int = 20_000
-    """Above it, templates of the fewest distinct messages are joined."""
+    """Of messages of one length mined at once: above it, those of the fewest distinct messages are joined."""
+    mined_messages: int = 100_000
+    """Of how many distinct messages of one length templates are mined at once; the rest comes after."""
     exact_values: int = 256
     """Up to how many distinct values a position's are counted exactly."""
     listed_values: int = 20
@@ -139,7 +141,10 @@ class Position:
 
 
 def template_id(severity: str | None, tokens: Sequence[str]) -> str:
-    """A digest of severity and text, 16 hexadecimal digits. Of the tokens, since two lists can read alike."""
+    """The id of a mined template: a digest of severity and tokens (without blanks), 16 hexadecimal digits.
+
+    A template of the baseline keeps its id when later values make another of its tokens variable.
+    """
     content = json.dumps([severity, list(tokens)], separators=(",", ":"))
     return sha256(content.encode("ascii")).hexdigest()[:16]
 

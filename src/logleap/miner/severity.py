@@ -50,6 +50,7 @@ _START = re.compile(
     re.ASCII,
 )
 _NAMED = re.compile(rf"(?:level|lvl|severity)\"?[=:]\s?\"?((?i:{_ANY}))\b", re.ASCII)
+_REMEMBERED = 1_000  # characters of a context
 _FIELD = re.compile(r'"(?:level|severity|log\.level|PRIORITY|log)"')
 
 
@@ -65,9 +66,13 @@ def of_message(message: str) -> str | None:
     return WORDS[found[found.lastindex].lower()] if found and found.lastindex else None
 
 
-@lru_cache(4096)
 def of_context(context: str) -> str | None:
     """What the first of `FIELDS` says that the context, JSON text, has; None if none does."""
+    return _read(context) if len(context) <= _REMEMBERED else _read.__wrapped__(context)
+
+
+@lru_cache(4096)
+def _read(context: str) -> str | None:
     if not _FIELD.search(context):
         return None
     try:

@@ -31,9 +31,6 @@ Item = TypeVar("Item")
 BLOCK = 32_768
 """The most entries that are worked on at once."""
 
-MINED = 100_000
-"""Of how many distinct messages of one length, at most, templates are mined at once."""
-
 CHARACTERS = 16 << 20
 """About the most characters of their messages."""
 
@@ -58,12 +55,22 @@ class Limits:
     """How much is held in memory. The limits change the time that a training takes, never its result."""
 
     def __init__(
-        self, kinds: int = 10_000, values: int = 300_000, characters: int = 12 << 20, block: int = BLOCK
+        self,
+        kinds: int = 10_000,
+        values: int = 300_000,
+        characters: int = 12 << 20,
+        entries: int = 1 << 20,
+        block: int = BLOCK,
     ) -> None:
-        """`kinds`: masked messages, and `values`: of their positions, up to which one reading is enough."""
+        """Up to so many masked messages (`kinds`) and values of their positions, one reading is enough.
+
+        `characters`: of messages to be mined, `entries`: whose times are held; more of them wait in files.
+        `block`: the most entries that are worked on at once.
+        """
         self.kinds = kinds
         self.values = values
         self.characters = characters
+        self.entries = entries
         self.block = block
 
 
@@ -114,7 +121,7 @@ class _Training:
         self._tokenizer = Tokenizer(parameters.max_tokens)
         self._known = _Templates(baseline)
         self._lines = DistinctLines(open_file, limits.characters)
-        self._timeline = Timeline(open_file)
+        self._timeline = Timeline(open_file, limits.entries, limits.entries // 4)
 
     def close(self) -> None:
         self._lines.close()
@@ -232,6 +239,7 @@ class _Training:
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
         left = False
+        most = self._parameters.mined_messages
         words: dict[str, str] = {}
         templates = []
         split = (line.split(" ", 2) for line in self._lines)
@@ -243,12 +251,12 @@ class _Training:
                 if self._known.find(severity, tokens) is None:
                     # Which ones are chosen depends on what they are, not on when they came.
                     chosen.append((crc32(line.encode("utf-8", "surrogatepass")), tokens))
-                    if len(chosen) >= 2 * MINED:
+                    if len(chosen) >= 2 * most:
                         left = True
-                        chosen = sorted(chosen)[:MINED]
-            if len(chosen) > MINED:
+                        chosen = sorted(chosen)[:most]
+            if len(chosen) > most:
                 left = True
-                chosen = sorted(chosen)[:MINED]
+                chosen = sorted(chosen)[:most]
             found = (
                 mine(sorted([tokens for _, tokens in chosen]), self._parameters.max_templates)
                 if chosen
@@ -281,7 +289,7 @@ class _Training:
     def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from a second reading."""
         self._timeline.close()
-        self._timeline = Timeline(self._open_file)
+        self._timeline = Timeline(self._open_file, self._limits.entries, self._limits.entries // 4)
         bound = self._bound(self._known.tokens)
         facts: dict[int, Facts] = {}
         variable = list(map(are_variable, self._known.tokens))

@@ -45,8 +45,5 @@ class ReceiptLedger(ABC):
         """All batches that have a receipt. Final once the data set is sealed."""
 
     def acknowledged(self, dataset_id: str) -> Manifest:
-        """The same for whoever asks for few of the batches: these may be looked up when they are asked for.
-
-        Such a manifest is not of one moment: a batch that gets its receipt meanwhile may be in it.
-        """
+        """As `manifest`, for whoever asks for it again and again, and for few of its batches each time."""
         return self.manifest(dataset_id)

@@ -81,6 +81,10 @@ def test_an_artifact_comes_as_it_was_saved_with_its_digest_as_etag(saving: tuple
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["Content-Length"] == str(len(MODEL))
     assert get(saving, "model.bin", If_None_Match=answer.headers["ETag"]).status_code == 304
+    server, data_id = saving
+    head = server.http.head(f"/train/{data_id}/artifacts/model.bin")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(MODEL))
 
 
 def test_a_page_that_a_task_saved_is_never_shown_as_one_of_ours(saving: tuple[Any, str]) -> None:

@@ -54,7 +54,7 @@ def test_another_copy_of_a_damaged_chunk_is_read_instead(local: Any, lines: Any)
     copy = pack(Batch(dataset.dataset_id, dataset.owner, batch_id), given, 0)
     damage(local, "entries = entries + 100", batch_id)
     with local.database.writing() as connection:
-        insert = "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        insert = "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
         connection.execute(insert, copy)
     assert local.count(dataset) == 30
     rows = local.store.read(local.ledger.manifest(dataset.dataset_id))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from logleap.adapters.local.sqlite.database import FILE_NAME, Database
+from logleap.adapters.local.sqlite.schema import MIGRATIONS
 from logleap.domain.datasets import State
 from logleap.domain.entries import Batch, Receipt
 from logleap.domain.runs import TrainingRequest, start_training
@@ -174,7 +175,7 @@ def test_no_call_walks_through_a_table_or_sorts(
     plans = 0
     with local.database.reading() as connection:
         connection.set_trace_callback(None)
-        for statement in set(statements):
+        for statement in set(statements).difference(*MIGRATIONS):  # these run once, over all there is
             if not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")) or "sqlite_" in statement:
                 continue
             for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():

@@ -129,6 +129,26 @@ def test_a_task_reads_its_entries_in_a_process_of_its_own(site: Site) -> None:
     until(lambda: gone(pid))
 
 
+def test_what_a_task_saves_in_its_process_is_its_runs(site: Site) -> None:
+    run = site.ran("save")
+    assert [artifact.name for artifact in run.artifacts] == ["messages.txt", "labels.json"]
+    show = site.container.show_artifacts()
+    found = show.find(OWNER, run.dataset_id, "messages.txt")
+    with show.open(OWNER, found) as file:
+        assert file.read() == b"entry 0\nentry 1\nentry 2\n"
+    until(lambda: not list(site.container.backend().artifacts.staged()))
+
+
+def test_of_a_task_that_is_killed_while_it_saves_nothing_is_left(open_site: OpenSite) -> None:
+    site = open_site(run_max_attempts=1)
+    run = site.ran("exit while saving")
+    assert (run.state, run.artifacts) == (RunState.FAILED, ())
+    until(lambda: not list(site.container.backend().artifacts.staged()))
+    folder = site.folder.parent / "data" / "artifacts"
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert (folder.stat().st_mode & 0o777, (folder / "staged").stat().st_mode & 0o777) == (0o700, 0o700)
+
+
 @pytest.mark.parametrize(
     ("does", "reason"),
     [

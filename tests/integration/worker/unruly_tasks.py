@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,22 @@ def run(context: TrainingContext) -> Any:
 def _count(context: TrainingContext, folder: Path) -> Any:
     messages = sorted(row.entry.message for row in context.training_set.rows())
     return {"pid": os.getpid(), "entries": context.training_set.count(), "messages": messages}
+
+
+def _save(context: TrainingContext, folder: Path) -> Any:
+    messages = (message for entries in context.training_set.columns() for message in entries.messages)
+    context.artifacts.save("messages.txt", "text/plain", (f"{message}\n".encode() for message in messages))
+    context.artifacts.save("labels.json", "application/json", b"[1, 2]", compress=True)
+    return {}
+
+
+def _exit_while_saving(context: TrainingContext, folder: Path) -> Any:
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * 1_000_000
+        os._exit(3)
+
+    context.artifacts.save("whole.txt", "text/plain", b"whole")
+    context.artifacts.save("model.bin", "application/octet-stream", chunks())
 
 
 def _exit(context: TrainingContext, folder: Path) -> Any:
@@ -91,6 +108,8 @@ def _large(context: TrainingContext, folder: Path) -> Any:
 
 _DOES = {
     "count": _count,
+    "save": _save,
+    "exit while saving": _exit_while_saving,
     "exit": _exit,
     "be killed": _be_killed,
     "sleep": _sleep,

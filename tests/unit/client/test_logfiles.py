@@ -310,11 +310,11 @@ def test_entries_come_before_the_end_of_the_file(begin: bytes, more: bytes) -> N
 @pytest.mark.parametrize(
     ("begin", "more", "reason", "module"),
     [
-        (LINE, b"x", "a line of more than", "_text"),
-        (LINE, b" more\n", "without a new time", "_grouping"),
-        (ENTRY + b"\n", b"x", "a line of more than", "_text"),
-        (b'[{"timestamp": "', b"x y\n", "an object of more than", "_formats.json_texts"),
-        (b'timestamp,message\n1772427600,"', b"x" * 99 + b"\n", "field larger than", "_formats.table"),
+        (LINE, b"x", "a line of more than", "_text.log_text"),
+        (LINE, b" more\n", "without a new time", "_formats.text.grouping"),
+        (ENTRY + b"\n", b"x", "a line of more than", "_text.log_text"),
+        (b'[{"timestamp": "', b"x y\n", "an object of more than", "_formats.json.texts"),
+        (b'timestamp,message\n1772427600,"', b"x" * 99 + b"\n", "field larger than", "_formats.tables.table"),
     ],
     ids=["line", "plain", "ndjson", "array", "csv"],
 )

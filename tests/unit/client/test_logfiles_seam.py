@@ -8,8 +8,8 @@ from unittest import mock
 import pytest
 
 from logleap.client.logfiles import Head, LogFile, LogFileError, ReadOptions, Seam
-from logleap.client.logfiles import _fast as fast
-from logleap.client.logfiles import _text as text
+from logleap.client.logfiles._fast import readers as fast
+from logleap.client.logfiles._text import log_text as text
 
 REST = Head("app.log", ("\tat a.b", "", "Caused by: x"))
 

@@ -439,6 +439,15 @@ def test_whatever_the_entries_the_changes_are_valid(before: Log, after: Log, tim
     assert all(change.sentence.isprintable() for change in result.changes)
 
 
+def test_changes_beyond_those_listed_are_counted() -> None:
+    baseline, current, _ = everything()
+    result = compare(baseline, current)
+    assert result.counts == {kind: [c.kind for c in result.changes].count(kind) for kind in result.counts}
+    short = compare(baseline, current, thresholds=Thresholds(listed=2))
+    assert short.changes == result.changes[:2]
+    assert (short.counts, short.first_error) == (result.counts, result.first_error)
+
+
 def test_thresholds_are_parameters() -> None:
     more = evenly(300, "INFO request of user served in {} ms", 3)
     baseline = model(routine())

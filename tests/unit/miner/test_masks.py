@@ -52,7 +52,7 @@ def test_a_value_begins_at_a_digit_and_ends_before_blanks_brackets_and_full_stop
 
 
 @given(messages, st.sampled_from([Masks(), own_masks.read(OWN)]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_masked_messages_and_values_together_are_the_messages(given: list[str], masks: Masks) -> None:
     found, values = masks.mask(given)
     assert len(found) == len(given)
@@ -65,7 +65,7 @@ def test_masked_messages_and_values_together_are_the_messages(given: list[str], 
 
 
 @given(messages, st.sampled_from([Masks(), own_masks.read(OWN)]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_re2_cuts_at_the_same_places_as_the_standard_library(given: list[str], masks: Masks) -> None:
     text = "\n".join(given).replace("\x1f", "").replace("\0", "")
 
@@ -147,7 +147,7 @@ def test_other_files_are_refused(content: bytes) -> None:
     ),
     st.text("abc1", max_size=300),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_accepted_ends_soon_on_every_text(parts: list[str], text: str) -> None:
     try:
         masks = own_masks.read(f"[masks]\nown = '{''.join(parts)}'".encode())

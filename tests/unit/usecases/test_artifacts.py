@@ -180,10 +180,10 @@ def test_what_a_failed_run_has_saved_is_swept_away(
     def fail(context: TrainingContext) -> JsonObject:
         raise ValueError("no")
 
-    run = carried_out(dataset_id, {"a": b"a"}, fail)
+    run = carried_out(dataset_id, {"a": b"a", "b": b"b"}, fail)
     assert (run.state, run.artifacts) == (RunState.FAILED, ())
     assert show.list("alice", dataset_id, run.run_id) == ArtifactsOfRun(run.run_id, [])
-    assert sweep().artifacts == 1
+    assert sweep().artifacts == 2
     assert artifacts._blobs == {}
 
 
@@ -247,6 +247,8 @@ def test_a_deleted_data_set_leaves_no_artifacts(
 def test_the_latest_succeeded_run_that_saved_any_is_shown(
     carried_out: Callable[..., Run], dataset_id: str, show: ShowArtifacts
 ) -> None:
+    assert show.list("alice", dataset_id) == ArtifactsOfRun(None, ())
+    carried_out(dataset_id, {})
     assert show.list("alice", dataset_id) == ArtifactsOfRun(None, ())
     old = carried_out(dataset_id, {"a": b"old"})
     latest = carried_out(dataset_id, {"b": b"b", "a": b"a"})

@@ -37,8 +37,7 @@ class ArtifactFolder(ArtifactStore):
         blob = Blob(dataset_id, run_id, str(uuid4()))
         path = self._path(_STAGED, blob)
         with _usable():
-            _make_folder(path.parent, self._folder.parent)
-            file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            file = self._create(path)
         with file:
             for chunk in chunks:
                 with _usable():
@@ -56,14 +55,14 @@ class ArtifactFolder(ArtifactStore):
                 source, target = self._path(_STAGED, blob), self._path(_PUBLISHED, blob)
                 if source.exists():
                     _make_folder(target.parent, self._folder.parent)
-                    with suppress(FileNotFoundError):  # another process was quicker
+                    with suppress(FileNotFoundError):  # another process was quicker, or removes all
                         source.replace(target)
-                    _sync(target.parent)
+                        _sync(target.parent)
             self._tidy(self._path(_STAGED, Blob(dataset_id, run_id, "")))
 
     def staged(self) -> Iterator[Blob]:
         top = self._folder / _STAGED
-        with _usable():
+        with _usable(), suppress(FileNotFoundError):  # a folder was removed meanwhile: the rest comes later
             for path in top.glob("*/*/*"):
                 yield Blob(*path.relative_to(top).parts)
 
@@ -82,8 +81,16 @@ class ArtifactFolder(ArtifactStore):
 
     def remove_all(self, dataset_id: str) -> None:
         for place in (_STAGED, _PUBLISHED):
-            with _usable(), suppress(FileNotFoundError):
-                shutil.rmtree(self._folder / place / _name(dataset_id))
+            folder = self._folder / place / _name(dataset_id)
+            while folder.exists():
+                with _usable(), suppress(FileNotFoundError):  # another process removes it, too
+                    shutil.rmtree(folder)
+
+    def _create(self, path: Path) -> BinaryIO:
+        while True:
+            _make_folder(path.parent, self._folder.parent)
+            with suppress(FileNotFoundError):  # its folder was removed while it was empty
+                return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def _path(self, place: str, blob: Blob) -> Path:
         return self._folder.joinpath(place, *map(_name, blob))
@@ -102,17 +109,13 @@ def _name(text: str) -> str:
 
 def _make_folder(folder: Path, above: Path) -> None:
     """Make a folder and those that it is in, up to `above`, so that a crash cannot take them away again."""
-    for _ in range(3):  # another process may remove one while it is empty
-        missing = [path for path in (folder, *folder.parents) if path != above and not path.exists()]
-        above.mkdir(parents=True, exist_ok=True)
-        try:
+    above.mkdir(parents=True, exist_ok=True)
+    while not folder.exists():
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        with suppress(FileNotFoundError):  # another process removes one while it is empty
             for path in reversed(missing):
                 path.mkdir(mode=0o700, exist_ok=True)
                 _sync(path.parent)
-        except FileNotFoundError:
-            continue
-        return
-    raise FileNotFoundError(errno.ENOENT, "cannot be made", str(folder))
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ from logleap.adapters.local.sqlite.chunks import (
     pack,
     times_of,
 )
-from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes
+from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
@@ -26,8 +26,8 @@ from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.reporter import Block, report_on
 
-_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, level, first_time, last_time"
-_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
+_INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _POSITION = "batch_id, first, chunk_id"
 _IN_ORDER = f"dataset_id = ? AND ({_POSITION}) > (?, ?, ?) ORDER BY {_POSITION} LIMIT ?"
 _START = ("", -1, -1)
@@ -114,7 +114,7 @@ class SqliteEntryStore(EntryStore):
             last = page[-1]
             orphans = [chunk_id for batch_id, _, chunk_id in page if batch_id not in manifest.batches]
             if orphans:
-                removed += self._delete(orphans)
+                removed += self._delete(manifest.dataset_id, orphans)
         if removed:
             self._database.release_space()
         return removed
@@ -127,10 +127,10 @@ class SqliteEntryStore(EntryStore):
                 page = connection.execute(query, (dataset_id, _PAGE_ROWS)).fetchall()
             if not page:
                 break
-            self._delete([chunk_id for (chunk_id,) in page])
+            self._delete(dataset_id, [chunk_id for (chunk_id,) in page])
         self._database.release_space()
 
-    def _delete(self, chunk_ids: Sequence[int]) -> int:
+    def _delete(self, dataset_id: str, chunk_ids: Sequence[int]) -> int:
         entries = 0
         for start in range(0, len(chunk_ids), CHUNKS_PER_DELETE):
             doomed = json.dumps(chunk_ids[start : start + CHUNKS_PER_DELETE])
@@ -139,6 +139,7 @@ class SqliteEntryStore(EntryStore):
                 total = f"SELECT total(entries) FROM chunks WHERE {where}"  # noqa: S608
                 entries += int(connection.execute(total, (doomed,)).fetchone()[0])
                 connection.execute(f"DELETE FROM chunks WHERE {where}", (doomed,))  # noqa: S608
+                forget_times(connection, dataset_id)
         return entries
 
     def _blocks(self, manifest: Manifest) -> Iterator[Block]:
@@ -163,7 +164,7 @@ class SqliteEntryStore(EntryStore):
         if not is_whole(chunk):
             return None
         entries = chunk.unpack()
-        if times_of(entries.micros)[1:] != (times.first, times.last):
+        if times_of(entries.micros) != (times.first, times.last):
             log_damage(chunk)
             return None
         return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,9 @@ _ADD_UP = """
     INSERT INTO totals VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, batches = batches + 1
 """
+_KEPT = 4
+"""Manifests that are kept: one of 10,000 batches takes about 1.5 MB."""
+
 _ALL_TOTALS = """
     SELECT dataset_id, entries, batches FROM totals WHERE dataset_id IN (SELECT value FROM json_each(?))
 """
@@ -33,6 +36,7 @@ class SqliteReceiptLedger(ReceiptLedger):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: dict[str, tuple[Totals, Manifest]] = {}  # of pages: the next one is of the same data set
 
     def find(self, dataset_id: str, key: str) -> Receipt | None:
         with self._database.reading() as connection:
@@ -75,39 +79,13 @@ class SqliteReceiptLedger(ReceiptLedger):
             return Manifest(dataset_id, dict(connection.execute(query, (dataset_id,))))
 
     def acknowledged(self, dataset_id: str) -> Manifest:
-        return Manifest(dataset_id, _LookedUp(self, self._database, dataset_id))
-
-
-_OF_BATCH = """
-    SELECT entries FROM receipts WHERE dataset_id = ?1 AND batch_id = ?2
-    UNION ALL SELECT entries FROM receipts WHERE dataset_id = ?1 AND key = ?2 AND batch_id IS NULL
-"""
-
-
-class _LookedUp(Mapping[str, int]):
-    """The batches that have a receipt, each looked up when it is asked for."""
-
-    def __init__(self, ledger: ReceiptLedger, database: Database, dataset_id: str) -> None:
-        self._ledger = ledger
-        self._database = database
-        self._dataset_id = dataset_id
-        self._known: dict[str, int | None] = {}
-
-    def __getitem__(self, batch_id: str) -> int:
-        if batch_id not in self._known:
-            with self._database.reading() as connection:
-                row = connection.execute(_OF_BATCH, (self._dataset_id, batch_id)).fetchone()
-            self._known[batch_id] = None if row is None else row[0]
-        entries = self._known[batch_id]
-        if entries is None:
-            raise KeyError(batch_id)
-        return entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ledger.manifest(self._dataset_id).batches)
-
-    def __len__(self) -> int:
-        return len(self._ledger.manifest(self._dataset_id).batches)
+        totals = self.totals(dataset_id)  # first: receipts may be added meanwhile, and are never removed
+        kept = self._kept.get(dataset_id)
+        if kept is None or kept[0] != totals:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            kept = self._kept[dataset_id] = totals, self.manifest(dataset_id)
+        return kept[1]
 
 
 def totals_of(connection: sqlite3.Connection, dataset_id: str) -> Totals:

@@ -1,6 +1,6 @@
 """Reads log files, of many formats and packed or not, into batches of entries for the API."""
 
-from logleap.client.logfiles._entries import Batch, Limits
+from logleap.client.logfiles._entries.batches import Batch, Limits
 from logleap.client.logfiles._errors import LogFileError
 from logleap.client.logfiles._logfile import FORMATS, LogFile
 from logleap.client.logfiles._options import ReadOptions

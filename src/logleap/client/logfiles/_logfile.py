@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
-from logleap.client.logfiles._entries import Batch, Batcher, Limits
+from logleap.client.logfiles._entries.batches import Batch, Batcher, Limits
 from logleap.client.logfiles._errors import LogFileError, shown
 from logleap.client.logfiles._formats import READERS
 from logleap.client.logfiles._options import ReadOptions
 from logleap.client.logfiles._reading import Beginning, Reading
 from logleap.client.logfiles._report import Report
 from logleap.client.logfiles._seam import Head, Seam
-from logleap.client.logfiles._text import LogText
+from logleap.client.logfiles._text.log_text import LogText
 from logleap.client.logfiles._times.years import Years
 
 FORMATS = ("auto", *READERS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
-from logleap.client.logfiles._folds import Repeated
+from logleap.client.logfiles._entries.folds import Repeated
 from logleap.client.logfiles._times.years import Years
 from logleap.client.logfiles._times.zones import Zones
 from logleap.codecs.mappings import BUILT_IN, FieldMapping

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logleap.client.logfiles._behind import Undecided
-from logleap.client.logfiles._entries import Batch, Batcher, LogEntry
+from logleap.client.logfiles._entries.batches import Batch, Batcher
+from logleap.client.logfiles._entries.entry import LogEntry
+from logleap.client.logfiles._entries.folds import Ambiguous, Folds
 from logleap.client.logfiles._errors import BadLine, shown
-from logleap.client.logfiles._finder import Finder, NoTimes
-from logleap.client.logfiles._folds import Ambiguous, Folds
-from logleap.client.logfiles._layout import Layout, Line
+from logleap.client.logfiles._layout.behind import Undecided
+from logleap.client.logfiles._layout.finder import Finder, NoTimes
+from logleap.client.logfiles._layout.layout import Layout, Line
 from logleap.client.logfiles._options import ReadOptions
 from logleap.client.logfiles._report import Report
 from logleap.client.logfiles._seam import Seam
-from logleap.client.logfiles._text import LogText
+from logleap.client.logfiles._text.log_text import LogText
 from logleap.client.logfiles._times.clock import Folded
 from logleap.client.logfiles._times.years import Years
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from logleap.client.logfiles._entries import LogEntry
+from logleap.client.logfiles._entries.entry import LogEntry
 from logleap.client.logfiles._errors import SHOWN
 
 _MOST_NAMED = 100

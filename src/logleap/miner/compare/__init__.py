@@ -17,7 +17,7 @@ from dataclasses import replace
 from math import log10
 
 from logleap.miner.compare import positions, words
-from logleap.miner.compare.changes import Change, Changes, ExampleEntry, Reference, Side, Where
+from logleap.miner.compare.changes import KINDS, Change, Changes, ExampleEntry, Reference, Side, Where
 from logleap.miner.compare.ignore import Ignore
 from logleap.miner.compare.sets import Difference, Sets
 from logleap.miner.compare.thresholds import Thresholds
@@ -71,7 +71,8 @@ def compare(
         current=Side(current.digest, current.entries, current.first, current.last),
         size=_decimal(sets.size),
         size_by=sets.size_by,
-        changes=tuple(found),
+        changes=tuple(found[: thresholds.listed]),
+        counts={kind: sum(change.kind == kind for change in found) for kind in KINDS},
         first_error=_first_error(sets, found),
         ignored=ignored,
         thresholds=thresholds,

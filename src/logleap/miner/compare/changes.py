@@ -94,6 +94,7 @@ class Changes:
 
     `size` is how many times as large as the baseline the current set counts, as decimal text; `size_by` says
     by what: `templates` (the median of the ratios of the templates that both have), or `entries`.
+    `counts` is the number of changes of each kind, also of those that are too many to be listed.
     `first_error` is the time of the first error of a template that is new or more frequent, else of any.
     """
 
@@ -102,6 +103,7 @@ class Changes:
     size: str
     size_by: str
     changes: tuple[Change, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     first_error: int | None = None
     ignored: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -130,6 +132,7 @@ class Changes:
             "baseline": asdict(self.baseline),
             "beforeFirstError": self._before_first_error(),
             "changes": [_change_json(change) for change in self.changes],
+            "counts": dict(self.counts),
             "current": asdict(self.current),
             "firstError": self.first_error,
             "format": FORMAT,
@@ -203,6 +206,7 @@ def _changes_of(document: dict[str, Any]) -> Changes:
         size=document["size"],
         size_by=document["sizeBy"],
         changes=tuple(map(_change_of, document["changes"])),
+        counts={kind: document["counts"][kind] for kind in KINDS},
         first_error=document["firstError"],
         ignored=tuple(document["ignored"]),
         thresholds=_thresholds_of(document["thresholds"]),

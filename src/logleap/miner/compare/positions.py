@@ -9,8 +9,9 @@ from math import exp, log
 
 from logleap.miner.compare.changes import Where
 from logleap.miner.compare.thresholds import Thresholds
-from logleap.miner.model import Numbers, Position, Template
+from logleap.miner.model import VARIABLE, Numbers, Position, Template
 from logleap.miner.statistics import distribution_distance, exceedances
+from logleap.miner.values import type_of
 
 _TIMELESS = frozenset(["number", "ip", "hex", "url", "path", "list", "word", "text"])
 """Types of which a position can be a choice among few. Not `uuid` and `time`."""
@@ -19,6 +20,8 @@ _WIDTH = 1 + 1 / 128
 """A quantile of the model is at most so many times smaller than the exact one."""
 
 _LOWEST, _HIGHEST = 0.0, 1.0
+_MANY = 200  # numbers, of which the tail is ten
+_SLOWER = 1.25  # how many times as fast as the body's the numbers of the tail grow with their rarity
 _TESTS = 5  # of the numbers of one unit: two ends, each in two ways, and how they lie
 
 
@@ -39,10 +42,8 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
     """What is different at the positions of a template, at most one finding for each. Those with a `p` are
     all that were tested, so that it can be told which of them are significant.
     """
-    for at, (old, new) in enumerate(zip(before.positions, after.positions, strict=True)):
-        unseen = _unseen(
-            at, old, new, _independent(before.count, before, thresholds) / before.count, thresholds
-        )
+    for at, (old, new) in enumerate(_aligned(before, after)):
+        unseen = _unseen(at, old, new, len(before.windows), thresholds)
         if unseen is not None:
             yield unseen
             continue
@@ -59,14 +60,23 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
             yield min(tested, key=lambda found: found.p or 0.0)
 
 
-def _unseen(
-    at: int, old: Position, new: Position, independent: float, thresholds: Thresholds
-) -> Finding | None:
-    """`independent`: how many of the baseline's values count, as a share."""
+def _aligned(before: Template, after: Template) -> Iterator[tuple[Position, Position]]:
+    """The positions of both. What was the same in all of the baseline's entries can be variable now."""
+    old, new = iter(before.positions), iter(after.positions)
+    for token, later in zip(before.tokens, after.tokens, strict=True):
+        if later.strip() == VARIABLE:
+            word = token.strip()
+            literal = Position({type_of(word): before.count}, True, 1, ((word, before.count),))
+            yield next(old) if word == VARIABLE else literal, next(new)
+
+
+def _unseen(at: int, old: Position, new: Position, windows: int, thresholds: Thresholds) -> Finding | None:
+    """`windows`: of the baseline, in how many the template has entries."""
     if not (
         old.complete
         and 0 < old.distinct <= thresholds.few_values
-        and all(count * independent >= thresholds.seen_each for _, count in old.values)
+        and all(count >= thresholds.seen_each for _, count in old.values)
+        and windows * thresholds.values_per_window >= thresholds.seen_each
         and _TIMELESS.issuperset(old.types)
     ):
         return None
@@ -221,11 +231,15 @@ def _outside(early: _Quantiles, late: _Quantiles, sizes: list[float], before: in
     body = (high - median) / log(10)
     tail = (greatest - high) / log(max(0.05 * before, 2))
     least = max((greatest - early[0][1]) / 20, abs(greatest) * (_WIDTH - 1))
+    if before >= _MANY:
+        body /= 2  # the tail is known well: the body only says how short it cannot be
     scale = max(body, tail, least)
-    if tail > body > 0:
-        scale *= min(tail / body, 100)
-    far = min(1.0, after / before * exp(-min((found - greatest) / scale, 700))) if scale else 0.0
-    return min(many, far)
+    far = exp(-min((found - greatest) / scale, 700)) if scale else 0.0
+    if tail > _SLOWER * body and median > 0:
+        # It thins out as a power does (Pareto), or nearly (log-normal): by the logarithms.
+        slow = max(log(greatest / high) / log(max(0.05 * before, 2)), log(high / median) / log(10) / 2)
+        far = max(far, exp(-log(found / greatest) / slow))
+    return min(many, 1.0, after / before * far)
 
 
 def _distance(early: _Quantiles, late: _Quantiles) -> tuple[float, bool]:

@@ -28,20 +28,24 @@ class Thresholds:
     few_values: int = 10
     """Up to so many distinct values a position is a choice among them, such as a state."""
     seen_each: int = 10
-    """How often the baseline must have each of these, so that none more is likely: with none that was seen
-    only once, the estimated probability of an unseen one is 0 (I. J. Good, Biometrika 40, 1953)."""
+    """How often the baseline must have each of these, and not in one burst, so that none more is likely: with
+    none that was seen only once, the estimated probability of an unseen one is 0 (I. J. Good, Biometrika 40,
+    1953)."""
     fewest_values: int = 30
     """Numbers in the baseline below which their range is not judged: the 0.95 quantile needs 20."""
-    values_per_window: int = 4
+    values_per_window: int = 2
     """Values of one window resemble each other (a temperature, a load, a burst): so many of each count as
     independent."""
-    smallest_distance: float = 0.25
-    """Between the distribution functions of the numbers: as if the median had moved beyond a quartile."""
+    smallest_distance: float = 0.4
+    """Between the distribution functions of the numbers: as if the median had moved to where only one of ten
+    was. What is measured drifts by less from day to day."""
     unique_share: float = 0.9
     """Whole numbers without a unit are identifiers where so many entries have one of their own."""
     counter_margin: float = 0.05
     """Numbers are a counter where the earliest entry's is so near to the least of them, as a part of their
     range, and the latest entry's to the greatest."""
+    listed: int = 1000
+    """How many changes are listed, the most surprising ones; all are counted."""
     severity_ratio: float = 1.5
     """How many times as large the share of warnings, or of errors, must have become. Less than
     `smallest_ratio`, since of many templates each may have become a little more frequent."""

@@ -174,14 +174,28 @@ _VERSION_5 = (
     "ALTER TABLE datasets ADD COLUMN archived_from TEXT",
 )
 
-# When the entries of a chunk are: see chunks.py. Chunks of earlier versions get their times when somebody
-# reads their data set in the time order: until then the level is NULL.
+# When the entries of a chunk are: see chunks.py, and the index of that, chunks_in_time.py. `timed` tells
+# which chunks it has: up to `last_chunk`, with which it had all of so many acknowledged `batches`.
 _VERSION_6 = (
-    "ALTER TABLE chunks ADD COLUMN level INTEGER",
     "ALTER TABLE chunks ADD COLUMN first_time INTEGER",
     "ALTER TABLE chunks ADD COLUMN last_time INTEGER",
-    "CREATE INDEX chunks_in_time ON chunks (dataset_id, level, first_time, last_time)",
-    "CREATE INDEX receipts_by_batch ON receipts (dataset_id, batch_id) WHERE batch_id IS NOT NULL",
+    """
+    CREATE TABLE chunk_times (
+        dataset_id TEXT NOT NULL,
+        level INTEGER NOT NULL,
+        first_time INTEGER NOT NULL,
+        last_time INTEGER NOT NULL,
+        chunk_id INTEGER NOT NULL,
+        PRIMARY KEY (dataset_id, level, first_time, last_time, chunk_id)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE timed (
+        dataset_id TEXT PRIMARY KEY,
+        batches INTEGER,
+        last_chunk INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
 )
 
 # What a run saved besides its result: JSON. NULL: nothing. And what a data set's archiving and deletion by

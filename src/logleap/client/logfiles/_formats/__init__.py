@@ -3,18 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from logleap.client.logfiles._formats import (
-    cri,
-    docker,
-    frames,
-    journald,
-    json_document,
-    logfmt,
-    ndjson,
-    plain,
-    table,
-    w3c,
-)
+from logleap.client.logfiles._formats.json import docker, document, journald, ndjson
+from logleap.client.logfiles._formats.tables import table
+from logleap.client.logfiles._formats.text import cri, frames, logfmt, plain, w3c
 from logleap.client.logfiles._reading import Reader
 
 # In the order in which they are tried where none is named: the first that recognises the file's beginning.
@@ -24,7 +15,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "journald": journald.READER,
         "docker": docker.READER,
         "ndjson": ndjson.READER,
-        "json": json_document.READER,
+        "json": document.READER,
         "w3c": w3c.READER,
         "csv": table.READER,
         "cri": cri.READER,

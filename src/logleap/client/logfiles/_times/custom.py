@@ -29,8 +29,7 @@ _DIRECTIVES = {
 }
 _DIRECTIVES |= {"%B": _DIRECTIVES["%b"], "%h": _DIRECTIVES["%b"], "%A": _DIRECTIVES["%a"]}
 _PARTS = re.compile(r"[.,:]%f|%.?|\s+|[^%\s.,:]+|[.,:]")
-# For the compiled reader, see _fast.py. What one or two digits are may be parted in several ways if digits
-# follow: it leaves that to the expression.
+# For the compiled readers, see _fast/program.py.
 _LETTERS = {
     **{"%Y": "Y", "%y": "y", "%m": "m", "%d": "d", "%e": "d", "%H": "h", "%k": "h", "%I": "h", "%l": "h"},
     **{"%M": "n", "%S": "s", "%z": "z", "%Z": "z", "%p": "P", "%b": "bo", "%a": "Ao", "%%": "=%"},

@@ -29,7 +29,7 @@ class Strength(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of time: its name, an example, its pattern, and that for the compiled reader: see _fast.py."""
+    """A form of time: its name, an example, its pattern, and the program in _fast/program.py."""
 
     name: str
     example: str

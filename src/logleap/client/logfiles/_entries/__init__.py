@@ -1,0 +1,1 @@
+"""Entries on their way from a file into batches for the API."""

@@ -1,0 +1,1 @@
+"""The compiled readers, where a compiler was there at the installation."""

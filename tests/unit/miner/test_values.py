@@ -1,0 +1,112 @@
+"""What is known of a position's values does not depend on their order, nor on how they were added."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logleap.miner.values import Sketch, Values, decimal, number_of, type_of
+
+number = st.one_of(
+    st.integers(-(10**18) + 1, 10**18 - 1).map(str),
+    st.decimals(-1000, 1000, places=3).map(str),
+    st.sampled_from(
+        ["0", "-0", "0.0", "-0.0", "007", "5ms", "5 ms", "5.0ms", "12s", "3 °C", "1e9", "9" * 19]
+    ),
+)
+value = st.one_of(number, st.text("a1. ms\n", max_size=6))
+lists = st.one_of(st.lists(value, min_size=1, max_size=30), st.lists(number, min_size=1, max_size=30))
+
+
+@given(lists, st.integers(1, 8), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_one_by_one_all_at_once_and_merged_give_the_same(
+    values: list[str], bound: int, random: Random
+) -> None:
+    at_once = Values(bound)
+    at_once.add(values)
+    merged = Values(bound)
+    rest = random.sample(values, len(values))
+    while rest:
+        size = random.randint(1, len(rest))
+        part = Values(bound)
+        if random.random() < 0.5:
+            part.add(rest[:size])
+        else:
+            for one, count in Counter(rest[:size]).items():
+                part.add_counted(one, count)
+        merged.merge(part)
+        rest = rest[size:]
+    expected = at_once.position(bound, 3, values[0], values[-1])
+    assert merged.position(bound, 3, values[0], values[-1]) == expected
+    assert sum(expected.types.values()) == len(values)
+    assert expected.exact == (len(set(values)) <= bound)
+    wide = Values(1000)
+    wide.add(values)
+    assert wide.position(bound, 3, values[0], values[-1]) == expected
+    assert wide.position(bound, 3, values[0], values[-1]) == expected  # nothing is used up
+
+
+@given(st.lists(st.one_of(st.integers(-(10**17), 10**17), st.floats(-1e17, 1e17)), min_size=1, max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_quantiles_are_at_most_a_128th_nearer_to_zero(numbers: list[float]) -> None:
+    sketch = Sketch()
+    sketch.add(numbers)
+    ordered = sorted(numbers)
+    for name, found in sketch.quantiles().items():
+        exact = ordered[round(float(name) * 100) * (len(ordered) - 1) // 100]
+        assert abs(float(found)) <= abs(exact) or float(found) in (min(numbers), max(numbers))
+        assert abs(float(found) - exact) <= abs(exact) / 128 + 1e-300
+    assert sketch.minimum <= float(sketch.quantiles()["0.01"])
+    assert float(sketch.quantiles()["0.99"]) <= sketch.maximum
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12", ("", 12)),
+        ("-3.50", ("", -3.5)),
+        ("5ms", ("ms", 5)),
+        ("5 ms", ("ms", 5)),
+        ("21 °C", ("°C", 21)),
+        ("1e9", None),
+        ("nan", None),
+        ("1_000", None),
+        ("9" * 19, None),
+        ("٣", None),
+    ],
+)
+def test_a_number_may_have_a_unit(text: str, expected: object) -> None:
+    assert number_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("17", "number"),
+        ("10.0.0.1:80", "ip"),
+        ("fe80::1", "ip"),
+        ("123e4567-e89b-12d3-a456-426614174000", "uuid"),
+        ("2026-01-02T03:04:05Z", "time"),
+        ("12:30:45.678", "time"),
+        ("0x1F", "hex"),
+        ("deadbeef01", "hex"),
+        ("https://example.com/a?b", "url"),
+        ("/var/log/a.log", "path"),
+        ("1, 2, 3", "list"),
+        ("blk_-12", "word"),
+        ("two words", "text"),
+        ("", "text"),
+    ],
+)
+def test_a_value_has_a_type(text: str, expected: str) -> None:
+    assert type_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(5, "5"), (5.0, "5"), (0.1, "0.1"), (1e17, "100000000000000000"), (1e-7, "0.0000001")]
+)
+def test_a_number_is_written_without_an_exponent(value: float, text: str) -> None:
+    assert decimal(value) == text
