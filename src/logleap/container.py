@@ -8,7 +8,7 @@ from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
 from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
@@ -50,8 +50,8 @@ def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
     return instruments.instrument(open_backend(settings))
 
 
-def _open_tasks(chosen: str, tracer: Tracer) -> Mapping[str, TrainingTask]:
-    return traced_tasks(load_tasks(chosen), tracer)
+def _open_tasks(settings: Settings, tracer: Tracer) -> Mapping[str, TrainingTask]:
+    return traced_tasks(load_tasks(settings.training_task, settings.masks), tracer)
 
 
 def _task_executor(
@@ -78,7 +78,7 @@ class Container(containers.DeclarativeContainer):
     instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
     capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
-    tasks = providers.ThreadSafeSingleton(_open_tasks, settings.provided.training_task, tracer)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings, tracer)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 
@@ -161,6 +161,7 @@ class Container(containers.DeclarativeContainer):
         tasks=tasks,
         artifact_limit=settings.provided.artifact_limit,
         compress=providers.Object(compress_zstd),
+        decompress=providers.Object(unzstd),
     )
     show_artifacts = providers.ThreadSafeSingleton(
         ShowArtifacts,

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     temporary_limit: Annotated[int, Field(ge=0)] = DEFAULT_LIMIT
 
     training_task: str = "count-entries"
+    masks: Path | None = None
     run_lease: Annotated[float, Field(ge=0.1, le=LONGEST_LEASE.total_seconds())] = 30.0
     run_patience: Annotated[float, Field(ge=0.1)] = 600.0
     run_max_attempts: Annotated[int, Field(ge=1, le=100)] = 5

@@ -234,6 +234,40 @@ class Client:
             part.replace(target)
         return dict(wanted)
 
+    def model_run(self, data_id: str) -> Json:
+        """The run whose log model is the data set's current one. Raises ApiError if it has none."""
+        for run in self.runs(data_id):
+            passed_over = run.get("parameters", {}).get("current") is False
+            if (run["task"], run["state"]) == ("log-model", "succeeded") and not passed_over:
+                return run
+        detail = f"Data set {data_id!r} has no log model. Train it with the task log-model first."
+        raise ApiError(409, "MODEL_MISSING", detail, {})
+
+    def log_model(self, data_id: str, run_id: str | None = None) -> Json:
+        """The log model of this run, or the current one of the data set. Raises ApiError if it has none."""
+        chosen = run_id if run_id is not None else self.model_run(data_id)["runId"]
+        return self._artifact(data_id, "log-model.json", chosen, shapes.LogModel)
+
+    def changes(self, data_id: str, run_id: str) -> Json:
+        """What a run of the task log-model found to be different from its baseline."""
+        return self._artifact(data_id, "changes.json", run_id, shapes.Changes)
+
+    def compare(
+        self, before: str, after: str, *, ignore: Sequence[str] = (), timeout: float | None = None
+    ) -> Json:
+        """Train the data set `after` against the log model of `before`: the run, once it has ended.
+
+        The current log model of `after` stays what it is, but it takes no uploads any more. `ignore`: ids of
+        templates, and patterns of their text. Raises TimeoutError after `timeout` seconds.
+        """
+        parameters = {"baseline": before, "ignore": list(ignore), "current": False}
+        run_id = self.train(after, task="log-model", parameters=parameters)["runId"]
+        return self.wait(after, timeout=timeout, run_id=run_id)
+
+    def _artifact(self, data_id: str, name: str, run_id: str, shape: Any) -> Json:
+        path = f"/train/{_segment(data_id)}/artifacts/{_segment(name)}"
+        return self._call("GET", path, shape, query={"runId": run_id})
+
     def cancel(self, data_id: str, run_id: str | None = None) -> Json:
         """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
 
@@ -242,11 +276,14 @@ class Client:
         content = _encode({} if run_id is None else {"runId": run_id})
         return self._call("POST", f"/train/{_segment(data_id)}/cancel", shapes.Run, content=content)
 
-    def wait(self, data_id: str, *, timeout: float | None = None) -> Json:
-        """The latest run once it has ended. Raises TimeoutError after `timeout` seconds."""
+    def wait(self, data_id: str, *, timeout: float | None = None, run_id: str | None = None) -> Json:
+        """The latest run, or the one of this id, once it has ended.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
         deadline = time.monotonic() + timeout if timeout is not None else None
         pause = 0.05
-        while (run := self.run(data_id))["state"] in ("queued", "running"):
+        while (run := self.run(data_id, run_id))["state"] in ("queued", "running"):
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"The run is still {run['state']} after {timeout:g} s.")
             time.sleep(pause)

@@ -29,6 +29,47 @@ class Run(TypedDict):
     error: NotRequired[Problem]
 
 
+class Template(TypedDict):
+    id: str
+    severity: str | None
+    text: str
+    count: int
+
+
+class LogModel(TypedDict):
+    entries: int
+    templates: list[Template]
+
+
+class Side(TypedDict):
+    entries: int
+
+
+class Place(TypedDict):
+    batchId: str
+    sequence: int
+
+
+class Example(TypedDict):
+    timestamp: int
+    message: str
+    entry: Place | None
+
+
+class Change(TypedDict):
+    kind: str
+    score: str
+    sentence: str
+    examples: list[Example]
+
+
+class Changes(TypedDict):
+    baseline: Side
+    current: Side
+    changes: list[Change]
+    beforeFirstError: list[int]
+
+
 class RunPage(TypedDict):
     runs: list[Run]
     nextPageToken: str | None

@@ -142,6 +142,24 @@ class TaskUnknown(Refusal):
         self.offered = offered
 
 
+class ParameterInvalid(Refusal):
+    """A parameter of a training task (`field`) that it does not have, or cannot have: `problem` says how."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"the parameter {field[:100]!r} is {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class ModelMissing(Refusal):
+    """The data set has no log model. `dataset_id` is None if no earlier one of a series has one."""
+
+    def __init__(self, dataset_id: str | None) -> None:
+        which = "no earlier data set of the series" if dataset_id is None else f"data set {dataset_id!r}"
+        super().__init__(f"{which} has a log model" if dataset_id is None else f"{which} has no log model")
+        self.dataset_id = dataset_id
+
+
 class KeyReused(Refusal):
     """The idempotency key was used before for another request."""
 

@@ -18,6 +18,7 @@ from logleap.domain.errors import (
     RunFinished,
     RunInProgress,
 )
+from logleap.domain.log_models import Baseline
 
 JsonObject = Mapping[str, Any]
 
@@ -96,7 +97,8 @@ class Run:
     run is running, and while it is queued the time from which its message counts as lost.
     `time_limit` counts from `started_at`, the first attempt, through all further ones; None: the operator's.
     Once `cancel_requested_at` is set, the run can only fail, as CANCELLED. `artifacts` are those of the
-    attempt that succeeded: a run without a result has none.
+    attempt that succeeded: a run without a result has none. `baseline` is what the parameter of that name
+    stood for when the run was started.
     """
 
     run_id: str
@@ -119,6 +121,7 @@ class Run:
     time_limit: timedelta | None = None
     cancel_requested_at: datetime | None = None
     artifacts: tuple[Artifact, ...] = ()
+    baseline: Baseline | None = None
 
     @property
     def cancel_requested(self) -> bool:
@@ -250,6 +253,7 @@ def start_training(
     now: datetime,
     patience: timedelta,
     origin: Origin = UNKNOWN_ORIGIN,
+    baseline: Baseline | None = None,
 ) -> Start:
     """Seal `dataset`, whose receipts add up to `totals`, and queue a run on it.
 
@@ -272,6 +276,7 @@ def start_training(
         due_at=now + patience,
         origin=origin,
         time_limit=request.time_limit,
+        baseline=baseline,
     )
     event = Event(
         now, EventKind.TRAINING_STARTED, f"Run {run_id} of task {request.task!r} on {totals.entries} entries."

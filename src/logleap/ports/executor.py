@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Archive
+from logleap.domain.log_models import Baseline
 from logleap.domain.runs import JsonObject, RunError
 
 
@@ -13,7 +14,8 @@ from logleap.domain.runs import JsonObject, RunError
 class TaskJob:
     """One attempt at a run: its task, and what the task's TrainingContext and training set are made of.
 
-    `entries` is how many were acknowledged; `archive` is where they are, if not in the store.
+    `entries` is how many were acknowledged; `archive` is where they are, if not in the store;
+    `baseline` is the log model that the task is given.
     """
 
     owner: str
@@ -24,6 +26,7 @@ class TaskJob:
     attempt: int
     entries: int
     archive: Archive | None
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)

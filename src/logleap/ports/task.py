@@ -82,6 +82,8 @@ class TrainingContext:
     training_set: TrainingSet
     stopping: Callable[[], bool]
     artifacts: Artifacts
+    baseline: bytes | None = None
+    """The log model that the run compares with, where it has one."""
 
 
 TrainingTask = Callable[[TrainingContext], JsonObject]

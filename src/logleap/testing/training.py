@@ -22,6 +22,7 @@ def training_context(
     run_id: str = "a-run",
     attempt: int = 1,
     stopping: Callable[[], bool] = lambda: False,
+    baseline: bytes | None = None,
 ) -> TrainingContext:
     """What a task is given for a data set of these entries. A text stands for an entry of that message.
 
@@ -43,6 +44,7 @@ def training_context(
         training_set=_ListedTrainingSet(batches),
         stopping=stopping,
         artifacts=SavedArtifacts(),
+        baseline=baseline,
     )
 
 

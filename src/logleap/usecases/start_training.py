@@ -10,11 +10,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.datasets import Dataset, State
 from logleap.domain.errors import KeyReused, RunInProgress, RunNotFound, TaskUnknown, TimeLimitTooLong
+from logleap.domain.log_models import LOG_MODEL, ModelParameters
 from logleap.domain.runs import UNKNOWN_ORIGIN, Origin, Run, TrainingMessage, TrainingRequest, start_training
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunPosition, RunRepository
+from logleap.usecases.log_models import FindLogModel
 from logleap.usecases.types import Clock, IdMaker
 
 log = logging.getLogger(__name__)
@@ -53,14 +55,16 @@ class StartTraining:
 
         With an idempotency key, a start answers the key's run for the data set's whole life, and is refused
         while another run is under way. Without one, it answers the run under way if it asks for the same.
-        `origin` goes along with the run that is made.
-        Raises DatasetNotFound, TaskUnknown, TimeLimitTooLong, DatasetEmpty, EntryCountDiffers,
-        RunInProgress, KeyReused, InvalidTransition.
+        `origin` goes along with the run that is made. The baseline of a log model is looked up for the run
+        that is made, and never again for it.
+        Raises DatasetNotFound (also of the baseline), TaskUnknown, ParameterInvalid, TimeLimitTooLong,
+        ModelMissing, DatasetEmpty, EntryCountDiffers, RunInProgress, KeyReused, InvalidTransition.
         """
         request = TrainingRequest(task or self.tasks[0], parameters or {}, expected_entries, time_limit)
         dataset = self.datasets.get(owner, dataset_id)
         if request.task not in self.tasks:
             raise TaskUnknown(request.task, self.tasks)
+        wanted = ModelParameters.of(request.parameters).baseline if request.task == LOG_MODEL else None
         if time_limit is not None and time_limit > self.time_limit:
             raise TimeLimitTooLong(time_limit.total_seconds(), self.time_limit.total_seconds())
         run_id = str(uuid5(NAMESPACE_URL, f"{dataset_id}/{key}")) if key is not None else self.new_id()
@@ -73,6 +77,9 @@ class StartTraining:
                     raise KeyReused(key)
                 request.check_repeats(current)
                 return current
+            baseline = None
+            if wanted is not None:
+                baseline = FindLogModel(self.datasets, self.runs).baseline(dataset, wanted)
             decide = partial(
                 start_training,
                 dataset,
@@ -81,6 +88,7 @@ class StartTraining:
                 now=self.now(),
                 patience=self.patience,
                 origin=origin,
+                baseline=baseline,
             )
             try:
                 run = self.runs.start(dataset, decide)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +28,13 @@ def log_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_demo_runs_the_main_job_and_counts_all_lines(logleap: Any) -> None:
+def test_the_demo_counts_all_lines_and_finds_what_was_planted_in_the_next_log(logleap: Any) -> None:
     done = logleap("demo")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "Counted lines: 5632"
+    assert "Counted lines: 5632" in done.stdout.splitlines()
     assert "replayed is True" in done.stdout
+    _, changes = done.stdout.split("4 changes, the most surprising first:")
+    assert re.findall(r"^ +\d  (\w+) ", changes, re.MULTILINE) == ["new", "gone", "shifted", "value"]
 
 
 def test_a_log_file_is_pushed_trained_and_shown(logleap: Any, url: str, log_file: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.artifacts import MemoryArtifactStore
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.runs import RunState
 from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.start_training import StartTraining
@@ -91,6 +91,7 @@ def test_a_training_started_beside_uploading_processes_counts_each_acknowledged_
                 tasks,
                 artifact_limit=1_000_000,
                 compress=compress_zstd,
+                decompress=unzstd,
             )
         ),
         lease=MINUTE,

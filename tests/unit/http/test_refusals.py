@@ -48,6 +48,9 @@ CASES: list[tuple[Exception, str, str]] = [
         "Invalid entries: 3.*Nothing of this request was stored",
     ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
+    (domain.ModelMissing("d-1"), "MODEL_MISSING", "'d-1' has no log model. Train it"),
+    (domain.ModelMissing(None), "MODEL_MISSING", "No earlier data set of this name.* omit the baseline"),
+    (domain.ParameterInvalid("ignore.1", "too long"), "BODY_INVALID", "'parameters.ignore.1' is too long"),
     (domain.RunCancelled("r-1"), "STATE_CONFLICT", "'r-1' was cancelled"),
     (domain.RunFinished("r-1", "failed"), "STATE_CONFLICT", "'r-1' has failed: it cannot change"),
     (

@@ -19,7 +19,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.datasets import NO_RETENTION, Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
@@ -269,6 +269,7 @@ def run_training(
                 {"count-entries": count_entries},
                 artifact_limit=1000,
                 compress=compress_zstd,
+                decompress=unzstd,
             )
         ),
         now=now,

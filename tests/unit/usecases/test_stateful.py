@@ -33,7 +33,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.queue import MemoryTrainingQueue
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.adapters.memory.runs import MemoryRunRepository
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.datasets import NO_RETENTION, EventKind, State
 from logleap.domain.entries import Entry
 from logleap.domain.errors import (
@@ -217,6 +217,7 @@ class Platform(RuleBasedStateMachine):
                     {"collect": self.collect},
                     artifact_limit=1000,
                     compress=compress_zstd,
+                    decompress=unzstd,
                 )
             ),
             now=self.now,

@@ -13,6 +13,7 @@ from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
+from logleap.domain.log_models import baseline_of
 from logleap.domain.runs import Origin, Run, RunError, RunState, Start, TrainingMessage
 from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict
@@ -21,9 +22,9 @@ from logleap.ports.runs import RunPosition, RunRepository
 _COLUMNS = (
     "dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, version, "
     "fence, attempts, started_at, finished_at, result, error_code, error_detail, "
-    "request_id, traceparent, time_limit, cancel_requested_at, artifacts"
+    "request_id, traceparent, time_limit, cancel_requested_at, artifacts, baseline"
 )
-_MARKS = ", ".join("?" * 23)
+_MARKS = ", ".join("?" * 24)
 _ADD = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _REPLACE = f"UPDATE runs SET ({_COLUMNS}) = ({_MARKS}) WHERE dataset_id = ? AND run_id = ? AND version = ?"  # noqa: S608
 _UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE state IN ('queued', 'running')"  # noqa: S608
@@ -144,13 +145,14 @@ def _to_row(run: Run) -> tuple[Any, ...]:
         None if run.time_limit is None else run.time_limit // timedelta(microseconds=1),
         None if run.cancel_requested_at is None else to_micros(run.cancel_requested_at),
         json.dumps([asdict(artifact) for artifact in run.artifacts]) if run.artifacts else None,
+        None if run.baseline is None else json.dumps(asdict(run.baseline)),
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Run:
     (dataset_id, run_id, owner, task, parameters, entries, batches, created_at, due_at, state, *rest) = row
     version, fence, attempts, started_at, finished_at, result, error_code, error_detail, *rest = rest
-    *origin, time_limit, cancel_requested_at, artifacts = rest
+    *origin, time_limit, cancel_requested_at, artifacts, baseline = rest
     return Run(
         run_id=run_id,
         dataset_id=dataset_id,
@@ -172,4 +174,5 @@ def _from_row(row: tuple[Any, ...]) -> Run:
         time_limit=None if time_limit is None else timedelta(microseconds=time_limit),
         cancel_requested_at=None if cancel_requested_at is None else from_micros(cancel_requested_at),
         artifacts=tuple(Artifact(**artifact) for artifact in json.loads(artifacts or "[]")),
+        baseline=None if baseline is None else baseline_of(json.loads(baseline)),
     )

@@ -8,6 +8,7 @@ from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.entries import entries, export
 from logleap.entrypoints.cli.gcp import gcp
 from logleap.entrypoints.cli.keys import keys
+from logleap.entrypoints.cli.log_models import compare, model, templates
 from logleap.entrypoints.cli.push import push
 from logleap.entrypoints.cli.report import report
 from logleap.entrypoints.cli.service import serve, sweep, worker
@@ -19,10 +20,12 @@ def main() -> None:
     """Collect logs as training data for models that find anomalies in them.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no answer from the server,
-    4 timed out. Every setting can be set as LOGLEAP_… in the environment; flags win.
+    4 timed out, 5 changes found (compare --fail-on). Every setting can be set as LOGLEAP_… in the
+    environment; flags win.
     """
 
 
 _CALLS = (push, train, cancel, status, runs, artifacts, report, entries, export, archive)
-for command in (serve, worker, sweep, demo, *_CALLS, keys, backup, restore, gcp):
+_LOG_MODELS = (compare, templates, model)
+for command in (serve, worker, sweep, demo, *_CALLS, *_LOG_MODELS, keys, backup, restore, gcp):
     main.add_command(command)

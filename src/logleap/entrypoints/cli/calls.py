@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.log_models import LOG_MODEL
 from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.changes import describe_changes
 
 if TYPE_CHECKING:
     from logleap.client import Client
@@ -51,6 +53,11 @@ def wait_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("dataset")
 @click.option("--task", help="The training task (default: the server's).")
 @click.option(
+    "--baseline",
+    metavar="ID|previous",
+    help="Train a log model, and tell the changes since this data set, or the previous one of the name.",
+)
+@click.option(
     "--expect", type=click.IntRange(0), metavar="N", help="Start only if exactly N entries were acknowledged."
 )
 @click.option(
@@ -61,6 +68,7 @@ def wait_options(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     dataset: str,
     task: str | None,
+    baseline: str | None,
     expect: int | None,
     time_limit: int | None,
     wait: bool,
@@ -73,7 +81,11 @@ def train(
     """Start the training of a data set."""
     from logleap.client import Client
 
-    asked = {"task": task, "expected_entries": expect, "time_limit": time_limit}
+    if baseline is not None and task not in (None, LOG_MODEL):
+        raise click.UsageError(f"--baseline is for the task {LOG_MODEL} alone.")
+    parameters = {"baseline": baseline} if baseline is not None else None
+    task = LOG_MODEL if baseline is not None else task
+    asked = {"task": task, "parameters": parameters, "expected_entries": expect, "time_limit": time_limit}
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         start_training(client, dataset, asked, wait=wait, timeout=timeout, as_json=as_json, report={})
 
@@ -243,5 +255,7 @@ def start_training(
         output.print_json({**report, "dataId": data_id, "runId": run_id, "run": run})
     else:
         click.echo(output.describe_run(run))
+        if run["task"] == LOG_MODEL and "changes" in run.get("result", {}):
+            click.echo("\n".join(describe_changes(client.changes(data_id, run["runId"]))))
     if run["state"] == "failed":
         sys.exit(output.FAILED)

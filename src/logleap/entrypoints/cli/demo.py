@@ -1,19 +1,24 @@
 """`logleap demo`: the main job, end to end, against a real server process."""
 
+import io
 import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.changes import describe_changes
 from logleap.entrypoints.cli.options import BACKEND_METAVAR
 
 _BATCH = 500
+_PLANTED = ("new-error", "disappeared", "tripled", "temperature")
+_SEED = 7
 _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 
 
@@ -21,7 +26,10 @@ _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 @click.option("--backend", default="memory", show_default=True, metavar=BACKEND_METAVAR)
 @click.pass_context
 def demo(context: click.Context, backend: str) -> None:
-    """Upload the sample log to a server of its own, over HTTP, and train on it; then clean up."""
+    """Upload the sample log to a server of its own, over HTTP, and train on it; then clean up.
+
+    At the end a second log, of a week in which things went wrong, is compared with the first.
+    """
     with output.endings():
         from logleap.backends import capabilities_of
 
@@ -62,10 +70,39 @@ def demo(context: click.Context, backend: str) -> None:
         click.echo("    The data set's log:")
         for event in client.events(data_id):
             click.echo(f"      {event['at'][11:23]}  {event['detail']}")
-    counted = run.get("result", {}).get("entries")
-    if counted != entries:
-        output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
-    click.echo(f"Counted lines: {counted}")
+        counted = run.get("result", {}).get("entries")
+        if counted != entries:
+            output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
+        click.echo(f"Counted lines: {counted}")
+        _compare(client, data_id, say)
+
+
+def _compare(client: Any, before: str, say: "_Steps") -> None:
+    """Train a log model of the first data set, and compare a later week of the application with it."""
+    from logleap.client.sample.planted import plant
+
+    client.train(before, task="log-model")
+    model = client.wait(before, timeout=120)
+    say(f"The task log-model mined its templates: {_summary(model)}")
+    later, planted = plant(_PLANTED, _SEED)
+    after = client.announce("demo: the week after")["dataId"]
+    batches = list(_batches_of(io.BytesIO(later.text().encode()), "the week after"))
+    for number, batch in enumerate(batches):
+        client.append(after, batch, key=f"demo-{number}")
+    size = sum(map(len, batches))
+    say(f"A log of the week after, with {size} entries, is in data set {after}. Planted in it:")
+    for change in planted:
+        click.echo(f"      {change.kind:<8} {change.message!r}, {change.entries} entries")
+    run = client.compare(before, after, timeout=120)
+    say(f"logleap compare {before} {after} finds: {_summary(run)}")
+    click.echo(textwrap.indent("\n".join(describe_changes(client.changes(after, run["runId"]))), "    "))
+
+
+def _summary(run: Mapping[str, Any]) -> str:
+    if run["state"] != "succeeded":
+        output.finish(output.describe_run(run), output.FAILED)
+    summary: str = run["result"]["summary"]
+    return summary
 
 
 def _has_setup(context: click.Context, backend: str) -> bool:
@@ -84,12 +121,16 @@ class _Steps:
 
 
 def _batches(log: Any) -> Iterator[list[dict[str, object]]]:
+    with log.open("rb") as stream:
+        yield from _batches_of(stream, log.name)
+
+
+def _batches_of(stream: BinaryIO, name: str) -> Iterator[list[dict[str, object]]]:
     from logleap.client.logfiles import LogFile
 
-    with log.open("rb") as stream:
-        entries = LogFile(stream, name=log.name).entries()
-        while batch := list(itertools.islice(entries, _BATCH)):
-            yield batch
+    entries = LogFile(stream, name=name).entries()
+    while batch := list(itertools.islice(entries, _BATCH)):
+        yield batch
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.domain.log_models import LOG_MODEL
 from logleap.entrypoints.log_lines import note
 from logleap.extras import ExtraMissing, needing
 
-FAILED, USAGE, NO_ANSWER, TIMED_OUT = 1, 2, 3, 4
+FAILED, USAGE, NO_ANSWER, TIMED_OUT, CHANGED = 1, 2, 3, 4, 5
 
 
 def finish(message: str, code: int) -> NoReturn:
@@ -88,6 +89,10 @@ def in_a_line(text: str) -> str:
 def describe_run(run: Mapping[str, Any]) -> str:
     """One line about a run."""
     line = f"run {run['runId']} of {run['task']} on {run['entries']} entries: {run['state']}"
+    if "result" in run and run["task"] == LOG_MODEL:
+        changes = run["result"].get("changes")
+        since = f" Changes since the baseline: {changes['total']}." if changes else ""
+        return f"{line}. {in_a_line(run['result']['summary'])}{since}"
     if "result" in run:
         return f"{line}, result {json.dumps(run['result'], ensure_ascii=False)}"
     if "error" in run:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from logleap.container import Container
     from logleap.settings import Settings
 
-_TASK = click.option("--training-task", metavar="TASK", help="count-entries, or package.module:callable.")
+_TASK = click.option(
+    "--training-task", metavar="TASK", help="count-entries, log-model, or package.module:callable."
+)
 
 
 _METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"

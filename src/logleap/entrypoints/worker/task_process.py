@@ -14,7 +14,7 @@ from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from logleap.backends import open_backend
-from logleap.codecs.compression import compress_zstd
+from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.runs import RunError
 from logleap.entrypoints.log_lines import drain_all
 from logleap.entrypoints.logs import configure_logging
@@ -56,7 +56,7 @@ def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
     provider = build_tracer_provider()
     context.attach(TraceContextTextMapPropagator().extract(order.trace))
     try:
-        tasks = load_tasks(order.settings.training_task)
+        tasks = load_tasks(order.settings.training_task, order.settings.masks)
     except TaskNotLoadable as error:
         return TaskEnded(RunError("TASK_NOT_LOADABLE", str(error)))
     try:
@@ -73,6 +73,7 @@ def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
             traced_tasks(tasks, tracer),
             artifact_limit=order.settings.artifact_limit,
             compress=compress_zstd,
+            decompress=unzstd,
         )
         return execute(order.job, stopping.is_set)
     finally:

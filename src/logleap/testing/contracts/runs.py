@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import pytest
 
+from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.errors import DatasetEmpty, InvalidTransition
+from logleap.domain.log_models import Baseline
 from logleap.domain.runs import (
     Origin,
     Run,
@@ -37,6 +39,8 @@ MINUTE = timedelta(minutes=1)
 MANY = 10_000
 ORIGIN = Origin("request-1", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
+BASELINE = Baseline("d-0", "r-0", Artifact("log-model.json", "application/json", 9, "0" * 64, "b-0", "zstd"))
+
 
 def decision(
     dataset: Dataset, run_id: str, *, now: datetime = NOON, **request: Any
@@ -49,6 +53,7 @@ def decision(
         now=now,
         patience=MINUTE,
         origin=ORIGIN,
+        baseline=BASELINE,
     )
 
 

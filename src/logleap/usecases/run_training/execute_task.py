@@ -11,7 +11,7 @@ from logleap.domain.entries import Entries, Row
 from logleap.domain.errors import ArtifactsTooLarge, InvalidArtifact
 from logleap.domain.runs import RunError
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
-from logleap.ports.artifacts import ArtifactStore
+from logleap.ports.artifacts import ArtifactMissing, ArtifactStore, Blob
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskJob, TaskOutcome, TaskSucceeded
@@ -26,9 +26,12 @@ log = logging.getLogger(__name__)
 MAX_ERROR_CHARS = 2000
 """Of an error's text that are stored."""
 
+_PIECE = 1 << 18  # bytes
+
 _PERMANENT: Mapping[type[Exception], str] = MappingProxyType(
     {
         ArchiveDamaged: "ARCHIVE_DAMAGED",
+        ArtifactMissing: "BASELINE_MISSING",
         ArtifactsTooLarge: "ARTIFACTS_TOO_LARGE",
         CountMismatch: "COUNT_MISMATCH",
         InvalidArtifact: "ARTIFACT_INVALID",
@@ -41,7 +44,8 @@ _PERMANENT: Mapping[type[Exception], str] = MappingProxyType(
 class ExecuteTask:
     """Runs the task of a job on the job's entries, in the calling thread. `tasks` are by name.
 
-    `artifact_limit` is how many bytes the artifacts of a run may have together; `compress` makes zstd frames.
+    `artifact_limit` is how many bytes the artifacts of a run may have together; `compress` makes zstd frames,
+    and `decompress` reads them.
     """
 
     store: EntryStore
@@ -51,6 +55,7 @@ class ExecuteTask:
     tasks: Mapping[str, TrainingTask]
     artifact_limit: int
     compress: Compress
+    decompress: Compress
 
     def __call__(self, job: TaskJob, stopping: Callable[[], bool]) -> TaskOutcome:
         """What it came to, whatever the task does: nothing that it raises comes out."""
@@ -70,12 +75,21 @@ class ExecuteTask:
                 training_set=self._training_set(job),
                 stopping=stopping,
                 artifacts=artifacts,
+                baseline=self._baseline(job),
             )
             context.training_set.count()
             result = checked_result(task(context))
             return TaskSucceeded(result, tuple(artifacts.saved.values()))
         except BaseException as error:  # noqa: BLE001 -- a task may raise anything
             return _outcome_of(error, job)
+
+    def _baseline(self, job: TaskJob) -> bytes | None:
+        if job.baseline is None:
+            return None
+        model = job.baseline.model
+        with self.artifacts.open(Blob(job.baseline.dataset_id, job.baseline.run_id, model.blob)) as stored:
+            pieces = iter(lambda: stored.read(_PIECE), b"")
+            return b"".join(self.decompress(pieces) if model.coding else pieces)
 
     def _training_set(self, job: TaskJob) -> TrainingSet:
         count: Callable[[], int]

@@ -138,6 +138,7 @@ class RunTraining:
             attempt=run.attempts,
             entries=run.totals.entries,
             archive=dataset.archive,
+            baseline=run.baseline,
         )
         try:
             execution = self.executor.start(job)

@@ -15,6 +15,7 @@ from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import NO_RETENTION, Archive, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Receipt, Totals
 from logleap.domain.keys import ApiKey
+from logleap.domain.log_models import baseline_of
 from logleap.domain.runs import Origin, Run, RunError, RunState, TrainingMessage
 
 Document = dict[str, Any]
@@ -144,6 +145,7 @@ def run_document(run: Run) -> Document:
         "timeLimit": _micros(run.time_limit),
         "cancelRequestedAt": run.cancel_requested_at,
         "artifacts": json.dumps([asdict(artifact) for artifact in run.artifacts]) if run.artifacts else None,
+        "baseline": None if run.baseline is None else json.dumps(asdict(run.baseline)),
     }
 
 
@@ -173,6 +175,7 @@ def run_of(document: Document) -> Run:
         time_limit=_duration(document.get("timeLimit")),
         cancel_requested_at=None if asked_at is None else time_of(asked_at),
         artifacts=tuple(Artifact(**artifact) for artifact in json.loads(document.get("artifacts") or "[]")),
+        baseline=baseline_of(json.loads(kept)) if (kept := document.get("baseline")) else None,
     )
 
 

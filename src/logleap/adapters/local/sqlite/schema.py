@@ -216,6 +216,9 @@ _VERSION_7 = (
     "CREATE INDEX datasets_deleted_after ON datasets (delete_after) WHERE delete_after IS NOT NULL",
 )
 
+# What a run compares with: JSON. NULL: nothing.
+_VERSION_8 = ("ALTER TABLE runs ADD COLUMN baseline TEXT",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -224,6 +227,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_5,
     _VERSION_6,
     _VERSION_7,
+    _VERSION_8,
 )
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 

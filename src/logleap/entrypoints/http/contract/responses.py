@@ -286,6 +286,14 @@ class RunError(Answer):
     detail: str
 
 
+class RunBaseline(Answer):
+    """The log model that a run compares with."""
+
+    data_id: Id
+    run_id: Id
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class Run(Answer):
     """A training run: with `result` if it succeeded, with `error` if it failed."""
 
@@ -308,10 +316,13 @@ class Run(Answer):
     result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
     """What the task returned; `count-entries` returns the number of entries."""
     error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
+    baseline: Annotated[RunBaseline | SkipJsonSchema[None], _OPTIONAL] = None
+    """What the parameter `baseline` of the task `log-model` stood for when the run was started."""
 
     @classmethod
     def of(cls, run: training.Run) -> "Run":
         """The run as its owner sees it."""
+        against = run.baseline
         return cls(
             data_id=run.dataset_id,
             run_id=run.run_id,
@@ -327,6 +338,11 @@ class Run(Answer):
             cancel_requested_at=time(run.cancel_requested_at) if run.cancel_requested_at else None,
             result=dict(run.result) if run.result is not None else None,
             error=RunError(code=run.error.code, detail=run.error.detail) if run.error else None,
+            baseline=RunBaseline(
+                data_id=against.dataset_id, run_id=against.run_id, digest=against.model.sha256
+            )
+            if against
+            else None,
         )
 
 

@@ -160,6 +160,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "METHOD_NOT_ALLOWED": Meaning(
             405, "The path does not support this method.", "Use one that the `Allow` header lists."
         ),
+        "MODEL_MISSING": Meaning(
+            409,
+            "The data set that is to be compared with has no log model.",
+            "Train it with the task `log-model` first, or omit the baseline.",
+        ),
         "NOT_ACCEPTABLE": Meaning(
             406,
             "The request's `Accept` excludes the media types of the answer that the server can make.",

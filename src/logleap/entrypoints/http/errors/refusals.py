@@ -241,6 +241,19 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
             "TASK_UNKNOWN",
             lambda it: f"There is no training task {it.task!r}. Use one of: {', '.join(it.offered)}.",
         ),
+        domain.ParameterInvalid: Wording(
+            "BODY_INVALID",
+            lambda it: f"Field 'parameters.{it.field[:100]}' is {it.problem}. Nothing was started.",
+        ),
+        domain.ModelMissing: Wording(
+            "MODEL_MISSING",
+            lambda it: (
+                "No earlier data set of this name has a log model to compare with. Train one of them with "
+                "the task log-model first, or omit the baseline."
+                if it.dataset_id is None
+                else f"Data set {it.dataset_id!r} has no log model. Train it with the task log-model first."
+            ),
+        ),
         domain.ArtifactNotFound: Wording("ARTIFACT_NOT_FOUND", _artifact_not_found),
         # ---- HTTP's own
         Busy: Wording(
