@@ -142,7 +142,7 @@ class _Training:
         blocks = _blocks(entries, self._limits.block)
         repeats: Repeats[_Kind] = Repeats()
         for block in map(_in_order, blocks):
-            if not self._read_block(kinds, repeats, block) or self._held(kinds) > self._limits.values:
+            if not self._read_block(kinds, repeats, block):
                 break
         else:
             self._add_repeated(repeats)
@@ -189,7 +189,7 @@ class _Training:
         names: Sequence[Hashable],
         block: "_Block",
     ) -> bool:
-        """Add entries whose messages are not known yet; False where they are of too many kinds."""
+        """Add entries whose messages are not known yet; False where that is too much for memory."""
         times, messages, contexts = block
         masked, values = self._masks.mask(messages)
         found = keys(masked, contexts)
@@ -202,7 +202,7 @@ class _Training:
         gather([kind.plan for kind in held], values, times, messages)
         self._timeline.add(times, [kind.number for kind in held])
         repeats.learn(names, messages, held)
-        return True
+        return self._held(kinds) <= self._limits.values
 
     def _add_repeated(self, repeats: "Repeats[_Kind]") -> None:
         for block in _batched(repeats, self._limits.block):
