@@ -114,8 +114,11 @@ def gather(
                 held.add(column)
 
 
-def filled(recipe: str, values: Iterable[str]) -> str:
+def filled(recipe: str, values: Iterator[str]) -> str:
     """The value that a recipe makes, which takes as many of the values as it needs."""
+    needed = recipe.count(PLACEHOLDER)
+    if needed < 2:
+        return recipe.replace(PLACEHOLDER, next(values)) if needed else recipe
     first, *rest = recipe.split(PLACEHOLDER)
     return first + "".join([value + literal for literal, value in zip(rest, values, strict=False)])
 
@@ -125,7 +128,7 @@ def _filled(values: Sequence[str], origins: Sequence[int], plans: Sequence[Plan]
     for origin, plan in zip(origins, plans, strict=True):
         if plan.width:
             own = iter(values[origin : origin + plan.width])
-            yield [filled(recipe, own) if PLACEHOLDER in recipe else recipe for recipe in plan.recipes]
+            yield [filled(recipe, own) for recipe in plan.recipes]
         else:
             yield plan.recipes
 

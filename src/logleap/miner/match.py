@@ -35,7 +35,7 @@ class Tree:
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
         """The number of the template that matches, None if none does."""
         length = len(tokens)
-        root = self._roots.get((severity, length))
+        root = self._roots.get((severity, length)) if self._roots else None
         if root is None:
             return None
         open_ends: list[tuple[int, dict[str, object]]] = [(0, root)]
@@ -92,10 +92,11 @@ class Matcher:
             end = start + key.count("\0")
             if plan is None:
                 found.append(None)
+            elif plan[1].count("\0") == len(plan[1]) == end - start:  # each value is a position's
+                found.append(Match(self._ids[plan[0]], tuple(values[start:end])))
             else:
-                number, recipes = plan
                 held = iter(values[start:end])
-                found.append(Match(self._ids[number], tuple([filled(recipe, held) for recipe in recipes])))
+                found.append(Match(self._ids[plan[0]], tuple([filled(recipe, held) for recipe in plan[1]])))
             start = end
         return found
 

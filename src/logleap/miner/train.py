@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain, compress, groupby, islice
 from operator import itemgetter, not_
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, cast
 from zlib import crc32
 
 from logleap.miner.describe import Facts, Plan, filled, gather
@@ -161,24 +161,26 @@ class _Training:
         times, messages, contexts = block
         names = _names(messages, contexts)
         known = repeats.find(names)
-        if known is None:
-            known = [None] * len(times)
-        again = [at is not None for at in known]
-        if True in again:
-            numbers = [at for at in known if at is not None]
-            came = list(compress(times, again))
-            self._timeline.add(came, [kind.number for kind in repeats.count(numbers, came)])
         done = True
-        if False in again:
-            if True in again:
-                new = list(map(not_, again))
-                names = list(compress(names, new))
-                block = _Block(
-                    list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
-                )
+        if known is None:
             done = self._read_new(kinds, repeats, names, block)
+        elif None not in known:
+            self._count(repeats, cast("list[int]", known), times)
+        else:
+            again = [at is not None for at in known]
+            numbers = [at for at in known if at is not None]
+            if numbers:
+                self._count(repeats, numbers, list(compress(times, again)))
+            new = list(map(not_, again))
+            block = _Block(
+                list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
+            )
+            done = self._read_new(kinds, repeats, list(compress(names, new)), block)
         repeats.seen(times[-1])
         return done
+
+    def _count(self, repeats: "Repeats[_Kind]", known: Sequence[int], times: Sequence[int]) -> None:
+        self._timeline.add(times, [kind.number for kind in repeats.count(known, times)])
 
     def _read_new(
         self,

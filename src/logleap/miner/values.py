@@ -226,6 +226,9 @@ class Values:
             if _DECIMALS.fullmatch(text):
                 self._sketch(first[2] or "").add([float(digits) + 0.0 for digits in text.split("\n")])
                 return
+        if _BEGINNINGS.isdisjoint([value[:1] for value in values]):
+            self.others += len(values)
+            return
         for value, number in zip(values, map(_NUMBER.fullmatch, values), strict=True):
             if number is not None:
                 self._add_number(value, 1)
@@ -233,6 +236,7 @@ class Values:
                 self.others += 1
 
 
+_BEGINNINGS = frozenset("-0123456789")  # of a number
 _WHOLE = re.compile(r"-?[0-9]{1,18}(?:\n-?[0-9]{1,18})*", re.ASCII)
 _DECIMALS = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}(?:\n-?[0-9]{1,18}\.[0-9]{1,18})*", re.ASCII)
 

@@ -128,6 +128,21 @@ def test_data_sets_runs_logs_and_reports_are_answered_as_the_earlier_version_did
 
 
 @pytest.mark.parametrize("state", WHOLE)
+def test_every_entry_is_shown_in_the_order_of_time(site: Site, state: str) -> None:
+    path, rows = f"/data/{site.data_id(state)}/entries", site.rows(state)
+    shown: list[Any] = []
+    token: str | None = ""
+    while token is not None:
+        page = site.call("GET", f"{path}?pageSize=7&pageToken={token}", state)
+        shown += page["entries"]
+        token = page["nextPageToken"]
+    assert [entry["timestamp"] for entry in shown] == sorted(entry["timestamp"] for entry in shown)
+    found = {(entry["batchId"], entry["sequence"]): entry["message"] for entry in shown}
+    assert len(shown) == len(rows)
+    assert found == {row[:2]: row.entry.message for row in rows}
+
+
+@pytest.mark.parametrize("state", WHOLE)
 def test_every_entry_is_read_as_it_was_sent(site: Site, state: str) -> None:
     sent = sorted(site.expected["datasets"][state]["entries"], key=lambda row: row[:2])
     found = site.rows(state)

@@ -142,6 +142,8 @@ def called(function: Function, objects: dict[str, object]) -> Iterator[Function]
                 case ast.Name(id=name) if name in objects:
                     kind = type(objects[name])
                     yield from of_class((kind.__module__, kind.__name__), inner.attr)
+                case ast.Name(id=name) if (place := found(module, name)) is not None:
+                    yield from of_class(place, inner.attr)  # a class method
                 case _:
                     yield from of_domain(inner.attr)
 

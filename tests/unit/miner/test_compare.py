@@ -192,6 +192,17 @@ def test_a_value_that_was_never_seen_among_few_is_a_change() -> None:
     assert change.where.known == ("10", "20", "30")
 
 
+def test_a_word_that_was_always_the_same_and_differs_now_is_a_never_seen_value() -> None:
+    message = "INFO water is taken from pump_north by the line"
+    before = [*routine(), *evenly(60, message)]
+    after = [*routine(2), *evenly(59, message), (HOUR, message.replace("north", "south"))]
+    change = the(changes(before, after), "value")
+    assert "pump_south" in change.sentence
+    assert "Known: pump_north." in change.sentence
+    assert change.text == "INFO water is taken from <*> by the line"
+    assert found(changes(after, before)) == []
+
+
 @pytest.mark.parametrize("extreme", [["180"], ["-70"]], ids=["above", "below"])
 def test_a_number_far_outside_the_range_is_a_change(extreme: list[str]) -> None:
     chance = Random(4)
@@ -203,6 +214,42 @@ def test_a_number_far_outside_the_range_is_a_change(extreme: list[str]) -> None:
     assert extreme[0] in change.sentence
     assert change.where is not None
     assert (change.where.above or change.where.below) in ("40", "20.1")
+
+
+@pytest.mark.parametrize("shift", [160, -90], ids=["above", "below"])
+def test_the_entries_with_numbers_outside_the_range_are_found(shift: int) -> None:
+    chance = Random(4)
+    usual = [f"{chance.randint(200, 400) / 10}" for _ in range(200)]
+    odd = [f"{float(value) + shift:.1f}" for value in usual[:5]]
+    before, after = valued(usual), valued([*usual[:-9], *odd, "12 ms", *usual[:3]])
+    baseline = model(before)
+    current = model(after, baseline)
+    finder = Finder(compare(baseline, current), current, MASKS)
+    times, messages = [time for time, _ in after], [message for _, message in after]
+    finder.add("batch", 7, times, messages, [None] * len(after))
+    finder.add("batch", 9_999, [], [], [])
+    change = the(finder.changes(), "value")
+    assert [example.message.rpartition(" ")[2] for example in change.examples] == odd[:3]
+    assert change.first == change.examples[0].timestamp
+    assert change.examples[0].entry is not None
+    assert messages[change.examples[0].entry.sequence - 7].endswith(odd[0])
+
+
+def test_a_choice_of_more_values_than_the_model_counts_is_a_change() -> None:
+    words = [f"state-{first}{second}" for first in "abcdefghijklmnopqr" for second in "abcdefghijklmnopqr"]
+    change = the(changes(valued(["state-x", "state-y"] * 170), valued([*words, *words[:16]])), "value")
+    assert "more than 256 values" in change.sentence
+
+
+def test_where_half_of_the_templates_change_either_way_the_size_is_between() -> None:
+    kinds = ["alpha", "beta of two", "gamma is here again", "delta", "epsilon was read", "zeta or eta or"]
+
+    def log(counts: Sequence[int]) -> Log:
+        return [entry for kind, count in zip(kinds, counts, strict=True) for entry in evenly(count, kind)]
+
+    result = changes(log([100, 100, 100, 400, 400, 400]), log([400, 400, 400, 100, 100, 100]))
+    assert float(result.size) == pytest.approx(1)
+    assert result.counts["shifted"] == 6
 
 
 def test_numbers_that_lie_elsewhere_within_the_range_are_a_change() -> None:

@@ -7,11 +7,16 @@ from dataclasses import replace
 from logleap.miner.compare.changes import Change, Changes, ExampleEntry, Reference, Where
 from logleap.miner.mask import Masks
 from logleap.miner.match import Matcher
-from logleap.miner.model import SEVERITIES, LogModel
+from logleap.miner.model import SEVERITIES, VARIABLE, LogModel, Template
 from logleap.miner.values import number_of
 
 EXAMPLES = 3
 """The most example entries of a change."""
+
+REPLACED = "\ufffd"
+"""What masking puts where a message holds its placeholder."""
+
+_MOST_WORDS = 10  # that messages are searched for; with more, it is faster to find the template of each
 
 
 class Finder:
@@ -23,6 +28,7 @@ class Finder:
         self._matcher = Matcher(current, masks)
         self._longest = current.parameters.example_length
         self._sought = [_Sought(change, examples) for change in changes.changes]
+        self._words = {template.id: _word(template) for template in current.templates}
         self._by_template: defaultdict[str, list[_Sought]] = defaultdict(list)
         for sought in self._sought:
             for template in _templates(sought.change, current):
@@ -37,19 +43,27 @@ class Finder:
         contexts: Sequence[str | None],
     ) -> None:
         """Entries of one batch: the first of them has the sequence `start`. Times are microseconds."""
-        by_template = self._by_template
-        if not by_template or not messages:
+        if not messages:
             return
+        span = min(times), max(times)
+        active = {
+            template: wanted
+            for template, all_of_it in self._by_template.items()
+            if (wanted := [sought for sought in all_of_it if sought.wants_from(*span)])
+        }
+        places = self._candidates(active, messages)
+        found = self._matcher.templates([messages[at] for at in places], [contexts[at] for at in places])
         to_check: list[tuple[int, _Sought]] = []
-        for at, template in enumerate(self._matcher.templates(messages, contexts)):
-            if template is not None and template in by_template:
-                for sought in by_template[template]:
-                    if not sought.wants(times[at]):
-                        continue
-                    if sought.change.where is None:
-                        sought.take((times[at], messages[at], batch_id, start + at))
-                    else:
-                        to_check.append((at, sought))
+        for at, template in zip(places, found, strict=True):
+            if template is None or template not in active:
+                continue
+            for sought in active[template]:
+                if not sought.wants(times[at]):
+                    continue
+                if sought.change.where is None:
+                    sought.take((times[at], messages[at], batch_id, start + at))
+                else:
+                    to_check.append((at, sought))
         if not to_check:
             return
         places = sorted({at for at, _ in to_check})
@@ -64,6 +78,13 @@ class Finder:
             match, where = matches[at], sought.change.where
             if match is not None and where is not None and shows(match.values[where.position], where):
                 sought.take((times[at], messages[at], batch_id, start + at))
+
+    def _candidates(self, templates: Iterable[str], messages: Sequence[str]) -> Sequence[int]:
+        """The places of the messages that can be of one of these templates: they have a word of it."""
+        words = {self._words[template] for template in templates}
+        if "" in words or len(words) > _MOST_WORDS:
+            return range(len(messages))
+        return sorted({at for word in words for at, message in enumerate(messages) if word in message})
 
     def changes(self) -> Changes:
         """The changes, with the examples found and when those of values were first seen."""
@@ -81,13 +102,27 @@ def shows(value: str, where: Where) -> bool:
     return (above is None or number[1] > above[1]) and (below is None or number[1] < below[1])
 
 
+def _word(template: Template) -> str:
+    """The longest word that every message of the template has; empty if there is none."""
+    words = [word for token in template.tokens if (word := token.strip()) != VARIABLE and word.isprintable()]
+    return max((word for word in words if REPLACED not in word), key=len, default="")
+
+
 class _Sought:
     def __init__(self, change: Change, most: int) -> None:
         self.change = change
         self._most = most
+        if change.kind == "new":
+            self._most = min(most, int(change.numbers["after"]))
         self._begins = change.first if change.kind in ("shifted", "severity") else None
         self._found: list[tuple[int, str, str, int]] = []
         """The earliest: time, message, batch, sequence."""
+
+    def wants_from(self, first: int, last: int) -> bool:
+        """Whether an entry of that span can be."""
+        return (self._begins is None or last >= self._begins) and (
+            len(self._found) < self._most or first <= self._found[-1][0]
+        )
 
     def wants(self, time: int) -> bool:
         """Whether an entry of that time can be among the earliest that show the change."""

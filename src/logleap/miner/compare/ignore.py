@@ -1,11 +1,8 @@
 """Which templates are known and not to be reported: by their ids, or by their text."""
 
-import re
 from collections.abc import Iterable
 
 from logleap.miner.model import Template
-
-_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Ignore:
@@ -25,11 +22,6 @@ class Ignore:
             or template.text in self._exact
             or any(_matches(pieces, template.text) for pieces in self._pieces)
         )
-
-
-def is_template_id(pattern: str) -> bool:
-    """Whether an ignored pattern is read as an id (it also is the text that it is)."""
-    return _ID.fullmatch(pattern) is not None
 
 
 def _matches(pieces: list[str], text: str) -> bool:
