@@ -124,6 +124,7 @@ class Container(containers.DeclarativeContainer):
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         archives=backend.provided.archives,
+        runs=backend.provided.runs,
     )
     read_entries = providers.ThreadSafeSingleton(
         ReadEntries,

@@ -21,7 +21,7 @@ from logleap.miner.train import train
 from logleap.ports.errors import CountMismatch
 from logleap.ports.task import TaskFailed, TrainingContext, TryAgain
 
-_MOST_FREQUENT = 5
+_MOST_FREQUENT = 10
 _MOST_SURPRISING = 10
 _BLOCK = 8192  # entries
 _STOPPING = "the training was asked to stop"

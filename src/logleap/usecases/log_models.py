@@ -47,15 +47,20 @@ class FindLogModel:
                 return found
         raise ModelMissing(None)
 
-    def _current(self, dataset_id: str) -> Baseline | None:
+    def run(self, dataset_id: str) -> Run | None:
+        """The run of the current log model, None without one."""
         after = None
         while page := self.runs.list(dataset_id, limit=_PAGE, after=after):
             for run in page:
-                model = _model_of(run)
-                if model is not None:
-                    return Baseline(dataset_id, run.run_id, model)
+                if _model_of(run) is not None:
+                    return run
             after = RunPosition(page[-1].created_at, page[-1].run_id)
         return None
+
+    def _current(self, dataset_id: str) -> Baseline | None:
+        run = self.run(dataset_id)
+        model = _model_of(run) if run is not None else None
+        return Baseline(dataset_id, run.run_id, model) if run is not None and model is not None else None
 
     def _older(self, dataset: Dataset) -> Iterator[Dataset]:
         """Those of the same series, latest first."""

@@ -6,11 +6,14 @@ from logleap.domain.datasets import Dataset, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import InvalidTransition
 from logleap.domain.report import Report
+from logleap.domain.runs import Run
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch
 from logleap.ports.receipts import ReceiptLedger
+from logleap.ports.runs import RunRepository
+from logleap.usecases.log_models import FindLogModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class DatasetReport:
     dataset: Dataset
     totals: Totals
     report: Report
+    model: Run | None = None
+    """The run of its current log model, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class ReportOnDataset:
     store: EntryStore
     ledger: ReceiptLedger
     archives: ArchiveStore
+    runs: RunRepository
 
     def __call__(self, owner: str, dataset_id: str) -> DatasetReport:
         """The report; on a data set without entries, one of zeros.
@@ -58,4 +64,5 @@ class ReportOnDataset:
             report = self.store.report(manifest)
         if report.entries != totals.entries:
             raise CountMismatch(totals.entries, report.entries)
-        return DatasetReport(dataset, totals, report)
+        model = FindLogModel(self.datasets, self.runs).run(dataset.dataset_id) if dataset.run_id else None
+        return DatasetReport(dataset, totals, report, model)

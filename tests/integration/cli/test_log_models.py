@@ -81,6 +81,8 @@ def test_a_log_model_is_shown_and_stored(
     listed = logleap("templates", sets[0], **at)
     assert listed.stdout.split()[0] == "600"
     assert listed.stdout.rstrip().endswith("Order <*> left by gate <*>")
+    report = logleap("report", sets[0], **at).stdout
+    assert "The most frequent of the 1 template of its log model:\n          600  Order <*>" in report
     file = tmp_path / "model.json"
     assert logleap("model", sets[0], "-o", str(file), **at).returncode == 0
     assert json.loads(file.read_bytes())["entries"] == 600

@@ -60,6 +60,9 @@ def test_the_same_entries_give_the_same_bytes_on_each_backend_and_from_the_archi
         run = trained(client, data_id)
     assert run["state"] == "succeeded", run
     model = LogModel.from_json(saved(memory, data_id))
+    told = memory.http.get(f"/data/{data_id}/report").json()["templates"]
+    assert (told["runId"], told["digest"], told["total"]) == (run["runId"], model.digest, 2)
+    assert [template["entries"] for template in told["frequent"]] == [3420, 180]
     assert run["result"]["digest"] == model.digest
     assert run["result"]["entries"] == len(given) == sum(template.count for template in model.templates)
     assert run["result"]["templates"] == len(model.templates) == 2

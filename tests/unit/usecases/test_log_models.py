@@ -15,6 +15,7 @@ from logleap.usecases import log_models
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset
 from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.report import ReportOnDataset
 from logleap.usecases.run_training import RunTraining, TaskThreads
 from logleap.usecases.start_training import StartTraining
 
@@ -170,6 +171,20 @@ def test_a_run_whose_baseline_was_deleted_meanwhile_fails(
     ended = start.runs.get(mine, run.run_id)
     assert ended is not None
     assert (ended.state, ended.error.code if ended.error else None) == (RunState.FAILED, "BASELINE_MISSING")
+
+
+def test_a_report_names_the_run_of_the_current_model(
+    start: StartTraining, upload: Callable[..., str], train: Callable[..., Run], run_training: RunTraining
+) -> None:
+    assert isinstance(run_training.executor, TaskThreads)
+    archives = run_training.executor.execute.archives
+    report_on = ReportOnDataset(start.datasets, run_training.store, run_training.ledger, archives, start.runs)
+    dataset_id = upload()
+    assert report_on("alice", dataset_id).model is None
+    train(dataset_id, "count-entries")
+    assert report_on("alice", dataset_id).model is None
+    run = train(dataset_id)
+    assert report_on("alice", dataset_id).model == run
 
 
 def test_the_parameters_are_checked_before_anything_is_started(

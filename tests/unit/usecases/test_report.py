@@ -8,6 +8,7 @@ from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
+from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import Action, Dataset
 from logleap.domain.entries import Manifest, Totals
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
@@ -61,9 +62,11 @@ def report_on(
     datasets: MemoryDatasetRepository,
     store: MemoryEntryStore,
     ledger: MemoryReceiptLedger,
+    *,
     archives: MemoryArchiveStore,
+    runs: MemoryRunRepository,
 ) -> ReportOnDataset:
-    return ReportOnDataset(datasets, store, ledger, archives)
+    return ReportOnDataset(datasets, store, ledger, archives, runs)
 
 
 def test_a_report_is_on_all_entries_acknowledged_so_far(

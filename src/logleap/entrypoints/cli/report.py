@@ -47,6 +47,11 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"The most frequent messages{more}:"
     for message in summary["frequent"]:
         yield f"  {message['entries']:>11,}  {_shown(message['text'], _FREQUENT_TEXT)}"
+    if "templates" in summary:
+        templates = summary["templates"]
+        yield f"The most frequent of the {_count(templates['total'], 'template')} of its log model:"
+        for template in templates["frequent"]:
+            yield f"  {template['entries']:>11,}  {_shown(template['text'], _FREQUENT_TEXT)}"
     yield "The largest entries, in bytes:"
     for entry in summary["largest"]:
         place = f"batch {entry['batchId']}, entry {entry['sequence']}"

@@ -5,15 +5,17 @@ from typing import Annotated
 
 from flask import Request, Response, g
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from logleap.domain import report as domain
 from logleap.domain.datasets import State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
+from logleap.domain.runs import Run
 from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
 from logleap.entrypoints.http.contract import examples
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.requests import NoQuery, parse_query
-from logleap.entrypoints.http.contract.responses import Answer, Count, Id, Time, time
+from logleap.entrypoints.http.contract.responses import OPTIONAL, Answer, Count, Id, Time, time
 from logleap.entrypoints.http.errors.refusals import Busy
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
@@ -60,6 +62,48 @@ class Span(Answer):
     entries: Count
 
 
+class FrequentTemplate(Answer):
+    """A frequent template of the log model."""
+
+    id: str
+    severity: str | None
+    text: str
+    """The message with `<*>` at its variable positions, or its beginning and `…`."""
+    entries: Count
+    """How many entries have it."""
+
+
+class Templates(Answer):
+    """What the data set's current log model says."""
+
+    run_id: Id
+    """The run that trained it."""
+    digest: str
+    total: Count
+    """How many templates it has."""
+    frequent: Annotated[list[FrequentTemplate], Field(max_length=domain.LISTED)]
+    """The most frequent ones, most frequent first."""
+
+    @classmethod
+    def of(cls, run: Run) -> "Templates":
+        """Of the run of a log model."""
+        result = run.result or {}
+        return cls(
+            run_id=run.run_id,
+            digest=result["digest"],
+            total=result["templates"],
+            frequent=[
+                FrequentTemplate(
+                    id=template["id"],
+                    severity=template["severity"],
+                    text=template["text"],
+                    entries=template["count"],
+                )
+                for template in result["frequent"]
+            ],
+        )
+
+
 class Report(Answer):
     """A summary of the acknowledged entries of a data set."""
 
@@ -93,6 +137,8 @@ class Report(Answer):
     """The length of the spans of `histogram`: 3600, or more if there would be more than 1,000 of them."""
     histogram: Annotated[list[Span], Field(max_length=1_000)]
     """The spans that have entries, in ascending order."""
+    templates: Annotated[Templates | SkipJsonSchema[None], OPTIONAL] = None
+    """The most frequent templates, once the task `log-model` has trained a log model."""
 
     @classmethod
     def of(cls, told: DatasetReport) -> "Report":
@@ -126,6 +172,7 @@ class Report(Answer):
             ],
             span_seconds=report.histogram_width / timedelta(seconds=1),
             histogram=[Span(start=time(span.start), entries=span.entries) for span in report.histogram],
+            templates=Templates.of(told.model) if told.model is not None else None,
         )
 
 

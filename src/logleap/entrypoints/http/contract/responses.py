@@ -24,7 +24,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
-_OPTIONAL = Field(exclude_if=lambda value: value is None)  # left out, never null
+OPTIONAL = Field(exclude_if=lambda value: value is None)  # left out, never null
 
 
 def time(at: datetime) -> Time:
@@ -82,9 +82,9 @@ class Dataset(Answer):
     created_at: Time
     updated_at: Time
     """The last change of `state`."""
-    archive_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    archive_at: Annotated[Time | SkipJsonSchema[None], OPTIONAL] = None
     """When it is archived by itself, if it is to be."""
-    delete_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    delete_at: Annotated[Time | SkipJsonSchema[None], OPTIONAL] = None
     """When it is deleted by itself at the earliest, if it is to be: each batch and each run counts anew."""
 
     @classmethod
@@ -184,9 +184,9 @@ class EntryProblem(Answer):
 
     index: Count
     """The entry's position, counted from 0."""
-    line: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    line: Annotated[Positive | SkipJsonSchema[None], OPTIONAL] = None
     """The line of the body, counted from 1; NDJSON only."""
-    field: Annotated[str | SkipJsonSchema[None], _OPTIONAL] = None
+    field: Annotated[str | SkipJsonSchema[None], OPTIONAL] = None
     code: Annotated[str, Field(json_schema_extra={"enum": list(ENTRY_PROBLEMS)})]
     """Stable, UPPER_SNAKE."""
     detail: str
@@ -209,11 +209,11 @@ class _Taken(Answer):
     data_id: Id
     accepted: Positive
     """Entries in this batch."""
-    rejected: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    rejected: Annotated[Positive | SkipJsonSchema[None], OPTIONAL] = None
     """Invalid entries; with `partial=true`, if there are any."""
-    errors: Annotated[EntryProblems | SkipJsonSchema[None], _OPTIONAL] = None
+    errors: Annotated[EntryProblems | SkipJsonSchema[None], OPTIONAL] = None
     """The first invalid entries."""
-    errors_total: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    errors_total: Annotated[Positive | SkipJsonSchema[None], OPTIONAL] = None
     """The number of invalid entries."""
 
     @staticmethod
@@ -309,14 +309,14 @@ class Run(Answer):
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
-    time_limit: Annotated[Positive | SkipJsonSchema[None], _OPTIONAL] = None
+    time_limit: Annotated[Positive | SkipJsonSchema[None], OPTIONAL] = None
     """Seconds from `startedAt`, as the start asked for; without it the operator's limit counts."""
-    cancel_requested_at: Annotated[Time | SkipJsonSchema[None], _OPTIONAL] = None
+    cancel_requested_at: Annotated[Time | SkipJsonSchema[None], OPTIONAL] = None
     """When the run was first cancelled: it has failed as `CANCELLED`, or is about to."""
-    result: Annotated[dict[str, Any] | SkipJsonSchema[None], _OPTIONAL] = None
+    result: Annotated[dict[str, Any] | SkipJsonSchema[None], OPTIONAL] = None
     """What the task returned; `count-entries` returns the number of entries."""
-    error: Annotated[RunError | SkipJsonSchema[None], _OPTIONAL] = None
-    baseline: Annotated[RunBaseline | SkipJsonSchema[None], _OPTIONAL] = None
+    error: Annotated[RunError | SkipJsonSchema[None], OPTIONAL] = None
+    baseline: Annotated[RunBaseline | SkipJsonSchema[None], OPTIONAL] = None
     """What the parameter `baseline` of the task `log-model` stood for when the run was started."""
 
     @classmethod
