@@ -131,7 +131,8 @@ class _Blocks:
                     if left <= 0:
                         self._grouper.drop()
                         return
-                self._fast.times.adapt(line)
+                if left <= 1:
+                    self._fast.times.adapt(line)
             self._at = end
             self._line += 1
 
