@@ -213,6 +213,7 @@ OWN_FORMS = [  # as they are written with, and read with
     ("%Y%m%d%H%M%S", "%Y%m%d%H%M%S"),
     ("%d. %b. %Y %Hh%M", "%d. %b %Y %Hh%M"),
     ("%b %d %Hh%M", "%b %d %Hh%M"),
+    ("%d.%b.%y %Hh%M", "%d.%b.%y %Hh%M"),
     ("%A %d %B %Y, %I:%M:%S %p", "%A %d %B %Y, %I:%M:%S %p"),
     ("%Y-%m-%dT%H:%M:%S.%f", "%FT%T.%f"),
     ("%Y-%m-%d %H:%M:%S", "%F %T,%f"),

@@ -82,6 +82,8 @@ def custom_program(form: str) -> str | None:
         if part.endswith("%f") and len(part) == 3:
             program += f"f{part[0]}"
         elif part[0] != "%":
+            if part == "." and program.endswith("o"):
+                program = program[:-1]  # the dot of the format is not that of an abbreviation
             program += "+" if part.isspace() else "".join(f"={character}" for character in part)
         elif part not in _LETTERS or (part == "%p" and not program.endswith("+")):
             return None

@@ -9,6 +9,8 @@ from logleap.client.logfiles._formats.text.grouping import Grouper
 from logleap.client.logfiles._reading import Beginning, Reader, Reading
 from logleap.client.logfiles._text.log_text import MAX_ENTRY
 
+_MOST_AT_ONCE = 2048  # twice the entries that are read by lines before the compiled reader is tried again
+
 
 def _recognises(beginning: Beginning) -> bool:
     return True
@@ -56,6 +58,7 @@ class _Blocks:
         self._data = b""
         self._at = 0
         self._line = 1
+        self._at_once = 1
 
     def batches(self) -> Iterator[Batch]:
         for block in self._reading.text.clean_blocks():
@@ -86,10 +89,14 @@ class _Blocks:
             yield from self._take(scanned)
             if scanned.reason == FULL:
                 yield from batcher.close()
-            elif scanned.reason == LINE or (
+                continue
+            if scanned.starts:
+                self._at_once = 1
+            if scanned.reason == LINE or (
                 scanned.reason == OFFSET and not self._fast.times.learn(scanned.local)
             ):
                 problem = scanned.problem
+                self._at_once = min(self._at_once * 2, _MOST_AT_ONCE)
             elif scanned.reason != OFFSET:
                 break
         if len(self._data) - self._at > MAX_ENTRY:
@@ -106,7 +113,11 @@ class _Blocks:
         yield from self._reading.batcher.extend(scanned.body, scanned.starts, scanned.end_line)
 
     def _slowly(self, problem: int) -> Iterator[Batch]:
-        """Reads line by line up to the first entry that begins behind the place `problem`."""
+        """Reads line by line up to an entry that begins behind the place `problem`.
+
+        It is the first one, or a later one where the compiled reader has taken none for some time.
+        """
+        left = self._at_once // 2
         while self._at < len(self._data):
             begin = self._at
             end = self._data.index(b"\n", begin) + 1
@@ -116,9 +127,12 @@ class _Blocks:
                 yield from self._reading.give(*grouped)
             if self._grouper.begun == self._line:
                 if begin > problem and not self._reading.is_for_python(self._line):
-                    self._grouper.drop()
-                    return
-                self._fast.times.adapt(line)
+                    left -= 1
+                    if left <= 0:
+                        self._grouper.drop()
+                        return
+                if left <= 1:
+                    self._fast.times.adapt(line)
             self._at = end
             self._line += 1
 
