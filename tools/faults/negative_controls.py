@@ -151,6 +151,8 @@ class UnsealedArchive(ArchiveDataset):
     def _sealed(self, owner: str, dataset_id: str) -> Dataset:
         dataset = self.datasets.get(owner, dataset_id)
         dataset.next_state(Action.ARCHIVE)
+        while dataset.archive is None:
+            dataset = self._written(dataset)
         return dataset
 
 
