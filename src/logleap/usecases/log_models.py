@@ -47,18 +47,8 @@ class FindLogModel:
                 return found
         raise ModelMissing(None)
 
-    def run(self, dataset_id: str) -> Run | None:
-        """The run of the current log model, None without one."""
-        after = None
-        while page := self.runs.list(dataset_id, limit=_PAGE, after=after):
-            for run in page:
-                if _model_of(run) is not None:
-                    return run
-            after = RunPosition(page[-1].created_at, page[-1].run_id)
-        return None
-
     def _current(self, dataset_id: str) -> Baseline | None:
-        run = self.run(dataset_id)
+        run = run_of_model(self.runs, dataset_id)
         model = _model_of(run) if run is not None else None
         return Baseline(dataset_id, run.run_id, model) if run is not None and model is not None else None
 
@@ -70,6 +60,17 @@ class FindLogModel:
         while page := self.datasets.list(dataset.owner, name=dataset.name, limit=_PAGE, after=after):
             yield from page
             after = Position(page[-1].created_at, page[-1].dataset_id)
+
+
+def run_of_model(runs: RunRepository, dataset_id: str) -> Run | None:
+    """The run of the current log model, None without one."""
+    after = None
+    while page := runs.list(dataset_id, limit=_PAGE, after=after):
+        for run in page:
+            if _model_of(run) is not None:
+                return run
+        after = RunPosition(page[-1].created_at, page[-1].run_id)
+    return None
 
 
 def _model_of(run: Run) -> Artifact | None:

@@ -13,7 +13,7 @@ from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.runs import RunRepository
-from logleap.usecases.log_models import FindLogModel
+from logleap.usecases.log_models import run_of_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ class ReportOnDataset:
             report = self.store.report(manifest)
         if report.entries != totals.entries:
             raise CountMismatch(totals.entries, report.entries)
-        model = FindLogModel(self.datasets, self.runs).run(dataset.dataset_id) if dataset.run_id else None
+        model = run_of_model(self.runs, dataset.dataset_id) if dataset.run_id else None
         return DatasetReport(dataset, totals, report, model)
