@@ -132,6 +132,7 @@ def test_a_task_of_ones_own_reads_the_entries(
         ([], {"LOGLEAP_BAKEND": "memory"}, ["LOGLEAP_BAKEND", "Did you mean LOGLEAP_BACKEND"]),
         (["--training-task", "nowhere:task"], {}, ["LOGLEAP_TRAINING_TASK", "nowhere"]),
         (["--training-task", "count"], {}, ["LOGLEAP_TRAINING_TASK", "package.module:callable"]),
+        ([], {"LOGLEAP_MASKS": "/nowhere.toml"}, ["LOGLEAP_MASKS", "'/nowhere.toml' cannot be read"]),
         (["--host", "192.0.2.1"], {"LOGLEAP_AUTH": "none"}, ["LOGLEAP_HOST", "192.0.2.1"]),
     ],
 )
