@@ -58,7 +58,8 @@ class ModelParameters:
         baseline = parameters.get("baseline")
         if baseline is not None and not (isinstance(baseline, str) and baseline):
             raise ParameterInvalid("baseline", f"not the id of a data set, {PREVIOUS!r} or null")
-        ignore = parameters.get("ignore") or []
+        ignore = parameters.get("ignore")
+        ignore = [] if ignore is None else ignore
         if not isinstance(ignore, list) or len(ignore) > MAX_IGNORED:
             raise ParameterInvalid("ignore", f"not an array of at most {MAX_IGNORED} texts")
         for at, pattern in enumerate(ignore):

@@ -26,6 +26,7 @@ def test_the_parameters_are_read_as_sent() -> None:
         ({"base": "x"}, "base"),
         ({"baseline": ""}, "baseline"),
         ({"baseline": 3}, "baseline"),
+        ({"baseline": "x", "ignore": False}, "ignore"),
         ({"baseline": "x", "ignore": "a"}, "ignore"),
         ({"baseline": "x", "ignore": ["a"] * 1001}, "ignore"),
         ({"baseline": "x", "ignore": ["a", ""]}, "ignore.1"),

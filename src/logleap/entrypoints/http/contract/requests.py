@@ -13,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from logleap.codecs.timestamps import parse_timestamp
 from logleap.codecs.zones import ZoneUnknown, zone_of
 from logleap.domain.datasets import Retention, State
+from logleap.domain.log_models import LOG_MODEL, MAX_IGNORED, MAX_IGNORED_CHARS, PREVIOUS
 from logleap.domain.times import to_micros
 from logleap.entrypoints.http.errors.codes import PROBLEMS, Code
 from logleap.entrypoints.http.errors.refusals import HttpError
@@ -327,8 +328,45 @@ class AnnounceBody(EmptyBody):
         )
 
 
+# Of the parameters, all other tasks have any.
+_LOG_MODEL_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "baseline": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "description": "The data set to compare with: its id, or "
+            f"`{PREVIOUS}` for the latest older one of the series.",
+        },
+        "ignore": {
+            "type": ["array", "null"],
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_IGNORED_CHARS},
+            "description": f"At most {MAX_IGNORED} ids of templates, or patterns of their text, that are no "
+            "changes. With a baseline only.",
+        },
+        "current": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether the log model becomes that of the data set.",
+        },
+    },
+    "anyOf": [
+        {"required": ["baseline"], "properties": {"baseline": {"type": "string"}}},
+        {"properties": {"ignore": {"maxItems": 0}}},
+    ],
+}
+
+
 class TrainBody(EmptyBody):
     """How to train; the body may be omitted."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["task"], "properties": {"task": {"const": LOG_MODEL}}},
+            "then": {"properties": {"parameters": _LOG_MODEL_PARAMETERS}},
+        }
+    )
 
     task: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """One of the tasks that the operator offers; by default the operator's choice."""
