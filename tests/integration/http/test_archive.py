@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from logleap.adapters.parquet import archive
+
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 
 
@@ -136,4 +138,18 @@ def test_an_owner_is_not_shown_the_folders_of_the_server(start_server: Any, tmp_
         assert (damaged.status_code, damaged.json()["code"]) == (500, "ARCHIVE_DAMAGED")
         assert str(tmp_path) not in damaged.text
         assert file.name in damaged.json()["detail"]
+        server.container.backend().close()
+
+
+def test_an_owner_is_not_shown_where_the_server_is_installed(
+    start_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "find_spec", lambda _: None)
+    with start_server(backend="local", data_dir=tmp_path) as server:
+        data_id = server.announce()
+        server.append(data_id, ENTRY)
+        refused = server.http.post(f"/data/{data_id}/archive")
+        assert (refused.status_code, refused.json()["code"]) == (503, "UNAVAILABLE")
+        assert "logleap[archive]" in refused.json()["detail"]
+        assert str(Path(archive.__file__).parents[4]) not in refused.text
         server.container.backend().close()

@@ -16,7 +16,6 @@ from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
-from logleap.extras import install_command
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
@@ -47,7 +46,8 @@ class ParquetArchiveStore(ArchiveStore):
 
     def check(self) -> None:
         if find_spec("pyarrow") is None:
-            raise Unavailable(f"Archives need pyarrow, which is not installed: {install_command('archive')}")
+            # Owners read this too: not the install command, which has the path of the server's files.
+            raise Unavailable("Archives need pyarrow, which the extra logleap[archive] installs")
         with _usable(), self._location.staging_dir("check-"):
             pass
 

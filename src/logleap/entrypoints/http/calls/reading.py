@@ -24,7 +24,6 @@ from logleap.entrypoints.http.contract.requests import (
 )
 from logleap.entrypoints.http.contract.responses import EntryPage
 from logleap.entrypoints.http.errors.refusals import Busy, HttpError
-from logleap.extras import install_command
 from logleap.ordering.scratch import Scratch
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, TemporarySpaceFull
@@ -107,8 +106,8 @@ def _media_type(request: Request) -> str:
     if chosen is None:
         raise HttpError(
             "NOT_ACCEPTABLE",
-            "Arrow and Parquet need pyarrow, which the server does not have. The operator can install it: "
-            f"{install_command('archive')}. Without it, accept one of {', '.join(offered)}.",
+            "Arrow and Parquet need pyarrow, which the server does not have. The operator can install it "
+            f"with the extra logleap[archive]. Without it, accept one of {', '.join(offered)}.",
         )
     return chosen
 
