@@ -1,1 +1,1 @@
-"""Artifacts as files of this machine: shared by the backends."""
+"""Files of this machine: what the adapters that write some share."""

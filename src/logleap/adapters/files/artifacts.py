@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from logleap.adapters.files.durable import make_durable
 from logleap.adapters.files.part import FilePart
 from logleap.ports.artifacts import ArtifactMissing, ArtifactStore, Blob
 from logleap.ports.errors import StorageFull, Unavailable
@@ -45,7 +46,7 @@ class ArtifactFolder(ArtifactStore):
             with _usable():
                 file.flush()
                 os.fsync(file.fileno())
-                _sync(path.parent)
+                make_durable(path.parent)
         return blob.blob
 
     def publish(self, dataset_id: str, run_id: str, blobs: Collection[str]) -> None:
@@ -57,7 +58,7 @@ class ArtifactFolder(ArtifactStore):
                     _make_folder(target.parent, self._folder.parent)
                     with suppress(FileNotFoundError):  # another process was quicker, or removes all
                         source.replace(target)
-                        _sync(target.parent)
+                        make_durable(target.parent)
             self._tidy(self._path(_STAGED, Blob(dataset_id, run_id, "")))
 
     def staged(self) -> Iterator[Blob]:
@@ -115,17 +116,7 @@ def _make_folder(folder: Path, above: Path) -> None:
         with suppress(FileNotFoundError):  # another process removes one while it is empty
             for path in reversed(missing):
                 path.mkdir(mode=0o700, exist_ok=True)
-                _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":
-        return  # a folder cannot be opened there, and needs no such care
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+                make_durable(path.parent)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 What else a backend offers (a bucket, say) is in its own `archive.py`.
 """
 
-import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from logleap.adapters.files.durable import make_durable, sync
 
 _STAGING_PREFIX = ".unfinished-"
 
@@ -64,9 +65,9 @@ class ArchiveFolder(ArchiveLocation):
     def put(self, file: Path, url: str) -> None:
         target = _path(url)
         file.chmod(0o600)
-        _sync(file)
+        sync(file)
         file.replace(target)
-        _sync(target.parent)
+        make_durable(target.parent)
 
     @contextmanager
     def open(self, url: str) -> Iterator[BinaryIO]:
@@ -86,11 +87,3 @@ class ArchiveFolder(ArchiveLocation):
 
 def _path(url: str) -> Path:
     return Path(url2pathname(urlsplit(url).path))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

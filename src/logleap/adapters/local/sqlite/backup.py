@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from logleap.adapters.files.durable import make_durable
 from logleap.adapters.local.sqlite.chunks import READABLE, Chunk, distinct
 from logleap.adapters.local.sqlite.database import FILE_NAME, CommitsMissing, StorageUnusable, meaning_of
-from logleap.adapters.local.sqlite.folder import make_durable, prepare_folder
+from logleap.adapters.local.sqlite.folder import prepare_folder
 from logleap.adapters.local.sqlite.loss import COUNTED, describe_loss, last_change
 from logleap.adapters.local.sqlite.marker import NO_COMMIT, LastCommit, last_counted, marker_of
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS

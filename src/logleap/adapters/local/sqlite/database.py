@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from logleap.adapters.files.durable import make_durable
 from logleap.adapters.local.sqlite.connections import Connections
 from logleap.adapters.local.sqlite.folder import (
-    make_durable,
     make_private_file,
     network_file_system,
     prepare_folder,

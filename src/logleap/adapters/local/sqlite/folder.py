@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from logleap.adapters.files.durable import make_durable
+
 log = logging.getLogger(__name__)
 
 # Several machines can share these. SQLite's log needs memory that all its users share, so one machine:
@@ -59,17 +61,6 @@ def restrict_access(folder: Path, files: Iterable[Path]) -> None:
             log.warning("other users can access %s (%03o), and only its owner can change that", path, open_to)
             continue
         log.warning("other users could access %s (%03o): only its owner can now", path, open_to)
-
-
-def make_durable(folder: Path) -> None:
-    """Write the names in a folder to the disk. Raises OSError."""
-    if os.name == "nt":
-        return  # a folder cannot be opened there, and needs no such care
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def network_file_system(folder: Path) -> str | None:
