@@ -1,7 +1,8 @@
 """`logleap train`, `runs`, `artifacts`, `cancel`, `status`, `archive`: commands that call a server."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -166,15 +167,7 @@ def artifacts(
         raise click.UsageError("-o needs the NAME of an artifact.")
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         if name is not None:
-            target = file or name
-            try:
-                saved = client.save_artifact(dataset, name, target, run_id)
-            except OSError as error:
-                output.finish(f"{target} cannot be written: {error.strerror or error}", output.FAILED)
-            if as_json:
-                output.print_json({**saved, "file": target})
-            else:
-                click.echo(f"Stored {saved['size']} bytes in {target}, SHA-256 {saved['sha256']}")
+            store_artifact(client, dataset, name, file or name, run_id, as_json=as_json)
             return
         found = client.artifacts(dataset, run_id)
     if as_json:
@@ -229,6 +222,27 @@ def status(dataset: str | None, url: str, api_key: str | None, patience: float, 
             click.echo(f"  {event['at'][:23]}Z  {event['detail']}")
         if run is not None:
             click.echo(f"  {output.describe_run(run)}")
+
+
+def store_artifact(
+    client: "Client",
+    data_id: str,
+    name: str,
+    file: str,
+    run_id: str | None,
+    *,
+    as_json: bool,
+    report: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Stores an artifact in a file, and tells its size and digest; in JSON also what `report` has."""
+    try:
+        saved = client.save_artifact(data_id, name, file, run_id)
+    except OSError as error:
+        output.finish(f"{file} cannot be written: {error.strerror or error}", output.FAILED)
+    if as_json:
+        output.print_json({**saved, **report, "file": file})
+    else:
+        click.echo(f"Stored {saved['size']} bytes in {file}, SHA-256 {saved['sha256']}")
 
 
 def start_training(

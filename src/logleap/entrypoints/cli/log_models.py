@@ -8,7 +8,7 @@ import click
 
 from logleap.domain.log_models import MODEL_FILE
 from logleap.entrypoints.cli import output
-from logleap.entrypoints.cli.calls import server_options
+from logleap.entrypoints.cli.calls import server_options, store_artifact
 from logleap.entrypoints.cli.changes import describe_changes
 
 KINDS = ("new", "gone", "shifted", "value", "severity")
@@ -138,11 +138,4 @@ def model(
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         chosen = run_id or client.model_run(dataset)["runId"]
-        try:
-            saved = client.save_artifact(dataset, MODEL_FILE, file, chosen)
-        except OSError as error:
-            output.finish(f"{file} cannot be written: {error.strerror or error}", output.FAILED)
-    if as_json:
-        output.print_json({**saved, "runId": chosen, "file": file})
-    else:
-        click.echo(f"Stored {saved['size']} bytes in {file}, SHA-256 {saved['sha256']}")
+        store_artifact(client, dataset, MODEL_FILE, file, chosen, as_json=as_json, report={"runId": chosen})
