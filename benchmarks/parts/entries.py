@@ -3,11 +3,10 @@
 import http.client
 import json
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from benchmarks import load, payloads, servers
 from benchmarks.interleaving import interleaved, ratio
 from benchmarks.iterations import Iterations
 from benchmarks.report.results import Findings, Table, Target, at_most, figure, milliseconds
+from benchmarks.timed_process import timed_process
 
 _ENTRIES = 1_000  # of a call
 _EXPORTED = 1_000_000
@@ -145,19 +145,7 @@ def _read(port: int, data_id: str, media_type: str, take: Callable[[bytes], obje
     connection.close()
 
 
-@contextmanager
-def _pyarrow(parquet: Path) -> Iterator[Callable[[], float]]:
+def _pyarrow(parquet: Path) -> AbstractContextManager[Callable[[], float]]:
     """How long pyarrow takes, in a process of its own, each time it is called."""
     command = [sys.executable, str(_PYARROW), str(parquet)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        asked, told = process.stdin, process.stdout
-
-        def measure() -> float:
-            asked.write("\n")
-            asked.flush()
-            return float(told.readline())
-
-        yield measure
-        asked.close()
+    return timed_process(command)

@@ -1,10 +1,9 @@
 """Ten million entries in one data set: what a call costs then, how long the count and the report take."""
 
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import chain, repeat
 from pathlib import Path
@@ -27,6 +26,7 @@ from benchmarks.report.results import (
     milliseconds,
     skipped,
 )
+from benchmarks.timed_process import timed_process
 
 _ENTRIES = 1_000  # a call
 _POOL = 500  # bodies, sent again and again
@@ -169,20 +169,8 @@ def _write_parquet(path: Path, rounds: int) -> None:
             writer.write_table(rows, row_group_size=50_000)
 
 
-@contextmanager
-def _duckdb(parquet: Path, query: str) -> Iterator[Callable[[], float]]:
+def _duckdb(parquet: Path, query: str) -> AbstractContextManager[Callable[[], float]]:
     """Its time for the query over the file, each time it is called."""
     script = str(programs.HERE / "duckdb_scan.py")
     command = [str(programs.PYTHON), script, str(parquet), query]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        asked, told = process.stdin, process.stdout
-
-        def measure() -> float:
-            asked.write("\n")
-            asked.flush()
-            return float(told.readline().split()[0])
-
-        yield measure
-        asked.close()
+    return timed_process(command)
