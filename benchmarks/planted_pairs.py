@@ -9,8 +9,8 @@ from random import Random
 from logleap.client.sample.orderline import Line, order_line
 from logleap.client.sample.planted import PLANTS, Planted, plant
 from logleap.miner.compare import Change, Changes, compare
-from logleap.miner.mask import Masks
 from logleap.miner.model import LogModel
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
 FIRST = 10

@@ -21,7 +21,7 @@ from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
 from logleap.ports.task import TrainingSet
 from logleap.settings import Settings
-from logleap.usecases.run_training.training_set import CheckedTrainingSet
+from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials

@@ -27,9 +27,9 @@ from benchmarks.parts import model_changes
 from benchmarks.report.results import Findings, Table, Target, at_least, at_most, figure, skipped
 from logleap.client.sample import sample_log
 from logleap.domain.entries import Entries
-from logleap.miner.mask import BUILT_IN, Masks
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
+from logleap.miner.text.mask import BUILT_IN, Masks
 from logleap.miner.train import train
 
 _BLOCK = 20_000  # entries

@@ -18,9 +18,9 @@ from benchmarks.planted_pairs import FIRST, Block, Score, pair
 from benchmarks.report.results import Findings, Table, Target, at_least, skipped
 from logleap.client.sample.planted import PLANTS
 from logleap.miner.compare import Changes, compare
-from logleap.miner.mask import Masks
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
 FOLDER = "LOGHUB"

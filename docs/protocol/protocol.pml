@@ -84,7 +84,7 @@ inline load_run() { runs[r].seen = runs[r].seen | me }
 inline change_run(next) { runs[r].state = next; runs[r].seen = 0 }
 inline end_run(next) { change_run(next); runs[r].entries = 0; runs[r].holder = 0; runs[r].lease_over = false }
 
-/* usecases.run_training.training_set:CheckedTrainingSet.count, usecases.run_training.training_set:CheckedTrainingSet.rows */
+/* usecases.training.run_training.training_set:CheckedTrainingSet.count, usecases.training.run_training.training_set:CheckedTrainingSet.rows */
 #define in_set(batch) (WITHOUT == MANIFEST -> rows[batch] > 0 : receipt[batch])
 #define whole(batch) (!in_set(batch) || rows[batch] == ALL)
 inline check_training_set() {
@@ -154,13 +154,13 @@ done:   forget(); batch = 0
     }
 }
 
-/* usecases.start_training:StartTraining.__call__, for a client with an Idempotency-Key that does the same. */
+/* usecases.training.start_training:StartTraining.__call__, for a client with an Idempotency-Key that does the same. */
 proctype starter(byte r; bool first) {
     mtype loaded;
     byte tries, entries;
     bool closed_it;
 
-request: /* usecases.start_training:StartTraining._current, adapters.gcp.runs:FirestoreRunRepository.start */
+request: /* usecases.training.start_training:StartTraining._current, adapters.gcp.runs:FirestoreRunRepository.start */
     atomic {
         if
         :: first -> first = false; if :: run starter(0, false) :: RUNS > 1 -> run starter(1, false) fi
@@ -198,7 +198,7 @@ start:  assert(!under_way(0) && !under_way(1)); /* one run at a time */
         if all_is_well fault(request) :: LEDGER != DATABASE && faults > 0 -> faults--; goto again fi;
         forget()
     }
-    /* usecases.start_training:StartTraining._publish, adapters.gcp.runs:FirestoreRunRepository.published,
+    /* usecases.training.start_training:StartTraining._publish, adapters.gcp.runs:FirestoreRunRepository.published,
      * adapters.local.runs:SqliteRunRepository.published */
     atomic {
         if all_is_well fault(done) fi;
@@ -215,7 +215,7 @@ done:   forget(); tries = 0; entries = 0; closed_it = false
 proctype worker(bool first) {
     byte r;
 
-idle: /* usecases.run_training.use_case:RunTraining._carry_out, adapters.gcp.queue:PubSubTrainingQueue.receive,
+idle: /* usecases.training.run_training.use_case:RunTraining._carry_out, adapters.gcp.queue:PubSubTrainingQueue.receive,
        * adapters.local.queue:SqliteTrainingQueue.receive */
 end:
     atomic {
@@ -224,7 +224,7 @@ end:
         if :: first -> first_worker_is_idle = false :: else fi
     }
     /* domain.runs:Run.claimed, adapters.gcp.runs:FirestoreRunRepository.save,
-     * adapters.local.runs:SqliteRunRepository.save, usecases.run_training.execute_task:ExecuteTask._training_set */
+     * adapters.local.runs:SqliteRunRepository.save, usecases.training.run_training.execute_task:ExecuteTask._training_set */
     atomic {
         if :: seen_run :: else -> goto gone fi;
         if :: runs[r].attempts >= MAX_ATTEMPTS -> goto fail :: else fi;
@@ -237,9 +237,9 @@ end:
         :: faults > 0 -> faults--; runs[r].lease_over = true            /* it stands still past its lease */
         fi
     }
-    /* usecases.run_training.lease:Lease.renew (it may also end its task first) */
+    /* usecases.training.run_training.lease:Lease.renew (it may also end its task first) */
     atomic { if :: seen_run -> change_run(RUNNING); load_run(); runs[r].lease_over = false :: true fi }
-store: /* usecases.run_training.lease:Lease.save, usecases.run_training.use_case:RunTraining._end,
+store: /* usecases.training.run_training.lease:Lease.save, usecases.training.run_training.use_case:RunTraining._end,
         * adapters.gcp.runs:FirestoreRunRepository.finish, adapters.local.runs:SqliteRunRepository.finish */
     atomic {
         if
@@ -248,18 +248,18 @@ store: /* usecases.run_training.lease:Lease.save, usecases.run_training.use_case
                       :: else -> goto acknowledge fi
         fi;
         if
-        :: faults > 0 -> faults--; /* usecases.run_training.use_case:RunTraining._try_again */
+        :: faults > 0 -> faults--; /* usecases.training.run_training.use_case:RunTraining._try_again */
             if :: runs[r].attempts < MAX_ATTEMPTS -> change_run(QUEUED); goto gone :: else -> goto fail fi
-        :: faults > 0 -> faults--; /* usecases.run_training.use_case:RunTraining._hand_back */
+        :: faults > 0 -> faults--; /* usecases.training.run_training.use_case:RunTraining._hand_back */
             runs[r].attempts--; change_run(QUEUED); goto gone
-        :: true ->                 /* usecases.run_training.use_case:RunTraining._conclude */
+        :: true ->                 /* usecases.training.run_training.use_case:RunTraining._conclude */
             assert(!runs[r].result);        /* one result per run */
             assert(runs[r].holder == _pid); /* the result of the worker that holds the run */
             check_training_set();
             runs[r].result = true; end_run(SUCCEEDED); change(TRAINED)
         fi;
 ended:  if all_is_well fault(gone) fault(store) fi;
-        /* usecases.run_training.use_case:RunTraining._remove_orphans */
+        /* usecases.training.run_training.use_case:RunTraining._remove_orphans */
         rows[0] = (receipt[0] -> rows[0] : 0); rows[1] = (receipt[1] -> rows[1] : 0);
         rows[2] = (receipt[2] -> rows[2] : 0); rows[3] = (receipt[3] -> rows[3] : 0);
 acknowledge: /* entrypoints.worker.worker:settle */
@@ -268,7 +268,7 @@ acknowledge: /* entrypoints.worker.worker:settle */
 gone:   runs[r].seen = runs[r].seen & ~me; r = 0;
         if :: first -> first_worker_is_idle = true :: else fi;
         goto idle;
-fail: /* usecases.run_training.failing:end_run, usecases.run_training.use_case:RunTraining._fail */
+fail: /* usecases.training.run_training.failing:end_run, usecases.training.run_training.use_case:RunTraining._fail */
         end_run(FAILED); change(FAILED); goto ended
     }
 }
@@ -283,7 +283,7 @@ proctype sweeper() {
     byte r;
     bool letter;
 
-idle: /* usecases.sweep:Sweep.__call__, adapters.gcp.runs:FirestoreRunRepository.outbox,
+idle: /* usecases.lifecycle.sweep:Sweep.__call__, adapters.gcp.runs:FirestoreRunRepository.outbox,
        * adapters.local.runs:SqliteRunRepository.outbox, adapters.gcp.runs:FirestoreRunRepository.due,
        * adapters.local.runs:SqliteRunRepository.due, adapters.gcp.queue:PubSubTrainingQueue.receive_dead,
        * adapters.local.queue:SqliteTrainingQueue.receive_dead */
@@ -302,7 +302,7 @@ end:
         fi;
         load_run()
     }
-    /* usecases.sweep:Sweep._republish, usecases.sweep:FailDeadLetter.__call__, usecases.run_training.failing:end_run */
+    /* usecases.lifecycle.sweep:Sweep._republish, usecases.lifecycle.sweep:FailDeadLetter.__call__, usecases.training.run_training.failing:end_run */
     atomic {
         if
         :: seen_run && (letter -> runs[r].attempts > 0 : runs[r].attempts >= MAX_ATTEMPTS) ->

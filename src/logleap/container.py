@@ -18,18 +18,18 @@ from logleap.telemetry.instrument import Instruments
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
-from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.artifacts import ShowArtifacts
-from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.delete import DeleteDataset
 from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
 from logleap.usecases.read_entries import ReadEntries
 from logleap.usecases.report import ReportOnDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
-from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
-from logleap.usecases.sweep import FailDeadLetter, Sweep
+from logleap.usecases.training.cancel_training import CancelTraining
+from logleap.usecases.training.run_training import ExecuteTask, RunTraining, TaskThreads
+from logleap.usecases.training.start_training import ListRuns, ShowTraining, StartTraining
 
 
 def utc_now() -> datetime:

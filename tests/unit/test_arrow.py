@@ -12,7 +12,7 @@ from logleap.arrow import SCHEMA, record_batches
 from logleap.domain.entries import Entries, Entry
 from logleap.ports.errors import CountMismatch
 from logleap.testing import training_context
-from logleap.usecases.run_training.training_set import CheckedTrainingSet
+from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -46,7 +46,7 @@ logleap.backends.open_backend = _open_with_failpoints
 
 # With all that a command uses, so that the forked processes are there at once.
 import logleap.container  # noqa: E402
-import logleap.entrypoints.cli.service  # noqa: E402
+import logleap.entrypoints.cli.operating.service  # noqa: E402
 import logleap.entrypoints.http.app  # noqa: E402
 import logleap.entrypoints.http.server.server  # noqa: E402
 import logleap.entrypoints.worker.worker  # noqa: E402

@@ -30,9 +30,9 @@ from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.task import TrainingContext
 from logleap.settings import Settings
 from logleap.usecases.append import AppendEntries
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Disposition, Settlement
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.training.run_training import Disposition, Settlement
 from tools.faults.collecting_task import save_messages
 from tools.faults.failpoints import Hook, with_failpoints
 from tools.faults.history import Answer, DatasetFound, Findings, History, Operation, RunFound, message

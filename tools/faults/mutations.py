@@ -14,7 +14,7 @@ from logleap.entrypoints.log_lines import LineWriter
 from logleap.ports.errors import Unavailable
 from logleap.ports.receipts import ReceiptLedger
 from logleap.telemetry.instrument import around
-from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
 
 
 class Forgetful(ReceiptLedger):

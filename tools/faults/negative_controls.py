@@ -17,8 +17,8 @@ from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
 from logleap.domain.errors import DatasetNotFound
 from logleap.domain.runs import Run, TrainingMessage
 from logleap.usecases.append import Acknowledgement, AppendEntries, EntrySource
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 from tools.faults.archive_delete_scenarios import archive_delete_scenarios
 from tools.faults.failpoints import NotHit
 from tools.faults.harness import Harness, memory_backend

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from logleap.miner import severity as severities
-from logleap.miner.describe import filled
-from logleap.miner.mask import Masks
+from logleap.miner.description.describe import filled
 from logleap.miner.model import VARIABLE, LogModel
-from logleap.miner.tokens import Shape, Tokenizer
+from logleap.miner.text import severity as severities
+from logleap.miner.text.mask import Masks
+from logleap.miner.text.tokens import Shape, Tokenizer
 
 _KNOWN = 100_000
 

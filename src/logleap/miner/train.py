@@ -6,8 +6,9 @@ from operator import itemgetter, not_
 from typing import NamedTuple, Protocol, TypeVar, cast
 from zlib import crc32
 
-from logleap.miner.describe import Facts, Plan, filled, gather
-from logleap.miner.mask import Masks
+from logleap.miner.description.describe import Facts, Plan, filled, gather
+from logleap.miner.description.spill import DistinctLines, OpenFile
+from logleap.miner.description.timeline import Timeline, windows_of
 from logleap.miner.match import Tree, are_variable, bare, keys, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
@@ -21,10 +22,9 @@ from logleap.miner.model import (
 )
 from logleap.miner.relate import Relatives
 from logleap.miner.repeats import Repeats
-from logleap.miner.severity import of_context
-from logleap.miner.spill import DistinctLines, OpenFile
-from logleap.miner.timeline import Timeline, windows_of
-from logleap.miner.tokens import PLACEHOLDER, Shape, Tokenizer
+from logleap.miner.text.mask import Masks
+from logleap.miner.text.severity import of_context
+from logleap.miner.text.tokens import PLACEHOLDER, Shape, Tokenizer
 
 Item = TypeVar("Item")
 

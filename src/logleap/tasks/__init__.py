@@ -6,8 +6,8 @@ from pathlib import Path
 from logleap.domain.log_models import LOG_MODEL
 from logleap.domain.runs import JsonObject
 from logleap.miner.errors import MasksRefused
-from logleap.miner.mask import Masks
-from logleap.miner.own_masks import read
+from logleap.miner.text.mask import Masks
+from logleap.miner.text.own_masks import read
 from logleap.plugins import PluginNotLoadable, load_plugin
 from logleap.ports.task import TrainingContext, TrainingTask
 from logleap.tasks.log_model import TrainLogModel

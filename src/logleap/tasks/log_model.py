@@ -15,8 +15,8 @@ from logleap.domain.times import to_micros
 from logleap.miner.compare import Changes, compare
 from logleap.miner.compare.changes import KINDS
 from logleap.miner.compare.find import Finder
-from logleap.miner.mask import Masks
 from logleap.miner.model import MEDIA_TYPE, LogModel
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 from logleap.ports.errors import CountMismatch
 from logleap.ports.task import TaskFailed, TrainingContext, TryAgain

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from logleap.client import Client
-from logleap.entrypoints.cli.changes import describe_changes
+from logleap.entrypoints.cli.printing.changes import describe_changes
 
 Logleap = Callable[..., Any]
 

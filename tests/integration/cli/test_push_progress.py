@@ -11,7 +11,7 @@ import pytest
 from logleap.client import Client
 from logleap.client.logfiles import Limits, ReadOptions, Report
 from logleap.client.push import Push
-from logleap.entrypoints.cli import progress
+from logleap.entrypoints.cli.printing import progress
 
 LINE = b"2026-03-02 06:00:00 INFO started\n"
 
@@ -49,7 +49,7 @@ def test_a_pipe_gets_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("logleap.entrypoints.cli.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("logleap.entrypoints.cli.printing.progress.time.monotonic", lambda: now)
     push = Push(Client("http://127.0.0.1:9"), "k", Limits(1, 1), ReadOptions())
     push.reports.append(Report("app.log", lines=1_500))
     push.stored.entries = 1_200

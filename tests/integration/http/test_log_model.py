@@ -9,8 +9,8 @@ import pytest
 
 from logleap.client import Client
 from logleap.miner.compare import Changes
-from logleap.miner.mask import Masks
 from logleap.miner.model import LogModel
+from logleap.miner.text.mask import Masks
 from logleap.tasks.log_model import TrainLogModel
 
 

@@ -20,10 +20,10 @@ from logleap.adapters.local.sqlite.space import DiskSpace
 from logleap.domain.datasets import NO_RETENTION, Action, State
 from logleap.domain.errors import DatasetNotFound
 from logleap.ports.errors import StorageFull, Unavailable
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.sweep import Sweep
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.lifecycle.sweep import Sweep
 from tools.faults.small_disk import fill
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)

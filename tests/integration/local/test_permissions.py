@@ -15,7 +15,7 @@ import pytest
 from logleap.adapters.local.archive import LocalArchiveStore
 from logleap.adapters.local.sqlite.database import FILE_NAME
 from logleap.adapters.local.sqlite.folder import restrict_access
-from logleap.usecases.archive import ArchiveDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
 
 if os.name == "nt":
     pytest.skip("Windows has no such modes", allow_module_level=True)

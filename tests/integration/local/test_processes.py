@@ -16,8 +16,8 @@ from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.artifacts import MemoryArtifactStore
 from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.runs import RunState
-from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads
-from logleap.usecases.start_training import StartTraining
+from logleap.usecases.training.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads
+from logleap.usecases.training.start_training import StartTraining
 
 StartProcess = Callable[..., "subprocess.Popen[str]"]
 MINUTE = timedelta(minutes=1)

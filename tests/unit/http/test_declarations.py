@@ -27,7 +27,7 @@ from logleap.entrypoints.http.errors.codes import Code
 from logleap.entrypoints.http.errors.refusals import WORDINGS, HttpError
 from logleap.ports.errors import Unavailable
 from logleap.settings import Settings
-from logleap.usecases.start_training import StartTraining
+from logleap.usecases.training.start_training import StartTraining
 
 READ = re.compile(r"logleap\.(domain|ports|usecases|codecs|entrypoints\.http\.(calls|contract|ingest))\b")
 """Modules whose functions are followed."""
@@ -214,9 +214,17 @@ def test_a_call_declares_no_refusal_that_its_code_cannot_raise(name: str) -> Non
     assert declared <= codes_of(CALLS[name])
 
 
+MODULES = ("append", "datasets", "report", "lifecycle.archive", "lifecycle.delete", "training.start_training")
 USE_CASES = [
     (f"logleap.usecases.{module}", owner, method)
-    for module in ("append", "archive", "datasets", "delete", "report", "start_training")
+    for module in (
+        "append",
+        "datasets",
+        "report",
+        "lifecycle.archive",
+        "lifecycle.delete",
+        "training.start_training",
+    )
     for owner in parsed(f"logleap.usecases.{module}").classes
     for method, function in methods(f"logleap.usecases.{module}", owner).items()
     if not method.startswith("_") or method == "__call__"
@@ -235,7 +243,7 @@ def test_a_refusal_that_is_not_declared_is_found() -> None:
     """Were it missing: with IDEMPOTENCY_KEY_REUSED not declared, a training answered it all the same."""
     start = CALLS["start_training"]
     assert "IDEMPOTENCY_KEY_REUSED" in codes_of(start)
-    module = "logleap.usecases.start_training"
+    module = "logleap.usecases.training.start_training"
     assert "TASK_UNKNOWN" in reached(methods(module, StartTraining.__name__)["__call__"], {})
     assert "RUN_NOT_FOUND" not in codes_of(start)
 

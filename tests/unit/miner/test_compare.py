@@ -18,8 +18,8 @@ from logleap.miner.compare.changes import Reference, schema
 from logleap.miner.compare.find import Finder
 from logleap.miner.compare.ignore import Ignore
 from logleap.miner.errors import ModelDamaged, ModelError, ModelTooNew
-from logleap.miner.mask import Masks
 from logleap.miner.model import LogModel, Template, template_id
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
 SECOND = 1_000_000

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.grouping import accuracy
 from benchmarks.log_styles import STYLES, lines
 from logleap.domain.entries import Entries
-from logleap.miner.mask import Masks
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
 NONE: list[str | None] = [None] * 5000

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logleap.miner import own_masks
 from logleap.miner.errors import MasksRefused
-from logleap.miner.mask import Masks
+from logleap.miner.text import own_masks
+from logleap.miner.text.mask import Masks
 
 OWN = b"""
 [masks]

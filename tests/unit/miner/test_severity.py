@@ -2,7 +2,7 @@
 
 import pytest
 
-from logleap.miner.severity import of_context, of_message
+from logleap.miner.text.severity import of_context, of_message
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logleap.miner.statistics import (
+from logleap.miner.compare.statistics import (
     benjamini_hochberg,
     chi_squared_tail,
     compare_rates,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmarks.log_styles import STYLES, lines
 from logleap.domain.entries import Entries
-from logleap.miner.mask import Masks
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel, Parameters
+from logleap.miner.text.mask import Masks
 from logleap.miner.train import Limits, train
 
 Row = tuple[int, str, str | None]

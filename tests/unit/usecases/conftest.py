@@ -27,14 +27,14 @@ from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.task import TrainingContext, TrainingTask
 from logleap.usecases.append import AppendEntries, EntrySource
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.run_training import ExecuteTask, RunTraining, TaskThreads
-from logleap.usecases.start_training import ShowTraining, StartTraining
-from logleap.usecases.sweep import FailDeadLetter, Sweep
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
+from logleap.usecases.training.cancel_training import CancelTraining
+from logleap.usecases.training.run_training import ExecuteTask, RunTraining, TaskThreads
+from logleap.usecases.training.start_training import ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

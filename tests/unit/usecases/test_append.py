@@ -26,8 +26,8 @@ from logleap.domain.runs import TrainingMessage
 from logleap.ports.errors import Unavailable
 from logleap.usecases.append import Acknowledgement, AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.run_training import RunTraining
-from logleap.usecases.start_training import StartTraining
+from logleap.usecases.training.run_training import RunTraining
+from logleap.usecases.training.start_training import StartTraining
 
 Upload = Callable[..., Acknowledgement]
 Counted = Callable[[], list[str]]

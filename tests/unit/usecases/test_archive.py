@@ -19,10 +19,10 @@ from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.task import TrainingTask
 from logleap.usecases.append import AppendEntries, EntrySource
-from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
-from logleap.usecases.run_training import Disposition, RunTraining
-from logleap.usecases.start_training import ShowTraining, StartTraining
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.training.run_training import Disposition, RunTraining
+from logleap.usecases.training.start_training import ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

@@ -21,11 +21,11 @@ from logleap.ports.artifacts import ArtifactMissing, Blob
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TrainingContext, TryAgain
 from logleap.usecases.artifacts import ArtifactsOfRun, ShowArtifacts
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import RunTraining
-from logleap.usecases.run_training.run_artifacts import RunArtifacts
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import Sweep
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.sweep import Sweep
+from logleap.usecases.training.run_training import RunTraining
+from logleap.usecases.training.run_training.run_artifacts import RunArtifacts
+from logleap.usecases.training.start_training import StartTraining
 
 SHA_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

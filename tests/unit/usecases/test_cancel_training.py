@@ -15,10 +15,10 @@ from logleap.domain.errors import DatasetNotFound, RunCancelled, RunFinished, Ru
 from logleap.domain.runs import CANCELLED, JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Unavailable
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.cancel_training import CancelTraining
-from logleap.usecases.run_training import Disposition, RunTraining, Settlement, use_case
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import FailDeadLetter, Sweep
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
+from logleap.usecases.training.cancel_training import CancelTraining
+from logleap.usecases.training.run_training import Disposition, RunTraining, Settlement, use_case
+from logleap.usecases.training.start_training import StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 LONG = 30.0  # seconds that nothing here takes, unless it hangs

@@ -20,11 +20,11 @@ from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import RunTraining
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import Sweep, Swept
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.sweep import Sweep, Swept
+from logleap.usecases.training.run_training import RunTraining
+from logleap.usecases.training.start_training import StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 Uploaded = Callable[[], Dataset]

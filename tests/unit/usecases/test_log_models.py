@@ -14,10 +14,10 @@ from logleap.ports.task import TrainingContext
 from logleap.usecases import log_models
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.report import ReportOnDataset
-from logleap.usecases.run_training import RunTraining, TaskThreads
-from logleap.usecases.start_training import StartTraining
+from logleap.usecases.training.run_training import RunTraining, TaskThreads
+from logleap.usecases.training.start_training import StartTraining
 
 MODEL = b'{"templates":[]}'
 

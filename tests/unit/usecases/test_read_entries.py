@@ -15,9 +15,9 @@ from logleap.domain.errors import DatasetNotFound, EntryNotFound, InvalidTransit
 from logleap.domain.selection import Position, Selection
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
-from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.read_entries import EntryStream, ReadEntries
 
 Uploaded = Callable[[], Dataset]

@@ -15,9 +15,9 @@ from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.report import FrequentMessage, Report
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch
-from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.report import ReportOnDataset
 
 Uploaded = Callable[[], Dataset]

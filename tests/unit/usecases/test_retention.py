@@ -17,10 +17,10 @@ from logleap.domain.runs import Run, RunError
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.run_training import end_run
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import Sweep, Swept
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.lifecycle.sweep import Sweep, Swept
+from logleap.usecases.training.run_training import end_run
+from logleap.usecases.training.start_training import StartTraining
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)

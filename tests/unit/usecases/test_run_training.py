@@ -20,8 +20,8 @@ from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMes
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.executor import TaskExecution, TaskExecutor, TaskJob
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.run_training import Disposition, RunTraining, Settlement, TaskThreads, use_case
-from logleap.usecases.sweep import Sweep
+from logleap.usecases.lifecycle.sweep import Sweep
+from logleap.usecases.training.run_training import Disposition, RunTraining, Settlement, TaskThreads, use_case
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 DONE, RETRY, REJECT = Disposition.DONE, Disposition.RETRY, Disposition.REJECT

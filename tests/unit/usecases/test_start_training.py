@@ -27,8 +27,8 @@ from logleap.domain.runs import Run, RunState, Start, TrainingMessage
 from logleap.ports.errors import Unavailable
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.run_training import RunTraining
-from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
+from logleap.usecases.training.run_training import RunTraining
+from logleap.usecases.training.start_training import ListRuns, ShowTraining, StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

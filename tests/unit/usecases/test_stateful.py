@@ -51,14 +51,20 @@ from logleap.ports.queue import Delivery
 from logleap.ports.task import TrainingContext
 from logleap.telemetry.instrument import around
 from logleap.usecases.append import AppendEntries
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.cancel_training import CancelTraining
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.run_training import Disposition, ExecuteTask, RunTraining, TaskThreads, use_case
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import FailDeadLetter, Sweep
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
+from logleap.usecases.training.cancel_training import CancelTraining
+from logleap.usecases.training.run_training import (
+    Disposition,
+    ExecuteTask,
+    RunTraining,
+    TaskThreads,
+    use_case,
+)
+from logleap.usecases.training.start_training import StartTraining
 
 Port = TypeVar("Port")
 

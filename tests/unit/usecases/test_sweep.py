@@ -15,10 +15,10 @@ from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.runs import JsonObject, Run, RunError, RunState, TrainingMessage
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TrainingContext, TrainingTask, TryAgain
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.run_training import Disposition, RunTraining
-from logleap.usecases.start_training import StartTraining
-from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep, Swept
+from logleap.usecases.training.run_training import Disposition, RunTraining
+from logleap.usecases.training.start_training import StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

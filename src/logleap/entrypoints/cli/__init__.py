@@ -2,16 +2,16 @@
 
 import click
 
-from logleap.entrypoints.cli.backup import backup, restore
 from logleap.entrypoints.cli.calls import archive, artifacts, cancel, runs, status, train
 from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.entries import entries, export
-from logleap.entrypoints.cli.gcp import gcp
-from logleap.entrypoints.cli.keys import keys
 from logleap.entrypoints.cli.log_models import compare, model, templates
+from logleap.entrypoints.cli.operating.backup import backup, restore
+from logleap.entrypoints.cli.operating.gcp import gcp
+from logleap.entrypoints.cli.operating.keys import keys
+from logleap.entrypoints.cli.operating.service import serve, sweep, worker
 from logleap.entrypoints.cli.push import push
 from logleap.entrypoints.cli.report import report
-from logleap.entrypoints.cli.service import serve, sweep, worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from logleap.domain.log_models import LOG_MODEL
-from logleap.entrypoints.cli import output
-from logleap.entrypoints.cli.changes import describe_changes
+from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.changes import describe_changes
 
 if TYPE_CHECKING:
     from logleap.client import Client

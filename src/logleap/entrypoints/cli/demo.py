@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from logleap.entrypoints.cli import output
-from logleap.entrypoints.cli.changes import describe_changes
 from logleap.entrypoints.cli.options import BACKEND_METAVAR
+from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.changes import describe_changes
 
 _BATCH = 500
 _PLANTED = ("new-error", "disappeared", "tripled", "temperature")

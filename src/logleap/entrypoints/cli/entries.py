@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from logleap.entrypoints.cli import output
 from logleap.entrypoints.cli.calls import server_options
-from logleap.entrypoints.cli.export_count import COUNTS, Progress
+from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.export_count import COUNTS, Progress
 
 if TYPE_CHECKING:
     from logleap.client import Client

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from logleap.domain.log_models import MODEL_FILE
-from logleap.entrypoints.cli import output
 from logleap.entrypoints.cli.calls import server_options, store_artifact
-from logleap.entrypoints.cli.changes import describe_changes
+from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.changes import describe_changes
 
 KINDS = ("new", "gone", "shifted", "value", "severity")
 _TEXT = 160  # characters of a template's text

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from logleap.entrypoints.cli import output
 from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
-from logleap.entrypoints.cli.progress import Counted, Counter, progress
+from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.progress import Counted, Counter, progress
 
 if TYPE_CHECKING:
     from logleap.client.push import Push

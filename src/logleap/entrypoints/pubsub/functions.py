@@ -28,7 +28,7 @@ from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
-from logleap.usecases.run_training import Disposition
+from logleap.usecases.training.run_training import Disposition
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from logleap.entrypoints.pubsub.envelope import Envelope, NotAnEnvelope, read_en
 from logleap.entrypoints.pubsub.tokens import TokenVerifier
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings, SettingsError
-from logleap.usecases.run_training import Disposition
+from logleap.usecases.training.run_training import Disposition
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from logleap.settings import SettingsError
 from logleap.task_processes import Order, encode
 from logleap.tasks import TaskNotLoadable, load_tasks
 from logleap.telemetry.tracing import build_tracer_provider, shut_down, traced_tasks
-from logleap.usecases.run_training import ExecuteTask
+from logleap.usecases.training.run_training import ExecuteTask
 
 
 def main(connection: Connection, lifeline: Connection, order: Order) -> NoReturn:

@@ -12,8 +12,8 @@ from logleap.entrypoints.correlation import message_scope
 from logleap.entrypoints.worker.liveness import LivenessFile
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.queue import Delivery, TrainingQueue
-from logleap.usecases.run_training import Disposition, RunTraining, Settlement
-from logleap.usecases.sweep import FailDeadLetter, Sweep, Swept
+from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep, Swept
+from logleap.usecases.training.run_training import Disposition, RunTraining, Settlement
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from logleap.miner.compare import positions, words
 from logleap.miner.compare.changes import KINDS, Change, Changes, ExampleEntry, Reference, Side, Where
 from logleap.miner.compare.ignore import Ignore
 from logleap.miner.compare.sets import Difference, Sets
+from logleap.miner.compare.statistics import benjamini_hochberg, compare_shares
 from logleap.miner.compare.thresholds import Thresholds
 from logleap.miner.model import SEVERITIES, VARIABLE, LogModel, Template
-from logleap.miner.statistics import benjamini_hochberg, compare_shares
 
 __all__ = [
     "Change",

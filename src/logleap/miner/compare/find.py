@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from logleap.miner.compare.changes import Change, Changes, ExampleEntry, Reference, Where
-from logleap.miner.mask import Masks
+from logleap.miner.description.values import number_of
 from logleap.miner.match import Matcher
 from logleap.miner.model import SEVERITIES, VARIABLE, LogModel, Template
-from logleap.miner.values import number_of
+from logleap.miner.text.mask import Masks
 
 EXAMPLES = 3
 """The most example entries of a change."""

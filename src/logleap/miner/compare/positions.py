@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from math import exp, log
 
 from logleap.miner.compare.changes import Where
+from logleap.miner.compare.statistics import distribution_distance, exceedances
 from logleap.miner.compare.thresholds import Thresholds
+from logleap.miner.description.values import type_of
 from logleap.miner.model import VARIABLE, Numbers, Position, Template
-from logleap.miner.statistics import distribution_distance, exceedances
-from logleap.miner.values import type_of
 
 _TIMELESS = frozenset(["number", "ip", "hex", "url", "path", "list", "word", "text"])
 """Types of which a position can be a choice among few. Not `uuid` and `time`."""

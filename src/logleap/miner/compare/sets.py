@@ -7,9 +7,9 @@ from functools import cached_property
 from math import exp, log
 
 from logleap.miner.compare.ignore import Ignore
+from logleap.miner.compare.statistics import FEWEST_SUMS, compare_rates, dispersion, onset
 from logleap.miner.compare.thresholds import Thresholds
 from logleap.miner.model import LogModel, Template, Windows
-from logleap.miner.statistics import FEWEST_SUMS, compare_rates, dispersion, onset
 
 _RATIO_VARIANCE = 0.1
 """Of a ratio's logarithm, beside what chance adds: templates of many entries weigh no more than ten times as

@@ -22,9 +22,9 @@ from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import Position
 from logleap.ports.errors import CountMismatch
-from logleap.usecases.archive import ArchiveDataset
 from logleap.usecases.datasets import AnnounceDataset, DatasetView, ShowDatasets
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 
 TAG = "Data sets"
 

@@ -33,8 +33,8 @@ from logleap.entrypoints.http.contract.requests import (
 from logleap.entrypoints.http.ingest.small_body import parse_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.ports.runs import RunPosition
-from logleap.usecases.cancel_training import CancelTraining
-from logleap.usecases.start_training import ListRuns, ShowTraining, StartTraining
+from logleap.usecases.training.cancel_training import CancelTraining
+from logleap.usecases.training.start_training import ListRuns, ShowTraining, StartTraining
 
 TAG = "Training"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 
-from logleap.miner.tokens import NEWLINE, PLACEHOLDER
+from logleap.miner.text.tokens import NEWLINE, PLACEHOLDER
 
 BLANK = " \\t\\n\\r\\f\\v\\x1c-\\x1f"
 STOP = BLANK + "\"'=,;()\\[\\]{}<>|"

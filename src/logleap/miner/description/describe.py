@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import TypeVar
 
-from logleap.miner.tokens import PLACEHOLDER
-from logleap.miner.values import Values
+from logleap.miner.description.values import Values
+from logleap.miner.text.tokens import PLACEHOLDER
 
 
 class Facts:

@@ -8,7 +8,7 @@ from logleap.domain.runs import Run
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict
 from logleap.ports.runs import RunRepository
-from logleap.usecases.run_training import end_run
+from logleap.usecases.training.run_training import end_run
 from logleap.usecases.types import Clock
 
 

@@ -16,10 +16,10 @@ from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
-from logleap.usecases.retention import ApplyRetention
-from logleap.usecases.run_training import end_run
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.lifecycle.retention import ApplyRetention
+from logleap.usecases.training.run_training import end_run
 from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)

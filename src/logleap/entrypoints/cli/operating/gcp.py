@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.printing import output
 
 
 @click.group()

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logleap.miner.errors import MasksRefused
-from logleap.miner.mask import Masks
+from logleap.miner.text.mask import Masks
 
 LONGEST = 64
 """How often, at most, a character or a set is repeated."""

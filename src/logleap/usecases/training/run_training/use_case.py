@@ -23,9 +23,9 @@ from logleap.ports.executor import (
 )
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.runs import RunRepository
-from logleap.usecases.run_training.failing import end_event, end_run, store_end
-from logleap.usecases.run_training.lease import Lease
-from logleap.usecases.run_training.settlement import Disposition, Settlement
+from logleap.usecases.training.run_training.failing import end_event, end_run, store_end
+from logleap.usecases.training.run_training.lease import Lease
+from logleap.usecases.training.run_training.settlement import Disposition, Settlement
 from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from logleap.entrypoints.cli import output
+from logleap.entrypoints.cli.printing import output
 
 
 def describe_changes(found: Mapping[str, Any]) -> Iterator[str]:

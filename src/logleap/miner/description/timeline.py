@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, pairwise
 
+from logleap.miner.description.spill import Numbers64, OpenFile
 from logleap.miner.model import Windows
-from logleap.miner.spill import Numbers64, OpenFile
 
 SECOND = 1_000_000
 _LADDER = (

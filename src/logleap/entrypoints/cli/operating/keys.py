@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logleap.entrypoints.cli import output
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
+from logleap.entrypoints.cli.printing import output
 
 if TYPE_CHECKING:
     from logleap.container import Container

@@ -17,9 +17,9 @@ from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskJob, TaskOutcome, TaskSucceeded
 from logleap.ports.receipts import ReceiptLedger
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingSet, TrainingTask, TryAgain
-from logleap.usecases.run_training.run_artifacts import Compress, RunArtifacts
-from logleap.usecases.run_training.task_result import checked_result
-from logleap.usecases.run_training.training_set import CheckedTrainingSet
+from logleap.usecases.training.run_training.run_artifacts import Compress, RunArtifacts
+from logleap.usecases.training.run_training.task_result import checked_result
+from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, CountMismatch
 from logleap.ports.receipts import ReceiptLedger
-from logleap.usecases.archive import ArchiveDataset
-from logleap.usecases.delete import DeleteDataset
+from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.types import Clock
 
 log = logging.getLogger(__name__)

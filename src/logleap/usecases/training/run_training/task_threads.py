@@ -5,7 +5,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from logleap.ports.executor import TaskExecution, TaskExecutor, TaskInterrupted, TaskJob, TaskOutcome
-from logleap.usecases.run_training.execute_task import ExecuteTask
+from logleap.usecases.training.run_training.execute_task import ExecuteTask
 
 
 @dataclass(frozen=True, slots=True)

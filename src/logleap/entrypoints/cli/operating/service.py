@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
-from logleap.entrypoints.cli.output import endings
+from logleap.entrypoints.cli.printing.output import endings
 from logleap.entrypoints.log_lines import count_dropped_lines, note
 
 if TYPE_CHECKING:
