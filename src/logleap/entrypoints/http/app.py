@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from logleap.container import Container
 from logleap.entrypoints.http import routes
@@ -26,7 +26,7 @@ def create_app(container: Container) -> Flask:
 
     @app.before_request
     def check_sender() -> None:
-        guard.check(request._get_current_object())  # type: ignore[attr-defined]
+        g.needs_key = guard.check(request._get_current_object())  # type: ignore[attr-defined]
 
     openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
     app.register_blueprint(docs())

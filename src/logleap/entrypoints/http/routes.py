@@ -12,7 +12,7 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
 from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
-from logleap.entrypoints.http.middleware.auth import Authenticator
+from logleap.entrypoints.http.middleware.auth import ANONYMOUS, Authenticator
 from logleap.entrypoints.http.middleware.quotas import Quotas
 from logleap.ordering.scratch import Scratch
 from logleap.settings import Settings
@@ -30,7 +30,7 @@ def apis(container: Container) -> Sequence[Api]:
     def authenticate() -> None:
         asked = request._get_current_object()  # type: ignore[attr-defined]
         if asked.method != "OPTIONS":
-            owner = g.owner = authenticator.owner_of(asked)
+            owner = g.owner = authenticator.owner_of(asked) if g.needs_key else ANONYMOUS
             quotas.requests.take(owner)
 
     def tell_quotas(response: Response) -> Response:
