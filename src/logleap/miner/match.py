@@ -1,6 +1,6 @@
 """Which template a message is of: literally equal tokens first, then variable positions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -145,6 +145,15 @@ def keys(masked: Sequence[str], contexts: Sequence[str | None]) -> Sequence[str]
         return masked
     told = map(severities.of_context, [context or "" for context in contexts])
     return [f"{key}\n{severity}" if severity else key for key, severity in zip(masked, told, strict=True)]
+
+
+def names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
+    """What the template of each entry depends on: its message, and what its context tells of its severity."""
+    if not any(contexts):
+        return messages
+    return list(
+        zip(messages, map(severities.of_context, [context or "" for context in contexts]), strict=True)
+    )
 
 
 def shape_of(key: str, tokenizer: Tokenizer) -> tuple[Shape, str | None]:

@@ -9,7 +9,7 @@ from zlib import crc32
 from logleap.miner.description.describe import Facts, Plan, filled, gather
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
-from logleap.miner.match import Tree, are_variable, bare, keys, recipes, shape_of, tree_of
+from logleap.miner.match import Tree, are_variable, bare, keys, names, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -23,7 +23,6 @@ from logleap.miner.model import (
 from logleap.miner.relate import Relatives
 from logleap.miner.repeats import Repeats
 from logleap.miner.text.mask import Masks
-from logleap.miner.text.severity import of_context
 from logleap.miner.text.tokens import PLACEHOLDER, Shape, Tokenizer
 
 Item = TypeVar("Item")
@@ -159,11 +158,11 @@ class _Training:
 
     def _read_block(self, kinds: "dict[str, _Kind]", repeats: "Repeats[_Kind]", block: "_Block") -> bool:
         times, messages, contexts = block
-        names = _names(messages, contexts)
-        known = repeats.find(names)
+        by_name = names(messages, contexts)
+        known = repeats.find(by_name)
         done = True
         if known is None:
-            done = self._read_new(kinds, repeats, names, block)
+            done = self._read_new(kinds, repeats, by_name, block)
         elif None not in known:
             self._count(repeats, cast("list[int]", known), times)
         else:
@@ -175,7 +174,7 @@ class _Training:
             block = _Block(
                 list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
             )
-            done = self._read_new(kinds, repeats, list(compress(names, new)), block)
+            done = self._read_new(kinds, repeats, list(compress(by_name, new)), block)
         repeats.seen(times[-1])
         return done
 
@@ -487,13 +486,6 @@ class _Templates:
                 for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
             ]
         )
-
-
-def _names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
-    """What the kind of each entry depends on: its message, and what its context tells of its severity."""
-    if not any(contexts):
-        return messages
-    return list(zip(messages, map(of_context, [context or "" for context in contexts]), strict=True))
 
 
 def _in_order(block: _Block) -> _Block:
