@@ -193,8 +193,7 @@ class _Training:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
         while self._mine_some():
             pass
-        if self._baseline is not None:
-            self._known.relate()
+        self._known.settle()
 
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
@@ -365,7 +364,7 @@ class _TooManyKinds(Exception):
 
 
 class _Templates:
-    """The baseline's templates, and those mined: numbered, found first among the former."""
+    """The baseline's templates, and those mined: numbered, the former first."""
 
     def __init__(self, baseline: LogModel | None) -> None:
         self.severities: list[str | None] = []
@@ -374,6 +373,7 @@ class _Templates:
         self._baseline = baseline.templates if baseline else ()
         self._old = tree_of(baseline) if baseline else Tree()
         self._new = Tree()
+        self._all = Tree()
         self._same: dict[int, int] = {}
         for template in self._baseline:
             self.severities.append(template.severity)
@@ -386,14 +386,23 @@ class _Templates:
         self.tokens.append(tokens)
 
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
-        """The number of the template of such a message, None if none matches."""
+        """The number of a template of such a message, None if it is to be mined."""
         found = self._old.find(severity, tokens)
-        if found is None:
-            found = self._new.find(severity, tokens)
-        return self._same.get(found, found) if found is not None else None
+        return self._new.find(severity, tokens) if found is None else found
 
-    def relate(self) -> None:
-        """Widen templates of the baseline to those mined ones that are the same event."""
+    def settle(self) -> None:
+        """End mining: `of` tells from now on the template that the finished model has for a message.
+
+        Templates of the baseline are widened to those mined ones that are the same event.
+        """
+        if self._baseline:
+            self._relate()
+        # Of two that became equal the first one has all entries.
+        for number in reversed(range(len(self.tokens))):
+            if number not in self._same:
+                self._all.add(self.severities[number], self.tokens[number], number)
+
+    def _relate(self) -> None:
         old = len(self._baseline)
         relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
         for number in range(old, len(self.tokens)):
@@ -409,8 +418,8 @@ class _Templates:
             )
 
     def of(self, severity: str | None, shape: Shape) -> int:
-        """The same, of a message that was mined or matched."""
-        found = self.find(severity, shape.tokens)
+        """The number of the template of a message that was mined or matched: as `Matcher` finds it."""
+        found = self._all.find(severity, shape.tokens)
         assert found is not None  # noqa: S101 -- the entries would have changed between two readings
         return found
 

@@ -110,6 +110,10 @@ def test_equal_entries_give_equal_bytes_in_any_order_blocks_and_memory(
 @given(st.lists(row, max_size=40))
 @settings(max_examples=20, deadline=None)
 def test_each_entry_is_of_the_template_that_the_matcher_finds(rows: list[Row]) -> None:
+    some = rows[::2]
+    with_baseline = trained(some, baseline=trained(rows[1::3]))
+    same = Matcher(with_baseline, Masks()).templates([row[1] for row in some], [row[2] for row in some])
+    assert Counter(same) == {template.id: template.count for template in with_baseline.templates}
     model = trained(rows)
     assert LogModel.from_json(model.to_bytes()) == model
     found = Matcher(model, Masks()).match([row[1] for row in rows], [row[2] for row in rows])
@@ -288,6 +292,19 @@ def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> 
     }
     (widened,) = (template for template in after.templates if template.count == 2)
     assert widened.positions[0].values == (("sda", 1), ("sdb", 1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_with_a_baseline_too_the_matcher_finds_the_template_that_counts_the_entry(seed: int) -> None:
+    random = Random(seed)
+    vocabulary = random.sample(["user", "root", "for", "start", "is", "on", "sda", "UP", "x.y", "A_b"], 6)
+    before, after = (
+        [" ".join(random.choices(vocabulary, k=4)) for _ in range(random.randint(5, 60))] for _ in range(2)
+    )
+    model = trained(written(*after), baseline=trained(written(*before)))
+    for compiled in (True, False):
+        found = Matcher(model, Masks(), compiled=compiled).templates(after, [None] * len(after))
+        assert Counter(found) == {template.id: template.count for template in model.templates}
 
 
 def test_messages_that_come_again_are_counted_like_others() -> None:
