@@ -76,6 +76,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _TooManyKinds           miner: too many masked messages for memory → they are read twice
       _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
@@ -103,6 +104,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       ModelError              miner: a log model that cannot be read → the run fails
         ModelDamaged          miner: a log model that was cut or edited
         ModelTooNew           miner: a log model that a newer version wrote
+        ModelTooOld           miner: a log model that an earlier version wrote
       MappingsInvalid         codecs: a file of mappings → SettingsError
       TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
       ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp

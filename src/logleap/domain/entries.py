@@ -1,7 +1,7 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -78,6 +78,10 @@ class Row(NamedTuple):
     entry: Entry
 
 
+Wanted = Callable[[int, int], bool]
+"""Whether entries from one time to another (microseconds since 1970, both included) are of use."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlacedEntries:
     """Entries by column, and where each stands: in which batch, and with which sequence number."""
@@ -106,6 +110,14 @@ class PlacedEntries:
             batch_ids.extend(part.batch_ids)
             sequences.extend(part.sequences)
         return cls(entries, batch_ids, sequences)
+
+    @classmethod
+    def in_blocks(cls, rows: Iterable[Row], size: int = 1_000) -> Iterator["PlacedEntries"]:
+        """Rows by column, `size` at a time."""
+        rows = iter(rows)
+        while part := list(islice(rows, size)):
+            entries = Entries.of([row.entry for row in part])
+            yield cls(entries, [row.batch_id for row in part], [row.sequence for row in part])
 
     def __len__(self) -> int:
         return len(self.batch_ids)

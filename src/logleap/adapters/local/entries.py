@@ -17,7 +17,7 @@ from logleap.adapters.local.sqlite.chunks import (
 )
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
@@ -100,6 +100,13 @@ class SqliteEntryStore(EntryStore):
             entries = chunk.unpack()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        for chunk, fresh in self._stored(manifest):
+            first, last = chunk.first_time, chunk.last_time
+            if wanted is None or first is None or last is None or wanted(first, last):
+                entries = chunk.unpack()[fresh - chunk.first :]
+                yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
+
     def report(self, manifest: Manifest) -> Report:
         return report_on(self._blocks(manifest), manifest.entries)
 
@@ -175,7 +182,7 @@ class SqliteEntryStore(EntryStore):
 
     def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
         """All chunks of a data set, by batch, then by `first`."""
-        query = f"SELECT {READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        query = f"SELECT {READABLE}, first_time, last_time, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         position: tuple[str, int, int] = _START
         while True:
             page: list[Chunk] = []
