@@ -27,6 +27,7 @@ def _open(settings: Settings) -> Backend:
     from logleap.adapters.files.artifacts import ArtifactUrlRefused
     from logleap.adapters.gcp.archive import GcpArchiveStore
     from logleap.adapters.gcp.artifacts import artifact_store
+    from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
     from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
     from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
@@ -36,6 +37,7 @@ def _open(settings: Settings) -> Backend:
         bigquery_client,
         connect_firestore,
         firestore_client,
+        read_client,
         storage_client,
         write_client,
     )
@@ -73,6 +75,7 @@ def _open(settings: Settings) -> Backend:
         StorageWriter(partial(write_client, credentials["bigquery"]))
         if settings.bigquery_writer == "storage-write"
         else StreamingInserter(open_bigquery),
+        results=ArrowResults(partial(read_client, credentials["bigquery"])),
         scratch=scratch,
     )
     queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], ack_deadline=2 * settings.run_lease)

@@ -170,11 +170,11 @@ class SqliteEntryStore(EntryStore):
             return None
         if not is_whole(chunk):
             return None
-        entries = chunk.unpack()
-        if times_of(entries.micros) != (times.first, times.last):
+        placed = chunk.placed()
+        if times_of(placed.entries) != (times.first, times.last):
             log_damage(chunk)
             return None
-        return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)
+        return placed
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
         """The chunks of the manifest's batches, each with its first entry that no chunk before it had."""
