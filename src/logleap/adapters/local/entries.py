@@ -24,7 +24,8 @@ from logleap.ordering.merge import Piece
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
-from logleap.reporting.reporter import Block, report_on
+from logleap.reporting.block import Block
+from logleap.reporting.reporter import report_on
 
 _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -108,7 +109,7 @@ class SqliteEntryStore(EntryStore):
                 yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
 
     def report(self, manifest: Manifest) -> Report:
-        return report_on(self._blocks(manifest), manifest.entries)
+        return report_on(partial(self._blocks, manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         query = f"SELECT {_POSITION} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
@@ -149,9 +150,11 @@ class SqliteEntryStore(EntryStore):
                 forget_times(connection, dataset_id)
         return entries
 
-    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+    def _blocks(self, manifest: Manifest, *, packed: bool) -> Iterator[Block]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()[fresh - chunk.first :]
+            entries = chunk.unpack_packed() if packed else chunk.unpack()
+            if fresh > chunk.first:
+                entries = entries[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
 
     def _pieces(self, manifest: Manifest, selection: Selection) -> Iterator[Piece]:

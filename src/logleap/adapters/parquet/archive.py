@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import BinaryIO
 from uuid import uuid4
@@ -127,7 +128,7 @@ class ParquetArchiveStore(ArchiveStore):
         from logleap.adapters.parquet.files import read_blocks
 
         with self._opened(archive) as file:
-            return report_on(read_blocks(file), archive.entries)
+            return report_on(partial(read_blocks, file), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         with _usable():

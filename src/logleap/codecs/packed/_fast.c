@@ -185,7 +185,7 @@ static PyObject *put_in_order(const char *texts, int64_t *micros, int64_t *messa
     return order;
 }
 
-static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *data)
+static PyObject *unpacked(PyObject *data, bool in_time_order)
 {
     if (!PyBytes_Check(data)) {
         PyErr_SetString(PyExc_TypeError, "bytes are unpacked");
@@ -211,8 +211,9 @@ static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *data)
         if (!read_columns(&walk, rows, numbers_of(messages), numbers_of(contexts))) {
             found = Py_NewRef(Py_None);
         } else {
-            PyObject *order = put_in_order((const char *)start, numbers_of(micros), numbers_of(messages),
-                                           numbers_of(contexts), rows);
+            PyObject *order = !in_time_order ? Py_NewRef(Py_None)
+                                             : put_in_order((const char *)start, numbers_of(micros),
+                                                            numbers_of(messages), numbers_of(contexts), rows);
             if (order != NULL)
                 found = Py_BuildValue("(OOON)", micros, messages, contexts, order);
         }
@@ -222,6 +223,10 @@ static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *data)
     Py_XDECREF(contexts);
     return found;
 }
+
+static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *data) { return unpacked(data, true); }
+
+static PyObject *unpack_as_stored(PyObject *Py_UNUSED(module), PyObject *data) { return unpacked(data, false); }
 
 /* ---- Arrow --------------------------------------------------------------------------------------------------- */
 
@@ -604,6 +609,7 @@ static PyObject *lines(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 static PyMethodDef methods[] = {
     {"unpack", unpack, METH_O, "unpack(data): see _fast.pyi."},
+    {"unpack_as_stored", unpack_as_stored, METH_O, "unpack_as_stored(data): see _fast.pyi."},
     {"arrow", arrow, METH_O, "arrow(parts): see _fast.pyi."},
     {"lines", lines, METH_VARARGS, "lines(json, texts, micros, messages, contexts, batch_ids, sequences): see _fast.pyi."},
     {NULL, NULL, 0, NULL},

@@ -9,6 +9,9 @@ def unpack(data: bytes, /) -> tuple[bytes, bytes, bytes, bytes | None] | None:
     they were in it already. None: `data` is something else, or has more than 2 GiB.
     """
 
+def unpack_as_stored(data: bytes, /) -> tuple[bytes, bytes, bytes, None] | None:
+    """The same, but the entries come in the order of `data`."""
+
 def arrow(parts: list[tuple[bytes, array[int]]], /) -> tuple[bytes, bytes, bytes | None, int]:
     """Texts, each part's given by its spans, as Arrow's buffers of a string column.
 

@@ -29,6 +29,15 @@ def unpacked(data: bytes) -> tuple[PackedEntries, "array[int] | None"] | None:
     return entries, None if order is None else array("q", order)
 
 
+def unpacked_as_stored(data: bytes) -> PackedEntries | None:
+    """The same entries in the order of `data`."""
+    found = _fast.unpack_as_stored(data) if COMPILED else None
+    if found is None:
+        return None
+    micros, messages, contexts, _ = found
+    return PackedEntries(array("q", micros), data, array("q", messages), array("q", contexts))
+
+
 def json_lines(placed: PlacedEntries) -> bytes | None:
     """Packed entries as lines of NDJSON. None: they are not packed."""
     return _lines(placed, json=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from logleap.codecs.packed.columns import unpacked
+from logleap.codecs.packed.columns import unpacked, unpacked_as_stored
 from logleap.domain.entries import Batch, Entries, Entry, PackedEntries, PlacedEntries
 from logleap.domain.times import to_micros
 
@@ -81,6 +81,14 @@ class Chunk(NamedTuple):
             f"chunk {self.first} of batch {self.batch_id} is in format {self.data[:1]!r}, "
             "which this version of LogLeap does not know: use the one that wrote it"
         )
+
+    def unpack_packed(self) -> Entries:
+        """Its entries in their order: if possible packed. Raises ValueError as above."""
+        if self.data.startswith(_FORMAT):
+            found = unpacked_as_stored(self._plain())
+            if found is not None:
+                return found
+        return self.unpack()
 
     def placed(self) -> PlacedEntries:
         """Its entries and where they stand: if possible packed, and then in the time order.
