@@ -43,9 +43,6 @@ from logleap.usecases.training.start_training import ListRuns, ShowTraining, Sta
 
 log = logging.getLogger(__name__)
 
-SPARE_SECONDS = 15.0
-"""Of the lease on a data set's events, beside the delivery itself: for the backend."""
-
 
 def utc_now() -> datetime:
     """The time, in UTC."""
@@ -94,7 +91,7 @@ def _deliver_events(settings: Settings, backend: Backend) -> DeliverEvents | Non
         deliverer=receiver,
         now=utc_now,
         jitter=random.random,
-        lease=timedelta(seconds=settings.events_timeout + SPARE_SECONDS),
+        lease=timedelta(seconds=2 * settings.events_timeout),
         first_pause=timedelta(seconds=settings.events_retry_after),
         give_up_after=settings.events_give_up_after,
     )

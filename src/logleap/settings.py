@@ -88,10 +88,12 @@ def _events_url(value: object) -> object:
     if not isinstance(value, str):
         return value
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", value):
         raise ValueError("must be the URL of a receiver, such as https://hooks.example.org/logleap")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must hold no name and no password: the receiver checks the signature")
+    if parts.port == 0:  # which raises ValueError for those beyond 65535
+        raise ValueError("must not have the port 0")
     return value
 
 

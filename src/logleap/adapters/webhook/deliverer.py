@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 
@@ -17,6 +18,9 @@ from logleap.ports.events import EventDeliverer, NotDelivered
 
 CONNECT_SECONDS = 5.0
 """For a connection, with its TLS; the whole attempt has the operator's time."""
+
+SPARE_SECONDS = 5.0
+"""Beyond the time of an attempt: then the loop was closed just as the attempt began."""
 
 GONE = 410
 """By which a receiver says that it wants no more: Standard Webhooks, “410 Gone”."""
@@ -54,7 +58,7 @@ class WebhookDeliverer(EventDeliverer):
             attempt.close()
             raise NotDelivered("the server stops") from error
         try:
-            status, retry_after = future.result()
+            status, retry_after = future.result(self._timeout + SPARE_SECONDS)
         except CancelledError as error:
             raise NotDelivered("the server stops") from error
         except TimeoutError as error:
@@ -112,12 +116,15 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     """Run until stopped, then end what is under way."""
     try:
         loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(_cancel(asyncio.all_tasks(loop)))
     finally:
         loop.close()
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _WORDS: dict[type[httpx2.TransportError], str] = {
