@@ -59,6 +59,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
+      NotDelivered            adapters: a receiver did not take an event → sent again, or a dead letter
       ArtifactMissing         adapters: what a run stored is not there → HTTP 500
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text

@@ -90,12 +90,21 @@ class Database:
     Readers wait for nobody. Writers take turns. What `writing` stored is on the disk when it ends.
     """
 
-    def __init__(self, folder: Path, reserve: int | None = None, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        reserve: int | None = None,
+        *,
+        accept_loss: bool = False,
+        announces: bool = False,
+    ) -> None:
         """Open the file in `folder`, or make what is missing of both.
 
         `reserve`: bytes of the disk that `adding` leaves free; None for a default, see DiskSpace.
+        `announces`: changes of data sets are also put where others are told of them.
         Raises StorageUnusable: CommitsMissing, unless `accept_loss`, if the latest changes are not there.
         """
+        self.announces = announces
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
         self._marker = marker_of(self._path)
