@@ -174,9 +174,9 @@ class Push:
 
     def _key_in_use(self, batch: Batch) -> LogFileError:
         detail = (
-            f"an earlier push with the key {self.key!r} stored other entries from here on: it had other options, "
-            "or read another file, or sent more at once than a proxy takes now. Repeat it as it was then, or "
-            "check what is stored and push the rest with a new key"
+            f"an earlier push with the key {self.key!r} stored other entries from here on: it had other "
+            "options, or read another file, or sent more at once than a proxy takes now. Repeat it as it was "
+            "then, or check what is stored and push the rest with a new key"
         )
         return LogFileError(batch.name, batch.first_line, detail)
 
