@@ -84,6 +84,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Incomplete              client: a stream of entries that broke off → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
+      _Abandoned              logging handler: closed while a request is retried → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
       ArtifactUrlRefused      adapters: a URL where the backend keeps no artifacts → SettingsError

@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
 
+    path_prefix: Annotated[str | None, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] = None
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
 
     requests_per_owner: _Rate | None = None

@@ -1,4 +1,4 @@
-"""The log clients that the tests send with (npm packages, Debian's programs), and spin: gets what is missing.
+"""The log clients and proxies of the tests (npm packages, Debian's programs), and spin: gets what is missing.
 
     python -m tools.clients.programs
 
@@ -32,6 +32,8 @@ _OTHER_PACKAGES = (
     "systemd",
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
+_PROXIES = FOLDER / "debian-proxies"
+_PROXY_PACKAGES = ("nginx", "haproxy", "apache2-bin")
 _SPIN = FOLDER / "spin"
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
@@ -76,6 +78,41 @@ def rsyslog() -> Program | None:
         program = str(_OTHERS / "usr/sbin/rsyslogd")
         return Program((program, "-M", str(module.parent)), debian.libraries(_OTHERS))
     return None
+
+
+def nginx() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("nginx", "usr/sbin/nginx")
+
+
+def haproxy() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("haproxy", "usr/sbin/haproxy")
+
+
+class Apache(NamedTuple):
+    """How to start Apache's server, and where its modules are."""
+
+    program: Program
+    modules: Path
+
+
+def apache() -> Apache | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    program = _proxy("apache2", "usr/sbin/apache2")
+    for root in (Path("/"), _PROXIES):
+        modules = root / "usr/lib/apache2/modules"
+        if program is not None and (modules / "mod_proxy_http.so").exists():
+            return Apache(program, modules)
+    return None
+
+
+def _proxy(name: str, unpacked: str) -> Program | None:
+    installed = shutil.which(name, path=_SYSTEM)
+    if installed is not None:
+        return Program((installed,), {})
+    program = _PROXIES / unpacked
+    return Program((str(program),), debian.libraries(_PROXIES)) if program.exists() else None
 
 
 class Journal(NamedTuple):
@@ -164,6 +201,7 @@ def _main() -> int:
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
+        _unpack(_PROXY_PACKAGES, _PROXIES) if None in (nginx(), haproxy(), apache()) else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
     ]
     for failure in filter(None, failures):

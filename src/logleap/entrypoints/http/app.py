@@ -28,7 +28,8 @@ def create_app(container: Container) -> Flask:
     def check_sender() -> None:
         g.needs_key = guard.check(request._get_current_object())  # type: ignore[attr-defined]
 
-    openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
+    apis = [*routes.apis(container), health(container.backend().check, container.metrics())]
+    openapi.add(app, apis, container.settings().path_prefix)
     app.register_blueprint(docs())
     return app
 

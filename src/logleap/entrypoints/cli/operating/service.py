@@ -259,6 +259,7 @@ def _answer(
         body_limit=max(settings.ndjson_body_limit, settings.json_body_limit) + 1,
         grace=settings.stop_grace,
         request_time=settings.request_time_limit,
+        path_prefix=settings.path_prefix or "",
     )
     with _delivering(container, stop) if delivers else contextlib.nullcontext():
         serve(app, listener, options, stop=stop, listening=listening)

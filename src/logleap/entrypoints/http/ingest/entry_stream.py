@@ -32,20 +32,25 @@ def entry_stream(
 
     Raises UnsupportedCharset, BodyTooLarge or HttpError if its headers tell that there can be none.
     """
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8"):
-        raise UnsupportedCharset(charset)
-    if request.mimetype in JSON_TYPES:
-        body, read = open_body(request, limits.json_bytes), read_json
-    elif request.mimetype in NDJSON_TYPES:
-        body, read = open_body(request, limits.ndjson_bytes), read_ndjson
-    else:
-        raise _unsupported_media_type(request.mimetype)
+    body = open_body(request, body_limit(request, limits))
+    read = read_json if request.mimetype in JSON_TYPES else read_ndjson
 
     def formats_of(data: bytes) -> Sequence[str]:
         return all_formats.formats_of(data, formats)
 
     return EntryStream(body, limits, read, form=form, partial=partial, formats_of=formats_of)
+
+
+def body_limit(request: Request, limits: Limits) -> int:
+    """How many bytes the decoded body may have. Raises UnsupportedCharset or HttpError, for its headers."""
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedCharset(charset)
+    if request.mimetype in JSON_TYPES:
+        return limits.json_bytes
+    if request.mimetype in NDJSON_TYPES:
+        return limits.ndjson_bytes
+    raise _unsupported_media_type(request.mimetype)
 
 
 def _unsupported_media_type(mimetype: str) -> HttpError:
