@@ -7,10 +7,15 @@ API's calls do, and answers `console.render("name.html", …)`. What it raises b
 from collections.abc import Callable, Sequence
 
 from logleap.entrypoints.console.frame import Console
-from logleap.entrypoints.console.pages import access, datasets
+from logleap.entrypoints.console.pages import access, account, changes, dataset, datasets, new_dataset, upload
 
 PAGES: Sequence[Callable[[Console], None]] = (
     access.add,
     datasets.add,
+    dataset.add,
+    changes.add,
+    new_dataset.add,
+    upload.add,
+    account.add,
 )
 """What makes each of them."""
