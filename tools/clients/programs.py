@@ -1,10 +1,10 @@
-"""The log clients that the tests send with (npm packages, Debian's programs), and spin: gets what is missing.
+"""The log clients that the tests send with (npm packages, Debian's programs), a browser with axe-core, and spin.
 
     python -m tools.clients.programs
 
-Into `.venv-clients/`. npm packages come at the versions and hashes of `package-lock.json`, without running
-their scripts, Debian's unpacked and not installed. What cannot be had is left out, which this says; the tests
-that need it skip (with CI=true they fail).
+Gets what is missing into `.venv-clients/`. npm packages come at the versions and hashes of
+`package-lock.json`, without running their scripts, Debian's unpacked and not installed. What cannot be had is
+left out, which this says; the tests that need it skip (with CI=true they fail).
 """
 
 import hashlib
@@ -33,6 +33,8 @@ _OTHER_PACKAGES = (
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
 _SPIN = FOLDER / "spin"
+_BROWSER = FOLDER / "browser"
+_BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-liberation")
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -118,6 +120,23 @@ def spin() -> Program | None:
     return None
 
 
+def browser() -> Program | None:
+    """Chromium: the system's, or the unpacked one without windows; None: there is neither."""
+    installed = shutil.which("chromium")
+    if installed is not None:
+        return Program((installed,), {})
+    unpacked = _BROWSER / "usr/lib/chromium/chromium-headless-shell"
+    if not unpacked.exists():
+        return None
+    # The fonts and their configuration are in the same folder.
+    return Program((str(unpacked),), {**debian.libraries(_BROWSER), "FONTCONFIG_SYSROOT": str(_BROWSER)})
+
+
+def axe() -> Path | None:
+    """axe-core's script, which finds what shuts people out of a page; None: it is missing."""
+    return _NPM / "node_modules/axe-core/axe.min.js" if npm_environment() is not None else None
+
+
 def _is_spin(program: str) -> bool:
     try:
         done = subprocess.run([program, "-V"], capture_output=True, text=True, check=False, timeout=10)
@@ -165,6 +184,7 @@ def _main() -> int:
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
+        _unpack(_BROWSER_PACKAGES, _BROWSER) if browser() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)
