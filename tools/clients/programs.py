@@ -1,8 +1,8 @@
-"""The log clients that the tests send with (npm packages, Debian's programs), a browser with axe-core, and spin.
+"""Gets the log clients that the tests send with, a browser with axe-core, and spin, where they are missing.
 
     python -m tools.clients.programs
 
-Gets what is missing into `.venv-clients/`. npm packages come at the versions and hashes of
+They come into `.venv-clients/`: npm packages come at the versions and hashes of
 `package-lock.json`, without running their scripts, Debian's unpacked and not installed. What cannot be had is
 left out, which this says; the tests that need it skip (with CI=true they fail).
 """
