@@ -17,8 +17,8 @@ from logleap.codecs.json.strict import decode_array
 from logleap.container import build_container
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
-from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
+from logleap.entrypoints.web import create_web_app
 from logleap.ports.task import TrainingSet
 from logleap.settings import Settings
 from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
@@ -121,7 +121,7 @@ def uploading(folder: Path, body: bytes) -> Iterator[Callable[[], None]]:
     """An upload of a JSON array to `local`, whole, but through WSGI without a server."""
     configure_logging("text", "warning")
     container = build_container(Settings(backend="local", data_dir=folder))
-    app = create_app(container)
+    app = create_web_app(container)
     data_id = app.test_client().post("/data").get_json()["dataId"]
     yield partial(_call, app, _environ(f"/data/{data_id}", body), body)
     container.backend().close()

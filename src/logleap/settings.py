@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
 
+    console_session: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=12)
+
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
 
     requests_per_owner: _Rate | None = None

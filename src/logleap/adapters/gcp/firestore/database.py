@@ -161,6 +161,10 @@ class FirestoreDatabase:
         """An API key."""
         return f"{self._documents}/{self._prefix}-keys/{document_id(key_id)}"
 
+    def signing_secret(self) -> str:
+        """What sessions are signed with."""
+        return f"{self._documents}/{self._prefix}-secrets/sessions"
+
     # ---- collections, for queries ----
 
     def datasets(self) -> CollectionReference:

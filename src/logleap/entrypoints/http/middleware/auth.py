@@ -31,12 +31,16 @@ class Authenticator:
         if self.required and not _any_keys(authenticate):
             raise SettingsError(_without_keys(settings, capabilities))
 
-    def owner_of(self, request: Request) -> str:
-        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it.
+    def keyed(self) -> bool:
+        """Whether a key must be shown now.
 
         Where keys are not required from the start, they are from the moment when the first one is made.
         """
-        if not self.required and (self.required is False or not self._authenticate.any_keys()):
+        return bool(self.required) or (self.required is None and self._authenticate.any_keys())
+
+    def owner_of(self, request: Request) -> str:
+        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it."""
+        if not self.keyed():
             return ANONYMOUS
         shown = request.headers.get("X-API-Key") or _bearer(request)
         if shown is None:
