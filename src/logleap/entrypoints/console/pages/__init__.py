@@ -7,10 +7,13 @@ API's calls do, and answers `console.render("name.html", …)`. What it raises b
 from collections.abc import Callable, Sequence
 
 from logleap.entrypoints.console.frame import Console
-from logleap.entrypoints.console.pages import access, datasets
+from logleap.entrypoints.console.pages import access, compare, datasets, entries, runs
 
 PAGES: Sequence[Callable[[Console], None]] = (
     access.add,
     datasets.add,
+    entries.add,
+    runs.add,
+    compare.add,
 )
 """What makes each of them."""
