@@ -35,6 +35,21 @@ _OTHER_PACKAGES = (
 _SPIN = FOLDER / "spin"
 _BROWSER = FOLDER / "browser"
 _BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-liberation")
+_FONTS = _BROWSER / "fonts.conf"
+_FONTS_CONTENT = """<?xml version="1.0"?>
+<fontconfig>
+  <dir prefix="relative">usr/share/fonts</dir>
+  <cachedir prefix="relative">cache</cachedir>
+  <match>
+    <test name="family" qual="all" compare="not_eq"><string>monospace</string></test>
+    <edit name="family" mode="append_last"><string>Liberation Sans</string></edit>
+  </match>
+  <match>
+    <test name="family"><string>monospace</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Liberation Mono</string></edit>
+  </match>
+</fontconfig>
+"""  # the system may have none, and without any font chromium ends
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -126,10 +141,9 @@ def browser() -> Program | None:
     if installed is not None:
         return Program((installed,), {})
     unpacked = _BROWSER / "usr/lib/chromium/chromium-headless-shell"
-    if not unpacked.exists():
+    if not (unpacked.exists() and _FONTS.exists()):
         return None
-    # The fonts and their configuration are in the same folder.
-    return Program((str(unpacked),), {**debian.libraries(_BROWSER), "FONTCONFIG_SYSROOT": str(_BROWSER)})
+    return Program((str(unpacked),), {**debian.libraries(_BROWSER), "FONTCONFIG_FILE": str(_FONTS)})
 
 
 def axe() -> Path | None:
@@ -178,13 +192,21 @@ def _unpack(packages: Sequence[str], folder: Path) -> str | None:
     return f"{', '.join(packages)}: left out, as not all of them are installed, and {reason}"
 
 
+def _unpack_browser() -> str | None:
+    """Why it could not be fetched, if so."""
+    failure = _unpack(_BROWSER_PACKAGES, _BROWSER)
+    if failure is None:
+        _FONTS.write_text(_FONTS_CONTENT, encoding="utf-8")
+    return failure
+
+
 def _main() -> int:
     failures = [
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
-        _unpack(_BROWSER_PACKAGES, _BROWSER) if browser() is None else None,
+        _unpack_browser() if browser() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

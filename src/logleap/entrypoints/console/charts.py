@@ -227,7 +227,7 @@ def extents(*numbers: tuple[float, float, float]) -> list[Extent]:
 
 
 def steps(count: int, windows: Iterable[tuple[int, int]], height: int = 20) -> str:
-    """The outline of a template's entries in each of `count` windows: the `d` of a path, one wide for each."""
+    """The outline of a template's entries in each of `count` windows: the `d` of a path, each one wide."""
     heights = [0.0] * count
     found = [(number, entries) for number, entries in windows if 0 <= number < count]
     most = max((entries for _, entries in found), default=0) or 1

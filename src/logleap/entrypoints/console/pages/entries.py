@@ -138,7 +138,7 @@ def _micros(name: str, text: str) -> int | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-        return to_micros(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
+        return to_micros(at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise ValueError(
             f"{name} is {text[:40]!r}, which is not a time. Write it as 2026-03-02T06:00:00Z."
