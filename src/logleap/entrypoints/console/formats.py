@@ -98,6 +98,12 @@ def _code(found: re.Match[str]) -> str:
     return f'<span class="code" title="{name}">{code}</span>'
 
 
+def instant(value: datetime) -> str:
+    """A time as RFC 3339, in UTC, as addresses and titles have it."""
+    at = value.astimezone(UTC).replace(tzinfo=None)
+    return at.isoformat(timespec="microseconds" if at.microsecond else "seconds") + "Z"
+
+
 FILTERS: dict[str, Callable[..., object]] = {
     "number": number,
     "size": size,
@@ -105,5 +111,6 @@ FILTERS: dict[str, Callable[..., object]] = {
     "time": time,
     "text": text,
     "plain": plain,
+    "instant": instant,
 }
 """By the names that templates use."""

@@ -158,6 +158,7 @@ class Console:
     def _enter(self) -> Visitor:
         visitor = self.sessions.visitor(_request())
         g.visitor, g.owner = visitor, visitor.owner
+        g.german = speaks_german(_request())
         self.bounds.quotas.requests.take(visitor.owner)
         return visitor
 

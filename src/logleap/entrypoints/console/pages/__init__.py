@@ -7,7 +7,18 @@ API's calls do, and answers `console.render("name.html", …)`. What it raises b
 from collections.abc import Callable, Sequence
 
 from logleap.entrypoints.console.frame import Console
-from logleap.entrypoints.console.pages import access, account, changes, dataset, datasets, new_dataset, upload
+from logleap.entrypoints.console.pages import (
+    access,
+    account,
+    changes,
+    compare,
+    dataset,
+    datasets,
+    entries,
+    new_dataset,
+    runs,
+    upload,
+)
 
 PAGES: Sequence[Callable[[Console], None]] = (
     access.add,
@@ -17,5 +28,8 @@ PAGES: Sequence[Callable[[Console], None]] = (
     new_dataset.add,
     upload.add,
     account.add,
+    entries.add,
+    runs.add,
+    compare.add,
 )
 """What makes each of them."""
