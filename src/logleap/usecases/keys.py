@@ -52,6 +52,18 @@ class RevokeKey:
         return key
 
 
+@dataclass(frozen=True, slots=True)
+class ShowKeys:
+    """Lists an owner's keys, without what opens them."""
+
+    given: Sequence[ApiKey]
+    keys: KeyRepository
+
+    def __call__(self, owner: str) -> Sequence[ApiKey]:
+        """Those of the settings first, then those of the repository, oldest first, also revoked ones."""
+        return [key for key in (*self.given, *self.keys.list()) if key.owner == owner]
+
+
 @dataclass(slots=True)
 class Authenticate:
     """Tells the owner by a key: one of the settings (`given`) or one of the repository."""

@@ -7,11 +7,27 @@ API's calls do, and answers `console.render("name.html", …)`. What it raises b
 from collections.abc import Callable, Sequence
 
 from logleap.entrypoints.console.frame import Console
-from logleap.entrypoints.console.pages import access, compare, datasets, entries, runs
+from logleap.entrypoints.console.pages import (
+    access,
+    account,
+    changes,
+    compare,
+    dataset,
+    datasets,
+    entries,
+    new_dataset,
+    runs,
+    upload,
+)
 
 PAGES: Sequence[Callable[[Console], None]] = (
     access.add,
     datasets.add,
+    dataset.add,
+    changes.add,
+    new_dataset.add,
+    upload.add,
+    account.add,
     entries.add,
     runs.add,
     compare.add,
