@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from logleap.client import Client
@@ -41,8 +40,9 @@ def test_a_user_finds_a_planted_change_by_clicks(visiting: Any, later_log: Path)
         upload(page, sample_log())
         page.get_by_label("Task").select_option("log-model")
         page.get_by_role("button", name="Train").click()
-        expect(page.locator("main .state-trained, main .state-succeeded").first).to_be_visible()
+        expect(page.locator("main .state-succeeded").first).to_be_visible()
         upload(page, later_log)
+        picture(page, "dataset")
         page.get_by_role("link", name="Compare").first.click()
         page.get_by_label("All entries are uploaded").check()
         page.get_by_role("button", name="Compare").click()
@@ -60,11 +60,13 @@ def test_a_user_finds_a_planted_change_by_clicks(visiting: Any, later_log: Path)
 
 
 def upload(page: Page, log: Path) -> None:
-    page.goto(page.url.split("/console")[0] + "/console")
-    page.get_by_role("link", name="Upload").first.click()
+    page.get_by_role("link", name="New data set").first.click()
     page.get_by_label("Name").fill("order line")
-    page.locator("input[type=file]").set_input_files(log)
+    page.get_by_role("button", name="Create").click()
+    page.get_by_label("Log file").set_input_files(log)
     page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()
+    page.get_by_role("link", name="Show the data set").click()
 
 
 def paths(compared: Any) -> list[str]:
@@ -74,8 +76,12 @@ def paths(compared: Any) -> list[str]:
     return [
         "/console",
         data,
-        f"{data}/entries",
-        f"{data}/entries?contains=tote&from=2026-03-09T07:00:00Z",
+        f"{data}/report",
+        f"{data}/upload",
+        f"{data}/delete",
+        "/console/new",
+        "/console/account",
+        f"{data}/entries?contains=tote&from=2026-03-09T07:00:00Z&to=2026-03-09T07:30:00Z",
         f"{data}/entries?from=yesterday",
         run,
         f"{run}?show=before-error",
@@ -86,12 +92,9 @@ def paths(compared: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_that_shuts_people_out(
-    visiting: Any, compared: Any, axe_script: str, scheme: str
-) -> None:
+def test_axe_finds_nothing_that_shuts_people_out(visiting: Any, compared: Any, axe_script: str) -> None:
     found = []
-    with visiting(color_scheme=scheme) as visitor:
+    with visiting() as visitor:
         page = visitor.page()
         found += violations(page, axe_script)
         page.close()
@@ -104,13 +107,21 @@ def test_axe_finds_nothing_that_shuts_people_out(
 
 
 def violations(page: Page, axe_script: str) -> list[str]:
+    """What axe finds, light and dark: in the dark other colours are all that is different."""
     # Not by a script element: the page's policy forbids it.
     page.evaluate(f"(() => {{ {axe_script} }})()")
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{page.url}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
-        for each in found["violations"]
-    ]
+    found = []
+    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        told = page.evaluate(
+            "options => axe.run(document, { resultTypes: ['violations'], ...options })", options
+        )
+        found += [
+            f"{page.url} {scheme}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
+            for each in told["violations"]
+        ]
+    page.emulate_media(color_scheme="light")
+    return found
 
 
 def test_no_page_is_wider_than_a_phone(visiting: Any, compared: Any) -> None:

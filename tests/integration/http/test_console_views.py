@@ -39,7 +39,7 @@ def lines(*messages: str, times: list[str] = HOUR) -> list[dict[str, str]]:
     ]
 
 
-def get(server: Any, path: str, status: int = 200, **headers: str) -> str:
+def get(server: Any, path: str, status: int = 200, headers: dict[str, str] | None = None) -> str:
     answer = server.http.get(f"/console{path}", headers=headers)
     assert answer.status_code == status, shown(answer.text)[:500]
     assert len(answer.content) <= WEIGHT
@@ -261,7 +261,7 @@ def test_a_run_tells_its_state_and_can_be_cancelled(start_server: Any) -> None:
 
 
 def test_numbers_are_german_where_the_browser_is(server: Any, compared: str) -> None:
-    page = get(server, compared, **{"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"})
+    page = get(server, compared, headers={"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"})
     assert "1.800 entries against 1.800 of the baseline" in shown(page)
 
 

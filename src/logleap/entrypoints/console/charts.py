@@ -7,16 +7,19 @@ letters; heights are pixels. Times are microseconds since 1970 (UTC).
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from math import isfinite
 
+from logleap.domain.report import Span
 from logleap.domain.times import from_micros, to_micros
 from logleap.miner.model import Windows
 
 HEIGHT = 120
 """Of a histogram's plot, in pixels."""
 
+_BARS = 60
+_MICROSECOND = timedelta(microseconds=1)
 _SMALLEST = 2.0  # pixels: what is there can be seen
 _EDGE = 6.0  # percent: a label nearer to the edge begins or ends at its tick
 
@@ -109,6 +112,19 @@ def histogram(windows: Windows, counts: Sequence[int]) -> Histogram:
     end = windows.start + windows.width * windows.count
     up = [Tick(_places(HEIGHT - HEIGHT * tick / top), "", value=tick) for tick in ticks]
     return Histogram(bars, time_axis(windows.start, end), up)
+
+
+def of_spans(spans: Sequence[Span], width: timedelta) -> Histogram | None:
+    """The histogram of a report, in at most 60 bars. None: there are no entries."""
+    if not spans:
+        return None
+    first, each = to_micros(spans[0].start), width // _MICROSECOND
+    number = (to_micros(spans[-1].start) - first) // each + 1
+    joined = -(-number // _BARS)
+    counts = [0] * -(-number // joined)
+    for span in spans:
+        counts[(to_micros(span.start) - first) // each // joined] += span.entries
+    return histogram(Windows(first, each * joined, len(counts)), counts)
 
 
 def count_ticks(most: int, wanted: int = 3) -> list[int]:

@@ -7,6 +7,7 @@ from flask import Request, Response
 
 from logleap.domain.datasets import TRANSITIONS, Action, Dataset, State
 from logleap.domain.entries import Totals
+from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.frame import Console
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import RunsOf, page_position, page_token
@@ -33,6 +34,7 @@ def add(console: Console) -> None:
         position = page_position(request.args.get("pageToken", ""), RunsOf(data_id))
         after = RunPosition(*position) if position is not None else None
         page, following = runs(owner, data_id, RUNS, after)
+        told = _report(owner, view.dataset, view.totals)
         return console.render(
             "dataset.html",
             dataset=view.dataset,
@@ -45,14 +47,15 @@ def add(console: Console) -> None:
             archive_at=view.dataset.archive_at(longest),
             tasks=start.tasks,
             attempt=secrets.token_hex(16),
-            report=_report(owner, view.dataset, view.totals),
+            report=told,
+            chart=_chart(told),
         )
 
     @console.page("/data/<dataId>/report")
     def report(request: Request, owner: str, data_id: str) -> Response:
         with long_call(bounds.long_calls):
             told = report_on(owner, data_id)
-        return console.render("report.html", dataset=told.dataset, report=told)
+        return console.render("report.html", dataset=told.dataset, report=told, chart=_chart(told))
 
     def _report(owner: str, shown: Dataset, totals: Totals) -> DatasetReport | None:
         if not 0 < totals.entries <= INLINE or shown.state is State.DELETING:
@@ -62,6 +65,10 @@ def add(console: Console) -> None:
                 return report_on(owner, shown.dataset_id)
         except Busy:
             return None  # it can still be opened on its own
+
+
+def _chart(told: DatasetReport | None) -> charts.Histogram | None:
+    return charts.of_spans(told.report.histogram, told.report.histogram_width) if told is not None else None
 
 
 def _allowed(dataset: Dataset, totals: Totals) -> Collection[Action]:

@@ -143,7 +143,7 @@ def add(console: Console) -> None:
         return console.redirect_to("run", dataId=data_id, runId=started.run_id)
 
     @console.change("/data/<dataId>/runs/<runId>/cancel")
-    def cancel_run(request: Request, owner: str, form: Form, data_id: str, run_id: str) -> Response:
+    def cancel_this_run(request: Request, owner: str, form: Form, data_id: str, run_id: str) -> Response:
         with suppress(RunFinished):  # then its page shows how it ended
             cancel(owner, data_id, run_id)
         return console.redirect_to("run", dataId=data_id, runId=run_id)
