@@ -72,16 +72,21 @@ class Browser:
         return data_id
 
     def upload(
-        self, data_id: str, log: str | bytes = LOG, name: str = "app.log", **fields: str
+        self, data_id: str, log: str | bytes = LOG, file_name: str = "app.log", **fields: str
     ) -> TestResponse:
         page = f"/console/data/{data_id}/upload"
-        return self.send_file(page, self.fields(page, page), log, name, **fields)
+        return self.send_file(page, self.fields(page, page), log, file_name, **fields)
 
     def send_file(
-        self, page: str, hidden: Mapping[str, str], log: str | bytes, name: str = "app.log", **fields: str
+        self,
+        page: str,
+        hidden: Mapping[str, str],
+        log: str | bytes,
+        file_name: str = "app.log",
+        **fields: str,
     ) -> TestResponse:
         content = log.encode() if isinstance(log, str) else log
-        return self.post(page, {**hidden, **fields, "file": (io.BytesIO(content), name)})
+        return self.post(page, {**hidden, **fields, "file": (io.BytesIO(content), file_name)})
 
 
 @pytest.fixture(scope="session")
@@ -134,3 +139,9 @@ def bert(keyed_app: Flask) -> Browser:
     browser = Browser(keyed_app)
     assert browser.sign_in("b1").status_code == 303
     return browser
+
+
+@pytest.fixture
+def fresh() -> Browser:
+    """A browser of a console of its own, without keys."""
+    return Browser(create_web_app(build_container(Settings(backend="memory"))))

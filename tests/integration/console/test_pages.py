@@ -21,12 +21,6 @@ HOSTILE = (
 )
 
 
-@pytest.fixture
-def fresh(make: Any) -> Any:
-    """A browser of a console of its own, without keys."""
-    return make(create_web_app(build_container(Settings(backend="memory"))))
-
-
 def test_an_empty_list_says_what_to_do_next(fresh: Any) -> None:
     page = fresh.get("/console").text
     assert "There are no data sets yet" in page
@@ -145,7 +139,7 @@ def test_what_the_state_does_not_allow_is_refused_in_words(browser: Any) -> None
 def test_text_of_logs_and_names_does_no_harm(browser: Any) -> None:
     lines = "".join(f"2026-03-02T06:00:00Z {text}\n" for text in HOSTILE[:2])
     data_id = browser.announce(HOSTILE[0])
-    assert browser.upload(data_id, lines, name=HOSTILE[0]).status_code == 200
+    assert browser.upload(data_id, lines, file_name=HOSTILE[0]).status_code == 200
     for text in HOSTILE[2:]:
         entry = {"timestamp": "2026-03-02T06:00:00Z", "message": text}
         assert browser.client.post(f"/data/{data_id}", json=entry, headers=browser.headers).status_code == 200

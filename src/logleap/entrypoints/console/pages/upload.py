@@ -52,10 +52,9 @@ class _Storing:
     ) -> _Outcome:
         """What became of them. Without a data set the key gets a new one, at its first time."""
         only_check = form.fields.get("check") == "1"
+        log.begin()
         if dataset is None and only_check:
-            if not (entries := sum(map(len, log))):
-                raise BatchEmpty
-            return _Outcome(None, entries)
+            return _Outcome(None, sum(map(len, log)))
         if dataset is None:
             self._quotas.datasets.take(owner)
             dataset = self._announce.once(owner, form.fields.get("name", "").strip() or None, key)
