@@ -30,7 +30,7 @@ from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.artifacts import ShowArtifacts
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
 from logleap.usecases.deliver_events import DeliverEvents
-from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
+from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey, ShowKeys
 from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.lifecycle.retention import ApplyRetention
@@ -243,6 +243,9 @@ class Container(containers.DeclarativeContainer):
     deliver_events = providers.ThreadSafeSingleton(_deliver_events, settings, backend)
     authenticate = providers.ThreadSafeSingleton(
         Authenticate, given=settings.provided.api_keys, keys=backend.provided.keys
+    )
+    show_keys = providers.ThreadSafeSingleton(
+        ShowKeys, given=settings.provided.api_keys, keys=backend.provided.keys
     )
     create_key = providers.ThreadSafeSingleton(CreateKey, keys=backend.provided.keys, now=_now)
     revoke_key = providers.ThreadSafeSingleton(RevokeKey, keys=backend.provided.keys, now=_now)

@@ -50,6 +50,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         UnsupportedCharset    the HTTP entry point → HTTP
         ZstdMalformed         codecs: any body → HTTP
       HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
+      SignInRequired          the console: nobody is signed in → the sign-in page
       RangeNotSatisfiable     the HTTP entry point: a part behind the end of an artifact → HTTP
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3

@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
 
     path_prefix: Annotated[str | None, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] = None
+    console_session: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=12)
+
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
 
     requests_per_owner: _Rate | None = None

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.sqlite.database import Database, lookup
+from logleap.adapters.local.sqlite.secret_file import shared_secret
 from logleap.domain.keys import ApiKey
 from logleap.domain.times import from_micros, to_micros
-from logleap.ports.errors import Conflict
+from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.keys import KeyRepository
 
 _COLUMNS = "key_id, owner, sha256, created_at, note, revoked_at"
@@ -40,6 +41,12 @@ class SqliteKeyRepository(KeyRepository):
     def exist(self) -> bool:
         (found,) = self._database.first_row("SELECT EXISTS (SELECT 1 FROM keys)")
         return bool(found)
+
+    def signing_secret(self) -> bytes:
+        try:
+            return shared_secret(self._database.folder)
+        except OSError as error:
+            raise Unavailable(f"the secret that sessions are signed with: {error}") from error
 
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
         with self._database.writing() as connection:

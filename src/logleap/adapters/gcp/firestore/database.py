@@ -181,6 +181,10 @@ class FirestoreDatabase:
         """What is known of a data set's events in the outbox."""
         return f"{self._documents}/{self._prefix}-event-streams/{document_id(dataset_id)}"
 
+    def signing_secret(self) -> str:
+        """What sessions are signed with."""
+        return f"{self._documents}/{self._prefix}-secrets/sessions"
+
     # ---- collections, for queries ----
 
     def datasets(self) -> CollectionReference:

@@ -129,6 +129,11 @@ class Database:
             raise StorageUnusable(f"{self._path}: {str(error).removeprefix(_THE_STORE)}.") from error
 
     @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return self._folder
+
+    @property
     def staging(self) -> Staging:
         """The chunks that this process has taken, and not written yet."""
         return self._connections.staging

@@ -238,15 +238,15 @@ def _answer(
 ) -> None:
     """Answer requests in this process, and run trainings and deliver events too if it is to."""
     from logleap.container import build_container
-    from logleap.entrypoints.http.app import create_app
     from logleap.entrypoints.http.server.server import ServerOptions, serve
+    from logleap.entrypoints.web import create_web_app
     from logleap.entrypoints.worker.worker import make_worker
 
     if _METRIC_FILES in os.environ:
         _allocate_metric_files(Path(os.environ[_METRIC_FILES]))
     container = build_container(settings)
     count_dropped_lines(container.metrics().log_lines_dropped)
-    app = create_app(container)
+    app = create_web_app(container)
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
     def listening() -> None:

@@ -1,0 +1,157 @@
+"""The console's pages of a large data set, against the calls of the API that they show; the list of many."""
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from benchmarks.interleaving import Figures, interleaved, ratio
+from benchmarks.iterations import Iterations
+from benchmarks.parts.many_datasets import fill
+from benchmarks.report.results import Findings, Table, at_most, milliseconds, times
+from benchmarks.system_under_test import Web
+
+_SHARE = 1.5
+_WEIGHT = 200  # KiB
+_FLAT = 1.1
+_FEW = 100
+_TEMPLATES = 1_000
+_BATCH = 50_000
+_QUICK_CALLS = 15  # of which the median counts
+_BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+_NDJSON = "application/x-ndjson"
+_WORDS = ("belt", "gate", "scale", "tote", "label", "order", "drive", "lamp", "sensor", "printer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page and the calls that it shows: their paths, and what is accepted."""
+
+    name: str
+    path: str
+    calls: Sequence[tuple[str, str]]
+    long: bool = False
+
+
+def run(iterations: Iterations) -> Findings:
+    """In one process, without a server: the time of the thread that answers."""
+    entries = min(iterations.many_entries // 10, 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="logleap-bench-") as name:
+        with Web(Path(name) / "large") as web:
+            shares, rows, heaviest = _pages(web, entries, iterations.rounds)
+        flat = _lists(Path(name), iterations)
+    worst = max(shares, key=shares.__getitem__)
+    targets = [
+        at_most(
+            f"the console's pages of {entries:,} entries, against the calls that they show",
+            shares[worst],
+            _SHARE,
+            note=f"the most: {worst}",
+            unit=" ×",
+        ),
+        at_most("the heaviest of these pages", heaviest / 1024, _WEIGHT, unit=" KiB"),
+        at_most(
+            f"the console's list with {iterations.many_datasets:,} data sets, against {_FEW}",
+            flat,
+            _FLAT,
+            unit=" ×",
+        ),
+    ]
+    header = ("page", "page / calls", "page", "calls", "weight")
+    note = (
+        f"Time of the thread that answers, for a data set of {entries:,} entries and {_TEMPLATES:,} "
+        "templates, and for the calls of the API whose answers the page shows."
+    )
+    return Findings(targets, [Table("Pages of the console", header, rows, note)])
+
+
+def _pages(web: Web, entries: int, rounds: int) -> tuple[Mapping[str, float], Sequence[Sequence[str]], int]:
+    before = _uploaded(web, entries // 4, changed=False)
+    after = _uploaded(web, entries, changed=True)
+    web.trained(before)
+    run_id = web.trained(after, baseline=before)
+    shares, rows, heaviest = {}, [], 0
+    for page in _kinds(web, after, run_id):
+        weight = len(web.get(page.path)[1])
+        figures = _measured(web, page, rounds)
+        shares[page.name] = ratio(figures, "page", "calls")
+        heaviest = max(heaviest, weight)
+        medians = [milliseconds(statistics.median(figures[side])) for side in ("page", "calls")]
+        rows.append((page.name, times(shares[page.name]), *medians, f"{weight / 1024:.0f} KiB"))
+    return shares, rows, heaviest
+
+
+def _measured(web: Web, page: _Page, rounds: int) -> Figures:
+    repeats = 1 if page.long else _QUICK_CALLS
+
+    def seconds(path: str, accept: str = "*/*") -> float:
+        return statistics.median(web.get(path, accept)[0] for _ in range(repeats))
+
+    return interleaved(
+        rounds,
+        {"page": lambda: seconds(page.path), "calls": lambda: sum(seconds(*call) for call in page.calls)},
+    )
+
+
+def _kinds(web: Web, data_id: str, run_id: str) -> Iterator[_Page]:
+    data, train = f"/data/{data_id}", f"/train/{data_id}"
+    console, one = f"/console/data/{data_id}", (f"/data/{data_id}", "*/*")
+    that_run = (f"{train}/runs/{run_id}", "*/*")
+    entries = f"{data}/entries?pageSize=100"
+    entry = web.json(f"{data}/entries?pageSize=100")["entries"][50]
+    place = f"{entry['batchId']}:{entry['sequence']}"
+    yield _Page("data sets", "/console", [("/data?pageSize=50", "*/*")])
+    yield _Page("data set", console, [one, (f"{train}/runs?pageSize=20", "*/*"), (f"{data}/events", "*/*")])
+    yield _Page("report", f"{console}/report", [(f"{data}/report", "*/*")], long=True)
+    yield _Page("entries", f"{console}/entries", [one, (entries, "*/*")])
+    span = "from=2026-03-02T00:05:00Z&to=2026-03-02T00:10:00Z"
+    yield _Page("entries of a time", f"{console}/entries?{span}", [one, (f"{entries}&{span}", "*/*")])
+    yield _Page(
+        "entries over time",
+        f"{console}/entries?count=yes",
+        [one, (entries, "*/*"), (f"{data}/entries", _NDJSON)],
+        long=True,
+    )
+    around = f"{data}/entries?around={place}&before=15&after=15"
+    yield _Page("entry", f"{console}/entries/{place.replace(':', '/')}", [one, (around, "*/*")])
+    saved = f"{train}/artifacts?runId={run_id}", f"{train}/artifacts/changes.json?runId={run_id}"
+    yield _Page("run", f"{console}/runs/{run_id}", [one, that_run, *((path, "*/*") for path in saved)])
+    model = (f"{train}/artifacts/log-model.json?runId={run_id}", "*/*")
+    yield _Page("templates", f"{console}/runs/{run_id}/templates", [one, that_run, model])
+    series = ("/data?pageSize=50&name=line", "*/*")
+    yield _Page("compare", f"{console}/compare", [one, series])
+
+
+def _uploaded(web: Web, entries: int, changed: bool) -> str:
+    data_id = str(web.post("/data", {"name": "line"})["dataId"])
+    for first in range(0, entries, _BATCH):
+        web.post(f"/data/{data_id}", list(_entries(first, min(_BATCH, entries - first), changed)))
+    return data_id
+
+
+def _entries(first: int, count: int, changed: bool) -> Iterator[Mapping[str, str]]:
+    """Of a thousand templates; if `changed`, some of them are others, and some are more frequent."""
+    for number in range(first, first + count):
+        kind = number % _TEMPLATES
+        if changed and kind < 40:
+            kind += _TEMPLATES if kind < 20 else 20
+        words = " ".join(_WORDS[kind // 10**place % 10] for place in range(4))
+        at = _BEGIN + timedelta(milliseconds=20 * number)
+        message = f"{'ERROR' if kind % 97 == 0 else 'INFO'} {words} handled item {number} in {number % 37} ms"
+        yield {"timestamp": at.isoformat(timespec="milliseconds"), "message": message}
+
+
+def _lists(folder: Path, iterations: Iterations) -> float:
+    places = {"few": _FEW, "many": iterations.many_datasets}
+    for name, datasets in places.items():
+        fill(folder / name, datasets)
+    with Web(folder / "few") as few, Web(folder / "many") as many:
+        sides = {"few": partial(_list_time, few), "many": partial(_list_time, many)}
+        return ratio(interleaved(max(iterations.rounds, 9), sides), "many", "few")
+
+
+def _list_time(web: Web) -> float:
+    return statistics.median(web.get("/console")[0] for _ in range(_QUICK_CALLS))
