@@ -22,7 +22,7 @@ from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
 from logleap.task_processes import TaskProcesses
-from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.tasks import TaskNotLoadable, load_masks, load_tasks
 from logleap.telemetry.instrument import Instruments
 from logleap.telemetry.metrics import Metrics
 from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
@@ -35,8 +35,10 @@ from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.lifecycle.retention import ApplyRetention
 from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
+from logleap.usecases.loaded_models import LoadedModels
 from logleap.usecases.read_entries import ReadEntries
 from logleap.usecases.report import ReportOnDataset
+from logleap.usecases.score import ScoreEntries
 from logleap.usecases.training.cancel_training import CancelTraining
 from logleap.usecases.training.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.training.start_training import ListRuns, ShowTraining, StartTraining
@@ -199,6 +201,16 @@ class Container(containers.DeclarativeContainer):
         runs=backend.provided.runs,
         store=backend.provided.artifacts,
     )
+    masks = providers.ThreadSafeSingleton(load_masks, settings.provided.masks)
+    loaded_models = providers.ThreadSafeSingleton(
+        LoadedModels,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        artifacts=backend.provided.artifacts,
+        masks=masks,
+        decompress=providers.Object(unzstd),
+    )
+    score_entries = providers.ThreadSafeSingleton(ScoreEntries, models=loaded_models)
     task_executor = providers.ThreadSafeSingleton(
         _task_executor, settings, capabilities, backend, execute_task
     )

@@ -21,7 +21,9 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         InvalidTransition     domain: the state does not allow the action → HTTP
         KeyNotFound           use cases: a key to revoke → the command line
         KeyReused             use cases: an idempotency key with another request → HTTP
-        ModelMissing          use cases: a baseline without a log model → HTTP
+        ModelMissing          use cases: a data set without a log model → HTTP
+        ModelUnusable         use cases: a log model of other masks or a newer version → HTTP
+        TemplateNotFound      use cases: an id that no template of the log model has → HTTP
         ParameterInvalid      domain: a parameter of the task log-model → HTTP
         RetentionTooLong      use cases: a data set to be kept longer than the operator allows → HTTP
         RunCancelled          domain: a cancelled run, which may only fail → its worker fails it

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, overload
 
+from logleap.domain.errors import EntryError
 from logleap.domain.times import from_micros, to_micros
 
 
@@ -142,6 +143,14 @@ def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:
     entries = (row.entry for row in rows)
     while part := list(islice(entries, size)):
         yield Entries.of(part)
+
+
+class BodyPart(NamedTuple):
+    """Some entries of a body as they were read, good and bad: the first of all has the index `start`."""
+
+    start: int
+    entries: Sequence[Entry]
+    errors: Sequence[EntryError]
 
 
 class Row(NamedTuple):

@@ -66,7 +66,7 @@ class _Counts:
         parts = [block.entries for block in blocks]
         times, messages, contexts = times_of(parts), messages_of(parts), contexts_of(parts)
         self._entries += len(times)
-        self._out_of_order += (times.slice(1) < times.slice(0, len(times) - 1)).sum()
+        self._out_of_order += int((times.slice(1) < times.slice(0, len(times) - 1)).sum())
         self._out_of_order -= sum(
             before.entries.micros[-1] > after.entries.micros[0] for before, after in pairwise(blocks)
         )
