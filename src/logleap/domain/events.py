@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from logleap.domain.datasets import Dataset, Event
-from logleap.domain.runs import Run
+from logleap.domain.runs import CLOCK_SKEW, Run
 
 DELETED = "deleted"
 """The kind of the last event of a data set: all others are those of its log (EventKind)."""
 
-LONGEST_WAIT = timedelta(days=1)
-"""Between two attempts, whatever the receiver asks for. What is due later comes from a wrong clock."""
-
 LONGEST_PAUSE = timedelta(hours=1)
-"""Between two attempts by our own back-off: how late an event may be once the receiver is back."""
+"""Between two attempts, whatever the receiver asks for: how late an event may be once it is back."""
+
+LONGEST_WAIT = LONGEST_PAUSE + CLOCK_SKEW
+"""What is due later than that comes from a clock that was ahead."""
 
 LEAST_ATTEMPTS = 3
 """Before an event is given up, however long the ones before it have failed."""
@@ -104,5 +104,4 @@ def back_off(attempts: int, first: timedelta, jitter: float) -> timedelta:
     `jitter`, from 0 to 1, shortens it by up to a half, so that data sets do not all come at once.
     """
     doublings = min(attempts - 1, 20)
-    longest = max(first, LONGEST_PAUSE)
-    return min(first * (1 << doublings), longest) * (1 - jitter / 2)
+    return min(first * (1 << doublings), LONGEST_PAUSE) * (1 - jitter / 2)

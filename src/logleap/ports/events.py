@@ -35,7 +35,7 @@ class EventDeliverer(ABC):
 
 
 class EventOutbox(ABC):
-    """Keeps events until they are delivered, or dead: given up, until an operator has them sent again.
+    """Keeps events until they are delivered; dead ones, which were given up, until an operator decides.
 
     The repositories of data sets and runs put them in, if the backend was opened with events on: one for each
     line of a log, in the same transaction, and one when a data set is removed. On a removal what waits or is
@@ -86,6 +86,10 @@ class EventOutbox(ABC):
         A dead event comes before the later ones of its data set. False if there is none of this id, which may
         be any text.
         """
+
+    @abstractmethod
+    def discard(self, event_id: str) -> bool:
+        """Remove a dead event. False if none of this id, which may be any text, is dead."""
 
     @abstractmethod
     def backlog(self) -> Backlog:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from logleap.domain.events import (
     LEAST_ATTEMPTS,
-    LONGEST_WAIT,
+    LONGEST_PAUSE,
     MAX_ERROR_CHARS,
     EventClaim,
     WaitingEvent,
@@ -98,7 +98,7 @@ class DeliverEvents:
 
     def _pause(self, attempts: int, error: NotDelivered) -> timedelta:
         pause = back_off(attempts, self.first_pause, self.jitter())
-        return min(max(pause, error.retry_after or pause), LONGEST_WAIT)
+        return min(max(pause, error.retry_after or pause), LONGEST_PAUSE)
 
 
 def _name(waiting: WaitingEvent) -> str:

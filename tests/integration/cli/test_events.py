@@ -15,6 +15,12 @@ from standardwebhooks import Webhook
 from logleap.client import Client
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+SPYING_TASK = """
+import os
+
+def run(context):
+    return {"secret": os.environ.get("LOGLEAP_EVENTS_SECRET")}
+"""
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 
 
@@ -85,13 +91,15 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_the_life_of_a_data_set_is_told_in_its_order(
-    serving: Any, logleap: Any, local: dict[str, str], receiver: Receiver
+    serving: Any, logleap: Any, local: dict[str, str], receiver: Receiver, tmp_path: Path
 ) -> None:
-    with serving(backend="local", **local) as server, Client(server.url) as client:
+    (tmp_path / "spying_task.py").write_text(SPYING_TASK)
+    spying = {"PYTHONPATH": str(tmp_path), "LOGLEAP_TRAINING_TASK": "spying_task:run"}
+    with serving(backend="local", **local, **spying) as server, Client(server.url) as client:
         data_id = client.announce("line 4")["dataId"]
         client.append(data_id, [ENTRY])
         client.train(data_id)
-        client.wait(data_id, timeout=30)
+        assert client.wait(data_id, timeout=30)["result"] == {"secret": None}
         client.archive(data_id)
         client.delete(data_id)
         events = receiver.wait(lambda events: kinds(events)[-1:] == ["deleted"])
@@ -139,13 +147,19 @@ def test_dead_letters_are_listed_and_sent_again(
         assert (shown["waiting"], shown["dead"]) == (0, 1)
         assert (letter["owner"], letter["dataId"], letter["attempts"]) == ("anonymous", data_id, 1)
         receiver.refused.clear()
-        assert logleap("events", "--resend", letter["id"], **local).stdout == "1 to be sent again.\n"
+        assert (
+            logleap("events", "--resend", letter["id"], **local).stdout
+            == "1 to be sent again, 0 discarded.\n"
+        )
         events = receiver.wait(lambda events: len(events) == 2)
     assert events[1]["id"] == letter["id"]
     again = logleap("events", "--resend", letter["id"], **local)
     assert again.returncode == 1
-    assert "There is no event" in again.stderr
-    assert json.loads(logleap("events", "--resend", "all", "--json", **local).stdout) == {"resent": 0}
+    assert "There is no such event" in again.stderr
+    assert json.loads(logleap("events", "--discard", "all", "--json", **local).stdout) == {
+        "resent": 0,
+        "discarded": 0,
+    }
 
 
 def test_what_happened_without_a_server_that_delivers_is_delivered_later(

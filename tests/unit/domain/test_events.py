@@ -26,10 +26,6 @@ def test_pauses_double_up_to_an_hour() -> None:
     assert pauses[-1] == LONGEST_PAUSE
 
 
-def test_a_first_pause_that_is_longer_than_an_hour_stays() -> None:
-    assert back_off(7, timedelta(hours=3), 0) == timedelta(hours=3)
-
-
 @given(st.integers(1, 10**9), st.floats(0, 1))
 def test_a_pause_is_shortened_by_a_half_at_most(attempts: int, jitter: float) -> None:
     longest = back_off(attempts, FIRST, 0)

@@ -11,7 +11,7 @@ from logleap.adapters.memory.database import MemoryDatabase
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.events import MemoryEventOutbox
 from logleap.domain.datasets import Action, Dataset, Event, EventKind
-from logleap.domain.events import LONGEST_WAIT, Backlog, EventClaim, OutgoingEvent, WaitingEvent
+from logleap.domain.events import LONGEST_PAUSE, Backlog, EventClaim, OutgoingEvent, WaitingEvent
 from logleap.ports.errors import Conflict
 from logleap.ports.events import EventDeliverer, NotDelivered
 from logleap.usecases.deliver_events import DeliverEvents, Deliveries
@@ -132,7 +132,7 @@ def test_a_failing_event_holds_up_its_own_data_set_alone(
     assert receiver.got[2:] == [("d1", "announced"), ("d1", "first-entries")]
 
 
-def test_the_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
+def test_the_receiver_may_ask_for_a_longer_pause_of_an_hour_at_most(
     deliver: DeliverEvents, receiver: Receiver, filled: Callable[[str], str], clock: Any
 ) -> None:
     filled("d1")
@@ -143,7 +143,7 @@ def test_the_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
     receiver.fails["d1"] = NotDelivered("busy", retry_after=timedelta(days=9))
     clock.advance(2)
     assert all_due(deliver) == Deliveries(failed=1)
-    clock.advance(LONGEST_WAIT.total_seconds() + 1)
+    clock.advance(LONGEST_PAUSE.total_seconds() + 1)
     assert all_due(deliver).failed == 1
 
 

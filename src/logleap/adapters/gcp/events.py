@@ -154,6 +154,19 @@ class FirestoreEventOutbox(EventOutbox):
         return retry_until_known(attempt)
 
     @translated(SERVICE)
+    def discard(self, event_id: str) -> bool:
+        def attempt(deadline: Deadline) -> bool:
+            found = self._database.read(self._database.outgoing_event(event_id), deadline, ["dead"])
+            if not found.fields.get("dead"):
+                return False
+            writes = Writes()
+            writes.delete(found.name, if_unchanged_since=found.update_timestamp)
+            self._database.commit(writes, **deadline.single_attempt())
+            return True
+
+        return retry_until_known(attempt)
+
+    @translated(SERVICE)
     def backlog(self) -> Backlog:
         events = self._database.outgoing_events()
 

@@ -142,6 +142,11 @@ class SqliteEventOutbox(EventOutbox):
             )
             return True
 
+    def discard(self, event_id: str) -> bool:
+        delete = "DELETE FROM outgoing_events WHERE event_id = ? AND dead_at IS NOT NULL"
+        with self._database.writing() as connection:
+            return connection.execute(delete, (lookup(event_id),)).rowcount > 0
+
     def backlog(self) -> Backlog:
         query = (
             "SELECT count(*), count(dead_at), min(CASE WHEN dead_at IS NULL THEN at END) FROM outgoing_events"

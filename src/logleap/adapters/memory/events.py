@@ -78,6 +78,14 @@ class MemoryEventOutbox(EventOutbox):
                 stream.due = now
             return True
 
+    def discard(self, event_id: str) -> bool:
+        with self._database.lock:
+            found = self._database.outgoing.get(event_id)
+            if found is None or found.dead_at is None:
+                return False
+            del self._database.outgoing[event_id]
+            return True
+
     def backlog(self) -> Backlog:
         with self._database.lock:
             events = list(self._database.outgoing.values())

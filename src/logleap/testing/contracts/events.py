@@ -276,6 +276,20 @@ def test_a_dead_letter_is_sent_again_although_nothing_else_waits(
     assert len(drain(outbox)) == 1
 
 
+def test_a_dead_letter_is_discarded_on_request_and_nothing_else_is(
+    outbox: EventOutbox, announce: Callable[..., Dataset]
+) -> None:
+    announced(announce)
+    claim = claimed(outbox)
+    (waiting,) = claim.events
+    assert not outbox.discard(waiting.event.event_id)
+    outbox.bury(claim, dead(waiting), NOW, LATER)
+    outbox.release(claim, NOW)
+    assert outbox.discard(waiting.event.event_id)
+    assert not outbox.discard(waiting.event.event_id)
+    assert outbox.backlog() == Backlog(0, 0)
+
+
 def test_what_is_postponed_is_sent_at_once_on_request(
     outbox: EventOutbox, announce: Callable[..., Dataset]
 ) -> None:
@@ -287,8 +301,9 @@ def test_what_is_postponed_is_sent_at_once_on_request(
 
 
 @pytest.mark.parametrize("event_id", ["none", "", "a/b", "\ud800", "__x__"])
-def test_an_unknown_event_is_not_sent_again(outbox: EventOutbox, event_id: str) -> None:
+def test_an_unknown_event_is_neither_sent_again_nor_discarded(outbox: EventOutbox, event_id: str) -> None:
     assert not outbox.resend(event_id, NOW)
+    assert not outbox.discard(event_id)
 
 
 def test_a_list_has_no_more_events_than_were_asked_for(

@@ -46,6 +46,8 @@ class PubSubEventTopic(EventDeliverer):
             ) from error
         except Unavailable as error:
             raise NotDelivered(str(error)) from error
+        except ValueError as error:  # of grpc, for a channel that was closed
+            raise NotDelivered("the server stops") from error
 
     def close(self) -> None:
         self._client.close()

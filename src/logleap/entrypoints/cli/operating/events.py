@@ -1,7 +1,7 @@
 """`logleap events`."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,21 +26,37 @@ _PAGE = 500
     metavar="ID|all",
     help="Send this event again, or at once if it waits; all: all dead letters. May be repeated.",
 )
+@click.option(
+    "--discard",
+    multiple=True,
+    metavar="ID|all",
+    help="Remove this dead letter; all: all of them. May be repeated.",
+)
 @BACKEND
 @DATA_DIR
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def events(dead: bool, limit: int, resend: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+def events(
+    dead: bool,
+    limit: int,
+    resend: tuple[str, ...],
+    discard: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """List the events that wait for their delivery and the dead letters, or send some again.
 
     A server or a worker with LOGLEAP_EVENTS_URL or LOGLEAP_EVENTS_TOPIC delivers them.
     """
     with _opened(flags) as outbox:
-        if resend:
-            sent = _resend(outbox, resend)
+        from logleap.container import utc_now
+
+        if resend or discard:
+            sent = _each(outbox, resend, lambda event_id: outbox.resend(event_id, utc_now()))
+            gone = _each(outbox, discard, outbox.discard)
             if as_json:
-                output.print_json({"resent": sent})
+                output.print_json({"resent": sent, "discarded": gone})
             else:
-                click.echo(f"{sent} to be sent again.")
+                click.echo(f"{sent} to be sent again, {gone} discarded.")
             return
         backlog = outbox.backlog()
         found = [] if dead else list(outbox.list(dead=False, limit=limit))
@@ -57,22 +73,21 @@ def events(dead: bool, limit: int, resend: tuple[str, ...], as_json: bool, **fla
         click.echo(line + output.in_a_line(why))
 
 
-def _resend(outbox: "EventOutbox", ids: tuple[str, ...]) -> int:
-    from logleap.container import utc_now
-
-    sent = 0
+def _each(outbox: "EventOutbox", ids: tuple[str, ...], change: Callable[[str], bool]) -> int:
+    """Change each of these events; of how many that was true. Ends the command at one that is not there."""
+    changed = 0
     for event_id in ids:
         if event_id == _ALL:
             while letters := outbox.list(dead=True, limit=_PAGE):
-                sent += sum(outbox.resend(letter.event.event_id, utc_now()) for letter in letters)
-        elif outbox.resend(event_id, utc_now()):
-            sent += 1
+                changed += sum(change(letter.event.event_id) for letter in letters)
+        elif change(event_id):
+            changed += 1
         else:
             said = (
-                f"There is no event {event_id!r}: it was delivered, or never was. logleap events shows all."
+                f"There is no such event {event_id!r}, or not any more: logleap events shows those that are."
             )
             output.finish(said, output.FAILED)
-    return sent
+    return changed
 
 
 @contextlib.contextmanager
