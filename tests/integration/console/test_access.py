@@ -84,6 +84,19 @@ def test_a_session_ends_by_itself(make: Any, keys: Any) -> None:
     assert anna.get("/console").status_code == 303
 
 
+def test_under_a_path_all_addresses_and_the_cookie_are_below_it(keyed_app: Flask, make: Any) -> None:
+    anna = make(keyed_app)
+    under = {"environ_overrides": {"SCRIPT_NAME": "/logs"}, "headers": anna.headers}
+    led = anna.client.get("/console?state=failed", **under).headers["Location"]
+    assert led == "/logs/console/sign-in?next=/logs/console?state%3Dfailed"
+    page = anna.client.get("/console/sign-in?next=/logs/console?state%3Dfailed", **under).text
+    assert not re.search('(?:href|src|action)="/(?!logs/)', page)
+    hidden = dict(re.findall('type="hidden" name="([^"]*)" value="([^"]*)"', page))
+    answer = anna.client.post("/console/sign-in", data={**hidden, "key": "a1.secret-of-a1"}, **under)
+    assert answer.headers["Location"] == "/logs/console?state=failed"
+    assert "Path=/logs/console" in answer.headers["Set-Cookie"]
+
+
 def test_who_signs_out_is_out(anna: Any) -> None:
     answer = anna.send("/console", "/console/sign-out")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/sign-in")

@@ -74,7 +74,9 @@ def register(console: Console) -> None:
 
     def sign_in(_: SignInRequired) -> Response:
         if request.method in ("GET", "HEAD"):
-            return console.redirect_to("sign_in", next=request.full_path.removesuffix("?"))
+            return console.redirect_to(
+                "sign_in", next=request.script_root + request.full_path.removesuffix("?")
+            )
         referrer = urlsplit(request.headers.get("Referer", "")).path
         page = console.render(
             "signed_out.html", 401, href=url_for("console.sign_in", next=referrer), request_id=g.request_id
@@ -112,6 +114,7 @@ def register(console: Console) -> None:
 
 def return_to(wanted: str) -> str:
     """Where to go after signing in: `wanted`, if it is an address of the console."""
-    inside = wanted == PATH or wanted.startswith(f"{PATH}/") or wanted.startswith(f"{PATH}?")
-    odd = "\\" in wanted or not wanted.isprintable() or wanted.startswith(f"{PATH}/sign-")
+    console = request.script_root + PATH
+    inside = wanted == console or wanted.startswith((f"{console}/", f"{console}?"))
+    odd = "\\" in wanted or not wanted.isprintable() or wanted.startswith(f"{console}/sign-")
     return wanted if inside and not odd else url_for("console.datasets")

@@ -41,7 +41,7 @@ def size(value: int) -> str:
         if amount < 1024:
             break
         amount, unit = amount / 1024, larger
-    return f"{number(amount, 0 if unit == 'B' or amount >= 100 else 1)} {unit}"
+    return f"{number(amount, 0 if amount == int(amount) or amount >= 100 else 1)} {unit}"
 
 
 def duration(value: timedelta | float) -> str:

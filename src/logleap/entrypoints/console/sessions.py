@@ -22,6 +22,7 @@ from logleap.usecases.keys import Authenticate
 
 COOKIE = "logleap-session"
 PATH = "/console"
+"""Below the path that the server is under, if it is under any."""
 
 TOKEN_SECONDS = 24 * 3600
 """How long a form may lie open before it is sent."""
@@ -92,7 +93,7 @@ class Sessions:
             COOKIE,
             value,
             max_age=self._seconds,
-            path=PATH,
+            path=request.script_root + PATH,
             secure=_encrypted(request),
             httponly=True,
             samesite="Strict",
@@ -101,7 +102,11 @@ class Sessions:
     def sign_out(self, request: Request, response: Response) -> None:
         """End the session."""
         response.delete_cookie(
-            COOKIE, path=PATH, secure=_encrypted(request), httponly=True, samesite="Strict"
+            COOKIE,
+            path=request.script_root + PATH,
+            secure=_encrypted(request),
+            httponly=True,
+            samesite="Strict",
         )
 
     def token(self, visitor: Visitor | None) -> str:

@@ -39,7 +39,7 @@ _METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 @click.option("--accept-loss", is_flag=True, help="Start although the latest changes are missing.")
 def serve(accept_loss: bool, **flags: Any) -> None:
-    """Serve the HTTP API until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API and the console until Ctrl-C or SIGTERM."""
     with endings():
         _serve(flags, accept_loss=accept_loss)
 
@@ -185,7 +185,9 @@ def _serve(flags: dict[str, Any], *, accept_loss: bool) -> None:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
             notes.append("slow parser: installed without a C compiler")
-        note(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
+        url = url_of(listener)
+        told = ", ".join(notes)
+        note(f"LogLeap listens on {url} ({told}). Its console is at {url}/console. Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
