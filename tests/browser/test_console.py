@@ -65,9 +65,8 @@ def test_a_user_finds_a_planted_change_by_clicks(visiting: Any, later_log: Path)
 
 
 def upload(page: Page, log: Path) -> None:
-    page.get_by_role("link", name="New data set").first.click()
+    page.get_by_role("link", name="Upload", exact=True).first.click()
     page.get_by_label("Name").fill("order line")
-    page.get_by_role("button", name="Create").click()
     page.get_by_label("Log file").set_input_files(log)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()

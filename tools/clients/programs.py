@@ -1,4 +1,4 @@
-"""Gets the log clients that the tests send with, a browser with axe-core, and spin, where they are missing.
+"""Gets the log clients, proxies and browser of the tests, and spin, where they are missing.
 
     python -m tools.clients.programs
 
@@ -32,6 +32,8 @@ _OTHER_PACKAGES = (
     "systemd",
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
+_PROXIES = FOLDER / "debian-proxies"
+_PROXY_PACKAGES = ("nginx", "haproxy", "apache2-bin")
 _SPIN = FOLDER / "spin"
 _BROWSER = FOLDER / "browser"
 _BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-liberation")
@@ -93,6 +95,41 @@ def rsyslog() -> Program | None:
         program = str(_OTHERS / "usr/sbin/rsyslogd")
         return Program((program, "-M", str(module.parent)), debian.libraries(_OTHERS))
     return None
+
+
+def nginx() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("nginx", "usr/sbin/nginx")
+
+
+def haproxy() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("haproxy", "usr/sbin/haproxy")
+
+
+class Apache(NamedTuple):
+    """How to start Apache's server, and where its modules are."""
+
+    program: Program
+    modules: Path
+
+
+def apache() -> Apache | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    program = _proxy("apache2", "usr/sbin/apache2")
+    for root in (Path("/"), _PROXIES):
+        modules = root / "usr/lib/apache2/modules"
+        if program is not None and (modules / "mod_proxy_http.so").exists():
+            return Apache(program, modules)
+    return None
+
+
+def _proxy(name: str, unpacked: str) -> Program | None:
+    installed = shutil.which(name, path=_SYSTEM)
+    if installed is not None:
+        return Program((installed,), {})
+    program = _PROXIES / unpacked
+    return Program((str(program),), debian.libraries(_PROXIES)) if program.exists() else None
 
 
 class Journal(NamedTuple):
@@ -205,6 +242,7 @@ def _main() -> int:
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
+        _unpack(_PROXY_PACKAGES, _PROXIES) if None in (nginx(), haproxy(), apache()) else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
         _unpack_browser() if browser() is None else None,
     ]

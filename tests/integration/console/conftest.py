@@ -61,25 +61,32 @@ class Browser:
         return self.post(action, {**self.fields(page, action), **fields})
 
     def sign_in(self, key_id: str) -> TestResponse:
+        self.headers["X-API-Key"] = f"{key_id}.secret-of-{key_id}"  # for calls of the API alone
         return self.send("/console/sign-in", key=f"{key_id}.secret-of-{key_id}")
 
     def announce(self, name: str = "") -> str:
-        """The id of a new data set."""
-        answer = self.send("/console/new", name=name)
-        assert answer.status_code == 303, answer.text
-        return answer.headers["Location"].split("/")[3]
+        """The id of a new data set, made by the API."""
+        answer = self.client.post("/data", json={"name": name or None}, headers=self.headers)
+        assert answer.status_code == 201, answer.text
+        data_id: str = answer.get_json()["dataId"]
+        return data_id
 
     def upload(
-        self, data_id: str, log: str | bytes = LOG, name: str = "app.log", **fields: str
+        self, data_id: str, log: str | bytes = LOG, file_name: str = "app.log", **fields: str
     ) -> TestResponse:
         page = f"/console/data/{data_id}/upload"
-        return self.send_file(page, self.fields(page, page), log, name, **fields)
+        return self.send_file(page, self.fields(page, page), log, file_name, **fields)
 
     def send_file(
-        self, page: str, hidden: Mapping[str, str], log: str | bytes, name: str = "app.log", **fields: str
+        self,
+        page: str,
+        hidden: Mapping[str, str],
+        log: str | bytes,
+        file_name: str = "app.log",
+        **fields: str,
     ) -> TestResponse:
         content = log.encode() if isinstance(log, str) else log
-        return self.post(page, {**hidden, **fields, "file": (io.BytesIO(content), name)})
+        return self.post(page, {**hidden, **fields, "file": (io.BytesIO(content), file_name)})
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +139,9 @@ def bert(keyed_app: Flask) -> Browser:
     browser = Browser(keyed_app)
     assert browser.sign_in("b1").status_code == 303
     return browser
+
+
+@pytest.fixture
+def fresh() -> Browser:
+    """A browser of a console of its own, without keys."""
+    return Browser(create_web_app(build_container(Settings(backend="memory"))))

@@ -98,14 +98,15 @@ def test_a_revoked_key_ends_its_sessions_and_no_others(make: Any, monkeypatch: p
     for browser, (_, shown) in zip(browsers, made, strict=True):
         assert browser.send("/console/sign-in", key=shown).status_code == 303
         assert browser.get("/console").status_code == 200
-    form = browsers[0].fields("/console/new", "/console/new")
+    data_id = container.announce_dataset()("anna", None, {}).dataset_id
+    form = browsers[0].fields("/console/account", "/console/sign-out")
     container.revoke_key()(made[0][0].key_id)
     assert browsers[0].get("/console").status_code == 303
     assert browsers[1].get("/console").status_code == 200
-    refused = browsers[0].post("/console/new", form)
+    refused = browsers[0].post(f"/console/data/{data_id}/delete", form)
     assert refused.status_code == 401
     assert "nothing was changed" in refused.text
-    assert container.show_datasets().list("anna", None, 10, None)[0] == []
+    assert container.show_datasets().one("anna", data_id).dataset.version == 1
 
 
 def test_another_key_of_the_same_id_ends_the_session(make: Any, keys: Any) -> None:
@@ -151,8 +152,8 @@ def test_each_change_wants_a_token_of_this_session(
     keyed_app: Flask, keyed: Container, anna: Any, bert: Any
 ) -> None:
     data_id = anna.announce()
-    others = bert.fields("/console/new", "/console/new")["csrf"]
-    own = anna.fields("/console/new", "/console/new")["csrf"]
+    others = bert.fields("/console/account", "/console/sign-out")["csrf"]
+    own = anna.fields("/console/account", "/console/sign-out")["csrf"]
     before = keyed.show_datasets().events("anna", data_id)
     rules = changes(keyed_app)
     assert len(rules) >= 8
@@ -172,7 +173,7 @@ def test_no_page_of_another_origin_changes_anything(
 ) -> None:
     keyless = make(app)
     data_id = keyless.announce()
-    token = keyless.fields("/console/new", "/console/new")["csrf"]
+    token = keyless.fields("/console/upload", "/console/upload")["csrf"]
     for browser, served in ((anna, keyed_app), (keyless, app)):
         for rule in changes(served):
             path = rule.replace("<dataId>", data_id).replace("<runId>", "x")
@@ -191,7 +192,7 @@ def test_without_keys_only_this_machines_names_are_answered_and_no_session_is_ne
     refused = browser.get("/console", Host="rebound.example")
     assert refused.status_code == 403
     assert "HOST_NOT_ALLOWED" in refused.text
-    assert browser.post("/console/new", {}, Origin="http://127.0.0.1:9999").status_code == 403
+    assert browser.post("/console/upload", {}, Origin="http://127.0.0.1:9999").status_code == 403
 
 
 def test_the_first_key_closes_the_console(make: Any) -> None:
@@ -207,7 +208,13 @@ def test_the_first_key_closes_the_console(make: Any) -> None:
 
 def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing_of_its_own(browser: Any) -> None:
     data_id = browser.announce("x")
-    pages = ["/console", "/console/new", "/console/account", f"/console/data/{data_id}", "/console/nowhere"]
+    pages = [
+        "/console",
+        "/console/upload",
+        "/console/account",
+        f"/console/data/{data_id}",
+        "/console/nowhere",
+    ]
     for path in [*pages, f"/console/data/{data_id}/upload", f"/console/data/{data_id}/delete"]:
         page = browser.get(path)
         policy = page.headers["Content-Security-Policy"].split("; ")

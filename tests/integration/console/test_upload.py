@@ -52,6 +52,40 @@ def test_the_same_form_stores_its_file_once(browser: Any, log: str) -> None:
     assert stored(browser, data_id) == (6, 2)
 
 
+def test_a_file_becomes_a_data_set_of_its_own_once_per_form(fresh: Any, log: str) -> None:
+    hidden = fresh.fields("/console/upload", "/console/upload")
+    for attempt in range(3):
+        page = fresh.send_file("/console/upload", hidden, log, name="line 1" if attempt == 0 else "another")
+        assert page.status_code == 200
+        assert ("were not added again" in page.text) == (attempt > 0)
+    (made,) = fresh.get("/data").json["datasets"]
+    assert (made["name"], made["entries"], made["batches"]) == ("line 1", 3, 1)
+    assert f'href="/console/data/{made["dataId"]}"' in page.text
+
+
+def test_a_file_that_cannot_be_read_makes_no_data_set(fresh: Any) -> None:
+    hidden = fresh.fields("/console/upload", "/console/upload")
+    page = fresh.send_file("/console/upload", hidden, "no time at all\n" * 3, name="<b>")
+    assert page.status_code == 422
+    assert 'value="&lt;b&gt;"' in page.text
+    assert hidden["attempt"] in page.text  # corrected, it is still the same attempt
+    checked = fresh.send_file("/console/upload", hidden, "2026-03-02 06:00:00 x\n", check="1")
+    assert "would add 1 entries" in checked.text
+    assert fresh.send_file("/console/upload", hidden, "\n", check="1").status_code == 422
+    long = fresh.send_file("/console/upload", hidden, "2026-03-02 06:00:00 x\n", name="x" * 257)
+    assert (long.status_code, "“Name” has more than 256" in long.text) == (422, True)
+    assert fresh.get("/data").json["datasets"] == []
+
+
+def test_data_sets_from_the_browser_use_up_their_quota(make: Any, log: str) -> None:
+    browser = make(create_web_app(build_container(Settings(backend="memory", datasets_per_owner="1/day"))))
+    sent = [
+        browser.send_file("/console/upload", browser.fields("/console/upload", "/console/upload"), log)
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in sent] == [200, 429]
+
+
 def test_a_repetition_uses_up_no_quota(make: Any, log: str) -> None:
     settings = Settings(backend="memory", entries_per_owner="3/day")
     browser = make(create_web_app(build_container(settings)))

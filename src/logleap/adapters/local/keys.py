@@ -39,8 +39,7 @@ class SqliteKeyRepository(KeyRepository):
             return [_from_row(row) for row in connection.execute(_LIST)]
 
     def exist(self) -> bool:
-        with self._database.reading() as connection:
-            (found,) = connection.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()
+        (found,) = self._database.first_row("SELECT EXISTS (SELECT 1 FROM keys)")
         return bool(found)
 
     def signing_secret(self) -> bytes:

@@ -16,7 +16,8 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
-from logleap.reporting.reporter import blocks_of, report_on
+from logleap.reporting.block import blocks_of
+from logleap.reporting.reporter import report_on
 
 
 class MemoryArchiveStore(ArchiveStore):
@@ -64,7 +65,7 @@ class MemoryArchiveStore(ArchiveStore):
         return around(partial(self.select, archive), position, before, after)
 
     def report(self, archive: Archive) -> Report:
-        return report_on(blocks_of(self.read(archive)), archive.entries)
+        return report_on(blocks_of(partial(self.read, archive)), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         self._files.pop(archive.url, None)

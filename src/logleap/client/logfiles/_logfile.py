@@ -15,13 +15,14 @@ from logleap.client.logfiles._report import Report
 from logleap.client.logfiles._seam import Head, Seam
 from logleap.client.logfiles._text.log_text import LogText
 from logleap.client.logfiles._times.years import Years
+from logleap.codecs.limits import REQUEST_BYTES
 
 FORMATS = ("auto", *READERS)
 
 _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 _NUMBERED = re.compile(r"\.\d{1,4}$")
 _LINES_TO_CHOOSE_BY = 100
-_LIMITS = Limits(50_000, 2 << 20)
+_LIMITS = Limits(50_000, REQUEST_BYTES)
 
 
 class LogFile:

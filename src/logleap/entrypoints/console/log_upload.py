@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from logleap.client.logfiles import FORMATS, LogFile, LogFileError, ReadOptions, Report, named_zone
@@ -12,7 +13,7 @@ from logleap.codecs.json.stream import EntryStream, read_ndjson
 from logleap.codecs.limits import Limits
 from logleap.codecs.mappings import FieldMapping
 from logleap.domain.entries import Entry
-from logleap.domain.errors import InvalidEntries
+from logleap.domain.errors import BatchEmpty, InvalidEntries
 from logleap.entrypoints.http.errors.refusals import HttpError
 
 _BATCHES_KEPT = 4
@@ -50,6 +51,7 @@ class LogUpload:
         self._digest = hashlib.sha256()
         self._lines: deque[tuple[int, Sequence[int]]] = deque(maxlen=_BATCHES_KEPT)
         self._stream = EntryStream(_Pieces(self), limits, read_ndjson)
+        self._entries: Iterator[Sequence[Entry]] = self._read()
 
     @property
     def report(self) -> Report:
@@ -61,7 +63,18 @@ class LogUpload:
         """Hex, of the entries as NDJSON."""
         return self._digest.hexdigest()
 
+    def begin(self) -> None:
+        """Read the first entries, which are given again. Raises as the iteration; BatchEmpty without any."""
+        entries = self._entries
+        first = next(entries, None)
+        if first is None:
+            raise BatchEmpty
+        self._entries = chain([first], entries)
+
     def __iter__(self) -> Iterator[Sequence[Entry]]:
+        return self._entries
+
+    def _read(self) -> Iterator[Sequence[Entry]]:
         try:
             yield from self._stream
         except InvalidEntries as error:

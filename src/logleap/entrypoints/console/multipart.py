@@ -15,9 +15,9 @@ _PARTS = 50
 class UploadForm:
     """The form in `pieces`, the bytes of a multipart/form-data body.
 
-    `fields` are those before the file, by name; `name` is the file's, `file` its bytes. Reading `file` raises
-    what `pieces` raises, and HttpError where the form ends in the middle of the file. What stands behind the
-    file is left alone.
+    `fields` are those before the file, by name; `name` is the file's ("": none was chosen), `file` its bytes.
+    Reading `file` raises what `pieces` raises, and HttpError where the form ends in the middle of the file.
+    What stands behind the file is left alone.
     """
 
     def __init__(self, pieces: Iterable[bytes], boundary: str) -> None:
@@ -29,12 +29,11 @@ class UploadForm:
         self._events = _events(decoder, iter(pieces))
         self.fields: dict[str, str] = {}
         self.name = ""
+        self.file: io.RawIOBase | io.BytesIO
         name, value = "", bytearray()
         for event in self._events:
             if isinstance(event, File):
                 self.name = event.filename
-                if not self.name:  # none was chosen
-                    break
                 self.file = _FileStream(self._events)
                 return
             if isinstance(event, Field):
@@ -47,7 +46,7 @@ class UploadForm:
                     )
                 if not event.more_data:
                     self.fields.setdefault(name, value.decode("utf-8", "replace"))
-        raise HttpError("FILE_MISSING", "The form has no file. Choose a log file, and send it again.")
+        self.file = io.BytesIO()
 
 
 class _FileStream(io.RawIOBase):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from logleap.container import Container
 from logleap.entrypoints.http import routes
@@ -30,15 +30,11 @@ def create_app(container: Container, bounds: Bounds | None = None) -> Flask:
 
     @app.before_request
     def check_sender() -> None:
-        guard.check(request._get_current_object())  # type: ignore[attr-defined]
+        g.needs_key = guard.check(request._get_current_object())  # type: ignore[attr-defined]
 
-    openapi.add(
-        app,
-        [
-            *routes.apis(container, bounds or Bounds(container)),
-            health(container.backend().check, container.metrics()),
-        ],
-    )
+    shared = bounds or Bounds(container)
+    apis = [*routes.apis(container, shared), health(container.backend().check, container.metrics())]
+    openapi.add(app, apis, container.settings().path_prefix)
     app.register_blueprint(docs())
     return app
 

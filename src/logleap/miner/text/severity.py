@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 _WORDS = {
@@ -64,6 +65,11 @@ def of_message(message: str) -> str | None:
     if found is None and ("level" in start or "lvl" in start or "severity" in start):
         found = _NAMED.search(start)
     return WORDS[found[found.lastindex].lower()] if found and found.lastindex else None
+
+
+def of_contexts(contexts: Sequence[str | None]) -> list[str | None] | None:
+    """The same of many; None if there is no context at all."""
+    return [of_context(context or "") for context in contexts] if any(contexts) else None
 
 
 def of_context(context: str) -> str | None:

@@ -15,7 +15,6 @@ from logleap.entrypoints.console.pages import (
     dataset,
     datasets,
     entries,
-    new_dataset,
     runs,
     upload,
 )
@@ -25,7 +24,6 @@ PAGES: Sequence[Callable[[Console], None]] = (
     datasets.add,
     dataset.add,
     changes.add,
-    new_dataset.add,
     upload.add,
     account.add,
     entries.add,

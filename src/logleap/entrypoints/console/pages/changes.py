@@ -39,7 +39,7 @@ def add(console: Console) -> None:
             origin=Origin(g.request_id, g.traceparent),
         )
         observability.bind_ids(runId=run.run_id)
-        return console.redirect_to("dataset", dataId=data_id)
+        return console.redirect_to("run", dataId=data_id, runId=run.run_id)
 
     def confirm(owner: str, data_id: str, question: str) -> Response:
         view = show.one(owner, data_id)
@@ -58,7 +58,7 @@ def add(console: Console) -> None:
         return confirm(owner, data_id, "delete")
 
     @console.change("/data/<dataId>/cancel")
-    def cancel_run(request: Request, owner: str, form: Form, data_id: str) -> Response:
+    def cancel_training(request: Request, owner: str, form: Form, data_id: str) -> Response:
         run = cancel(owner, data_id, form.get("runId") or None)
         observability.bind_ids(runId=run.run_id)
         return console.redirect_to("dataset", dataId=data_id)

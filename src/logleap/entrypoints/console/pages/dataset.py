@@ -7,7 +7,6 @@ from flask import Request, Response
 
 from logleap.domain.datasets import TRANSITIONS, Action, Dataset, State
 from logleap.domain.entries import Totals
-from logleap.domain.log_models import LOG_MODEL
 from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.frame import Console
 from logleap.entrypoints.http.calls.long_calls import long_call
@@ -47,7 +46,6 @@ def add(console: Console) -> None:
             delete_at=view.dataset.delete_at(longest),
             archive_at=view.dataset.archive_at(longest),
             tasks=start.tasks,
-            default_task=LOG_MODEL if LOG_MODEL in start.tasks else start.tasks[0],
             attempt=secrets.token_hex(16),
             report=told,
             chart=_chart(told),

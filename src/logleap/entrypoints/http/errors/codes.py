@@ -162,8 +162,13 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "MODEL_MISSING": Meaning(
             409,
-            "The data set that is to be compared with has no log model.",
+            "The data set whose log model is needed has none.",
             "Train it with the task `log-model` first, or omit the baseline.",
+        ),
+        "MODEL_UNUSABLE": Meaning(
+            409,
+            "The data set's log model was made with other masks, or by a later version of LogLeap.",
+            "Train it again with the task `log-model`.",
         ),
         "NOT_ACCEPTABLE": Meaning(
             406,
@@ -248,6 +253,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
+        ),
+        "TEMPLATE_NOT_FOUND": Meaning(
+            404,
+            "The data set's current log model has no template of this id.",
+            "Use one that `GET /train/{dataId}/artifacts/log-model.json` lists.",
         ),
         "TEMPORARY_SPACE_FULL": Meaning(
             503,
