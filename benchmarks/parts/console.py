@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -40,20 +40,21 @@ class _Page:
 def run(iterations: Iterations) -> Findings:
     """In one process, without a server: the time of the thread that answers."""
     entries = min(iterations.many_entries, _MOST)
+    outcome = _Outcome()
     with tempfile.TemporaryDirectory(prefix="logleap-bench-") as name:
         with Web(Path(name) / "large") as web:
-            shares, rows, heaviest, templates = _pages(web, entries, iterations.rounds)
-        flat = _lists(Path(name), iterations)
-    worst = max(shares, key=shares.__getitem__)
+            templates = _pages(web, entries, iterations.rounds, outcome)
+        flat = _lists(Path(name), iterations, outcome)
+    worst = max(outcome.shares, key=outcome.shares.__getitem__)
     targets = [
         at_most(
             f"the console's pages of {entries:,} entries, against the calls that they show",
-            shares[worst],
+            outcome.shares[worst],
             _SHARE,
             note=f"the most: {worst}",
             unit=" ×",
         ),
-        at_most("the heaviest of these pages", heaviest / 1024, _WEIGHT, unit=" KiB"),
+        at_most("the heaviest of these pages", outcome.heaviest / 1024, _WEIGHT, unit=" KiB"),
         at_most(
             f"the console's list with {iterations.many_datasets:,} data sets, against {_FEW}",
             flat,
@@ -66,25 +67,36 @@ def run(iterations: Iterations) -> Findings:
         f"Time of the thread that answers, for a data set of {entries:,} entries and {templates:,} "
         "templates, and for the calls of the API whose answers the page shows."
     )
-    return Findings(targets, [Table("Pages of the console", header, rows, note)])
+    return Findings(targets, [Table("Pages of the console", header, outcome.rows, note)])
 
 
-def _pages(
-    web: Web, entries: int, rounds: int
-) -> tuple[Mapping[str, float], Sequence[Sequence[str]], int, int]:
+@dataclass(slots=True)
+class _Outcome:
+    """What was found of pages: how they compare, the rows of the table, the most bytes."""
+
+    shares: dict[str, float] = field(default_factory=dict)
+    rows: list[Sequence[str]] = field(default_factory=list)
+    heaviest: int = 0
+
+    def measure(self, web: Web, page: _Page, rounds: int) -> None:
+        """A page against its calls."""
+        weight = len(web.get(page.path)[1])
+        figures = _measured(web, page, rounds)
+        share = self.shares[page.name] = ratio(figures, "page", "calls")
+        self.heaviest = max(self.heaviest, weight)
+        medians = [milliseconds(statistics.median(figures[side])) for side in ("page", "calls")]
+        self.rows.append((page.name, times(share), *medians, f"{weight / 1024:.0f} KiB"))
+
+
+def _pages(web: Web, entries: int, rounds: int, outcome: _Outcome) -> int:
+    """Measures all pages of a data set; how many templates it has."""
     before = _uploaded(web, entries // 4, changed=False)
     after = _uploaded(web, entries, changed=True)
     web.trained(before)
     run_id = web.trained(after, baseline=before)
-    shares, rows, heaviest = {}, [], 0
     for page in _kinds(web, after, run_id):
-        weight = len(web.get(page.path)[1])
-        figures = _measured(web, page, rounds)
-        shares[page.name] = ratio(figures, "page", "calls")
-        heaviest = max(heaviest, weight)
-        medians = [milliseconds(statistics.median(figures[side])) for side in ("page", "calls")]
-        rows.append((page.name, times(shares[page.name]), *medians, f"{weight / 1024:.0f} KiB"))
-    return shares, rows, heaviest, web.json(f"/train/{after}")["result"]["templates"]
+        outcome.measure(web, page, rounds)
+    return int(web.json(f"/train/{after}")["result"]["templates"])
 
 
 def _measured(web: Web, page: _Page, rounds: int) -> Figures:
@@ -161,11 +173,13 @@ def _word(*key: int) -> str:
     return "".join(chance.choice("bdfgklmnprst") + chance.choice("aeiou") for _ in range(3))
 
 
-def _lists(folder: Path, iterations: Iterations) -> float:
+def _lists(folder: Path, iterations: Iterations, outcome: _Outcome) -> float:
     places = {"few": _FEW, "many": iterations.many_datasets}
     for name, datasets in places.items():
         fill(folder / name, datasets)
     with Web(folder / "few") as few, Web(folder / "many") as many:
+        page = _Page("list of data sets", "/console", [("/data?pageSize=50", "*/*")])
+        outcome.measure(many, page, iterations.rounds)
         sides = {"few": partial(_list_time, few), "many": partial(_list_time, many)}
         return ratio(interleaved(max(iterations.rounds, 9), sides), "many", "few")
 
