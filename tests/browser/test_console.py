@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from logleap.client import Client
 from logleap.client.sample import sample_log
@@ -23,13 +23,18 @@ HOSTILE = (
 )
 
 
-def picture(page: Page, name: str) -> None:
-    """Take a picture of what is seen, light and dark, if pictures are wanted."""
+def picture(page: Page, name: str, height: int | None = None) -> None:
+    """Take a picture of what is seen (of so many pixels from the top), light and dark, if any are wanted."""
     if os.environ.get("LOGLEAP_SCREENSHOTS") != "1":
         return
+    IMAGES.mkdir(exist_ok=True)
+    seen = page.viewport_size
+    assert seen is not None
+    top = page.evaluate("window.scrollY")
+    clip: FloatRect = {"x": 0, "y": top, "width": seen["width"], "height": height or seen["height"]}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=IMAGES / f"console-{name}-{scheme}.png")
+        page.screenshot(path=IMAGES / f"console-{name}-{scheme}.png", clip=clip)
     page.emulate_media(color_scheme="light")
 
 
@@ -56,7 +61,7 @@ def test_a_user_finds_a_planted_change_by_clicks(visiting: Any, later_log: Path)
         line = page.locator("tr[aria-current=true]")
         expect(line).to_contain_text("of table orders is missing")
         assert page.locator("table.lines tbody tr").count() > 10
-        picture(page, "entry")
+        picture(page, "entry", 640)
 
 
 def upload(page: Page, log: Path) -> None:

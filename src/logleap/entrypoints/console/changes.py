@@ -1,9 +1,11 @@
 """The changes of a run, and the templates of its log model, as pages show them: read from its artifacts."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -12,6 +14,7 @@ from logleap.domain.errors import ArtifactNotFound
 from logleap.domain.log_models import CHANGES_FILE, MODEL_FILE
 from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.formats import number
+from logleap.ports.artifacts import Blob
 from logleap.usecases.artifacts import ShowArtifacts
 
 _PIECE = 1 << 18  # bytes
@@ -109,20 +112,33 @@ class Model(msgspec.Struct):
 
     entries: int
     windows: Windows
-    templates: list[Template]
+    templates: list[msgspec.Raw]
+
+    def page(self, first: int, most: int) -> Sequence[Template]:
+        """At most so many of its templates. Only these are decoded: there may be thousands."""
+        return [_TEMPLATE.decode(raw) for raw in self.templates[first : first + most]]
 
 
 Document = TypeVar("Document", Changes, Model)
 
 _CHANGES = msgspec.json.Decoder(Changes)
 _MODEL = msgspec.json.Decoder(Model)
+_TEMPLATE = msgspec.json.Decoder(Template)
+
+_KEPT = 8  # documents
+_KEPT_BYTES = 8 << 20  # of each, plain
 
 
-@dataclass(frozen=True, slots=True)
 class ReadChanges:
-    """Reads what runs of the task `log-model` have saved."""
+    """Reads what runs of the task `log-model` have saved.
 
-    artifacts: ShowArtifacts
+    The documents read last are kept: what a run has saved never changes. Who may see it is asked each time.
+    """
+
+    def __init__(self, artifacts: ShowArtifacts) -> None:
+        self._artifacts = artifacts
+        self._kept: OrderedDict[Blob, Changes | Model] = OrderedDict()
+        self._lock = Lock()
 
     def changes(self, owner: str, dataset_id: str, run_id: str) -> Changes | None:
         """Those of the run; None of one without a baseline. Raises as ShowArtifacts does."""
@@ -136,14 +152,25 @@ class ReadChanges:
         self, decoder: "msgspec.json.Decoder[Document]", owner: str, dataset_id: str, run_id: str, name: str
     ) -> Document | None:
         try:
-            stored = self.artifacts.find(owner, dataset_id, name, run_id)
+            stored = self._artifacts.find(owner, dataset_id, name, run_id)
         except ArtifactNotFound:
             return None
-        with self.artifacts.open(owner, stored) as file:
+        with self._lock:
+            kept = self._kept.get(stored.blob)
+            if kept is not None:
+                self._kept.move_to_end(stored.blob)
+                return cast("Document", kept)
+        with self._artifacts.open(owner, stored) as file:
             pieces: Iterable[bytes] = iter(lambda: file.read(_PIECE), b"")
             if stored.artifact.coding is not None:
                 pieces = unzstd(pieces)
-            return decoder.decode(b"".join(pieces))
+            found = decoder.decode(b"".join(pieces))
+        if stored.artifact.size <= _KEPT_BYTES:
+            with self._lock:
+                self._kept[stored.blob] = found
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

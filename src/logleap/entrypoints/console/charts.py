@@ -19,6 +19,8 @@ HEIGHT = 120
 """Of a histogram's plot, in pixels."""
 
 _BARS = 60
+_STEP_HEIGHT = 20
+_LEVELS = [f"V{_STEP_HEIGHT - height}" for height in range(_STEP_HEIGHT + 1)]
 _MICROSECOND = timedelta(microseconds=1)
 _SMALLEST = 2.0  # pixels: what is there can be seen
 _EDGE = 6.0  # percent: a label nearer to the edge begins or ends at its tick
@@ -242,20 +244,20 @@ def extents(*numbers: tuple[float, float, float]) -> list[Extent]:
     return found
 
 
-def steps(count: int, windows: Iterable[tuple[int, int]], height: int = 20) -> str:
+def steps(count: int, windows: Iterable[tuple[int, int]]) -> str:
     """The outline of a template's entries in each of `count` windows: the `d` of a path, each one wide."""
-    heights = [0.0] * count
-    found = [(number, entries) for number, entries in windows if 0 <= number < count]
-    most = max((entries for _, entries in found), default=0) or 1
+    heights = [0] * count
+    found = [(number, entries) for number, entries in windows if 0 <= number < count and entries]
+    most = max((entries for _, entries in found), default=1)
     for number, entries in found:
-        heights[number] = max(height * entries / most, 1.5) if entries else 0.0
-    drawn, level, width = [f"M0 {height}"], 0.0, 0
-    for amount in heights:
-        if amount != level:
-            drawn.append(f"{f'h{width}' if width else ''}V{_text(height - amount)}")
-            level, width = amount, 0
+        heights[number] = max(_STEP_HEIGHT * entries // most, 1)
+    drawn, level, width = [f"M0 {_STEP_HEIGHT}"], 0, 0
+    for height in heights:
+        if height != level:
+            drawn.append(f"h{width}{_LEVELS[height]}" if width else _LEVELS[height])
+            level, width = height, 0
         width += 1
-    drawn.append(f"h{width}V{height}z")
+    drawn.append(f"h{width}{_LEVELS[0]}z")
     return "".join(drawn)
 
 
@@ -302,7 +304,3 @@ class Counter:
 
 def _places(value: float) -> float:
     return round(value, 2)
-
-
-def _text(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")

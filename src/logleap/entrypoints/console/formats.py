@@ -27,7 +27,7 @@ def speaks_german(request: Request) -> bool:
 
 def number(value: float, digits: int = 0) -> str:
     """1,234.5 or 1.234,5, as the browser's language has it, with so many digits behind the point."""
-    text = f"{value:,.{digits}f}"
+    text = f"{value:,}" if isinstance(value, int) and not digits else f"{value:,.{digits}f}"
     return text.translate(_GERMAN) if g.get("german") else text
 
 
@@ -66,11 +66,12 @@ def time(value: datetime | None) -> Markup:
     """A time in UTC, which the script shows in the viewer's zone; UTC stays in the title."""
     if value is None:
         return Markup('<span class="none">none</span>')
-    at = value.astimezone(UTC)
-    written = f"{at.year:04}-{at:%m-%d %H:%M:%S}"
-    exact = f"{written}.{at.microsecond:06}".rstrip("0").rstrip(".") + " UTC"
-    machine = f"{at.year:04}-{at:%m-%dT%H:%M:%S}.{at.microsecond:06}Z"
-    return Markup('<time datetime="{}" title="{}">{} UTC</time>').format(machine, exact, written)
+    at = value.astimezone(UTC).replace(tzinfo=None)
+    day, _, clock = at.isoformat(" ", "microseconds").partition(" ")
+    seconds, exact = clock[:8], clock.rstrip("0").rstrip(".") if at.microsecond else clock[:8]
+    return Markup(  # noqa: S704 -- digits alone
+        f'<time datetime="{day}T{clock}Z" title="{day} {exact} UTC">{day} {seconds} UTC</time>'
+    )
 
 
 def text(value: str | None, limit: int = EXCERPT) -> Markup:
@@ -81,9 +82,8 @@ def text(value: str | None, limit: int = EXCERPT) -> Markup:
     if value is None:
         return Markup("")
     shortened = len(value) > limit
-    shown = str(escape(value[:limit]))
-    shown = _INVISIBLE.sub(_code, shown)
-    return Markup('<bdi class="text">{}{}</bdi>').format(Markup(shown), "…" if shortened else "")  # noqa: S704
+    shown = _INVISIBLE.sub(_code, str(escape(value[:limit])))
+    return Markup(f'<bdi class="text">{shown}{"…" if shortened else ""}</bdi>')  # noqa: S704 -- it is escaped
 
 
 def plain(value: str, limit: int = 200) -> str:

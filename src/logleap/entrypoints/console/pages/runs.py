@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import msgspec
 from flask import Request, Response, g
 
 from logleap.domain.errors import RunFinished
@@ -26,7 +27,7 @@ from logleap.entrypoints.console.lines import fitting
 from logleap.entrypoints.http.calls.artifacts import answer_artifact
 from logleap.entrypoints.http.middleware import observability
 
-CHANGES_SHOWN = 20
+CHANGES_SHOWN = 10
 TEMPLATES_SHOWN = 50
 _JSON_ROOM = 20_000  # bytes of HTML for a result or for parameters
 _KNOWN = "known."
@@ -105,7 +106,7 @@ def add(console: Console) -> None:
             page, pages = _paged(request, len(model.templates), TEMPLATES_SHOWN)
             rows = [
                 (template, charts.steps(model.windows.count, template.windows))
-                for template in model.templates[page * TEMPLATES_SHOWN : (page + 1) * TEMPLATES_SHOWN]
+                for template in model.page(page * TEMPLATES_SHOWN, TEMPLATES_SHOWN)
             ]
         return console.render(
             "templates.html",
@@ -185,7 +186,7 @@ def _together(run: Run, marked: Sequence[str]) -> Sequence[str]:
 
 
 def _json(value: object) -> object:
-    written = json.dumps(value, indent=2, ensure_ascii=False)
+    written = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     shown, _ = fitting(written, _JSON_ROOM)
     return shown
 
