@@ -1,6 +1,7 @@
 """Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter, le
@@ -186,8 +187,10 @@ class _Training:
 
     def _note(self, shape: Shape, severity: str | None) -> None:
         """Have such messages mined, if they match no template of the baseline."""
-        if self._known.find(severity, shape.tokens) is None:
-            self._lines.add(f"{severity or '-'} {len(shape.tokens)} {' '.join(shape.tokens)}")
+        tokens = shape.tokens
+        if self._known.find(severity, tokens) is None:
+            line = f"{severity or '-'} {len(tokens)} {' '.join(tokens)}"
+            self._lines.add(line.encode("utf-8", "surrogatepass"))
 
     def _mine(self) -> None:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
@@ -198,34 +201,39 @@ class _Training:
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
         left = False
-        most = self._parameters.mined_messages
-        words: dict[str, str] = {}
-        templates = []
-        split = (line.split(" ", 2) for line in self._lines)
-        for (written, _), group in groupby(split, key=itemgetter(0, 1)):
-            severity = None if written == "-" else written
-            chosen: list[tuple[int, tuple[str, ...]]] = []
-            for *_, line in group:
-                tokens = tuple([words.setdefault(token, token) for token in line.split(" ")])
-                if self._known.find(severity, tokens) is None:
-                    # Which ones are chosen depends on what they are, not on when they came.
-                    chosen.append((crc32(line.encode("utf-8", "surrogatepass")), tokens))
-                    if len(chosen) >= 2 * most:
-                        left = True
-                        chosen = sorted(chosen)[:most]
-            if len(chosen) > most:
-                left = True
-                chosen = sorted(chosen)[:most]
-            found = (
-                mine(sorted([tokens for _, tokens in chosen]), self._parameters.max_templates)
-                if chosen
-                else []
-            )
-            templates += [(severity, template) for template in found]
-            words.clear()
+        templates: list[tuple[str | None, tuple[str, ...]]] = []
+        for severity, lines in _groups(self._lines.blocks()):
+            chosen, more = self._choose(severity, lines)
+            left = left or more
+            words: dict[str, str] = {}  # each is held once
+            messages = [
+                tuple([words.setdefault(token, token) for token in _tokens_of(line)]) for line in chosen
+            ]
+            if messages:
+                found = mine(sorted(messages), self._parameters.max_templates)
+                templates += [(severity, template) for template in found]
         for severity, template in templates:
             self._known.add(severity, template)
         return left
+
+    def _choose(self, severity: str | None, parts: Iterable[list[bytes]]) -> tuple[list[bytes], bool]:
+        """The messages of one length to mine at once, of those that no template matches; and whether more
+        are left. Which ones are chosen depends on what they are, not on when they came.
+        """
+        most = self._parameters.mined_messages
+        chosen: list[tuple[int, bytes]] = []
+        left = False
+        for part in parts:
+            for start in range(0, len(part), most):
+                lines: Iterable[bytes] = part[start : start + most]
+                if self._known:
+                    lines = [line for line in lines if self._known.find(severity, _tokens_of(line)) is None]
+                chosen += [(crc32(line), line) for line in lines]
+                if len(chosen) > most:
+                    left = True
+                    chosen.sort()
+                    del chosen[most:]
+        return [line for _, line in chosen], left
 
     def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from those by masked message, and the template of each kind's number."""
@@ -379,6 +387,9 @@ class _Templates:
             self.severities.append(template.severity)
             self.tokens.append(bare(template.tokens))
 
+    def __bool__(self) -> bool:
+        return bool(self.tokens)
+
     def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
         """Add a mined one."""
         self._new.add(severity, tokens, len(self.tokens))
@@ -387,6 +398,8 @@ class _Templates:
 
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
         """The number of a template of such a message, None if it is to be mined."""
+        if not self.tokens:
+            return None
         found = self._old.find(severity, tokens)
         return self._new.find(severity, tokens) if found is None else found
 
@@ -439,6 +452,27 @@ class _Templates:
                 for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
             ]
         )
+
+
+def _groups(blocks: Iterable[list[bytes]]) -> Iterator[tuple[str | None, Iterator[list[bytes]]]]:
+    """Sorted lines by what they begin with, a severity and a number of tokens: the severity, and the rest."""
+
+    def parts() -> Iterator[tuple[bytes, list[bytes]]]:
+        for block in blocks:
+            at = 0
+            while at < len(block):
+                head = b" ".join(block[at].split(b" ", 2)[:2])
+                end = bisect_left(block, head + b"!", at)  # the character after the blank
+                yield head, [line[len(head) + 1 :] for line in block[at:end]]
+                at = end
+
+    for head, group in groupby(parts(), key=itemgetter(0)):
+        written = head.partition(b" ")[0].decode("ascii")
+        yield (None if written == "-" else written), map(itemgetter(1), group)
+
+
+def _tokens_of(line: bytes) -> list[str]:
+    return line.decode("utf-8", "surrogatepass").split(" ")
 
 
 def _in_order(block: _Block) -> _Block:
