@@ -73,4 +73,3 @@ def _read(file: IO[bytes], slices: Sequence[tuple[int, int]]) -> set[int]:
         hashes.fromfile(file, length)
         found.update(hashes)
     return found
-
