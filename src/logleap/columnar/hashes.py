@@ -9,7 +9,7 @@ import polars as pl
 
 from logleap.reporting.temporary import usable
 
-HELD = 500_000
+HELD = 250_000
 """How many hashes are held in memory, and about how many come back at once."""
 
 _UNIT = 1 << 64

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import polars as pl
 
+from logleap.columnar.columns import contexts_of, messages_of, text_size, times_of
+from logleap.columnar.frequent import FrequentMessages
+from logleap.columnar.hashes import Hashes
+from logleap.columnar.largest import LargestEntries
+from logleap.columnar.times import Times
 from logleap.domain.report import Report
 from logleap.ports.errors import CountMismatch
 from logleap.reporting.block import Block, Blocks
-from logleap.reporting.columnar.columns import contexts_of, messages_of, text_size, times_of
-from logleap.reporting.columnar.frequent import FrequentMessages
-from logleap.reporting.columnar.hashes import Hashes
-from logleap.reporting.columnar.largest import LargestEntries
-from logleap.reporting.columnar.times import Times
 
 ROWS = 20_000
 """How many entries are counted together, or as many more as the last block has."""
@@ -25,7 +25,7 @@ TEXT = 4 << 20
 
 
 def report_on(blocks: Blocks, expected: int) -> Report:
-    """The report on all entries of the blocks, as `logleap.reporting.reporter.report_on` has it."""
+    """The report on all entries of the blocks, as `logleap.columnar.reports.report_on` has it."""
     with closing(_Counts(expected)) as counts, ThreadPoolExecutor(1, "report") as thread:
         counting: Future[None] | None = None
         for group in _groups(blocks(packed=True)):
