@@ -25,7 +25,8 @@ def form(fields: dict[str, str], file: bytes | None, end: bytes = b"\r\n--a-boun
 @settings(max_examples=100)
 def test_the_file_is_what_was_sent(file: bytes, cuts: list[int]) -> None:
     body = form({"csrf": "t", "name": "Nächte\r\n2"}, file)
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while at < len(body):
         size = cuts[len(pieces) % len(cuts)]
         pieces.append(body[at : at + size])
