@@ -97,7 +97,7 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.columns()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def report(self, manifest: Manifest) -> Report:
