@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
-from logleap.domain.entries import Entries, PlacedEntries
+from logleap.domain.entries import Entries, PackedEntries, PlacedEntries
 from logleap.ordering.scratch import ScratchFile
 
 BLOCK_ENTRIES = 1_000
@@ -19,6 +19,8 @@ _OVERHEAD = 200
 def weight(placed: PlacedEntries) -> int:
     """About how many bytes of memory these entries take."""
     entries = placed.entries
+    if isinstance(entries, PackedEntries):
+        return len(entries.texts) + _OVERHEAD * len(placed)
     texts = sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)
     return texts + _OVERHEAD * len(placed)
 

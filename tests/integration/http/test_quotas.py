@@ -63,7 +63,7 @@ def raises(error: Exception) -> Callable[..., Any]:
 
 def routes_of_owners() -> list[tuple[str, str]]:
     app = create_app(build_container(Settings(backend="memory")))
-    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith(("/data", "/train"))]
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith(("/data", "/score", "/train"))]
     return [(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"OPTIONS"}]
 
 

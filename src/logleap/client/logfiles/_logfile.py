@@ -46,7 +46,13 @@ class LogFile:
         self._options = options or ReadOptions()
         self._years = years
         self._seam = seam or Seam()
-        self._text = LogText(stream, name=name, encoding=self._options.encoding, skip=self._options.skip)
+        self._text = LogText(
+            stream,
+            name=name,
+            encoding=self._options.encoding,
+            skip=self._options.skip,
+            most=self._options.unpacked_bytes,
+        )
         self.name = name
         self.report = Report(name, packing=self._text.packing)
         self.report.encoding = f"{self._text.encoding.name} ({self._text.encoding.known})"

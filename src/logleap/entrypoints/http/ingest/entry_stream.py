@@ -8,7 +8,7 @@ from flask import Request
 
 from logleap.codecs import formats as all_formats
 from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
-from logleap.codecs.json.stream import EntryStream, read_json, read_ndjson
+from logleap.codecs.json.stream import Body, EntryStream, JudgedEntries, Reader, read_json, read_ndjson
 from logleap.codecs.json.strict import STRICT, EntryFormat
 from logleap.codecs.limits import Limits
 from logleap.codecs.mappings import MappingsInvalid
@@ -32,13 +32,26 @@ def entry_stream(
 
     Raises UnsupportedCharset, BodyTooLarge or HttpError if its headers tell that there can be none.
     """
-    body = open_body(request, body_limit(request, limits))
-    read = read_json if request.mimetype in JSON_TYPES else read_ndjson
+    body, read = _opened(request, limits)
 
     def formats_of(data: bytes) -> Sequence[str]:
         return all_formats.formats_of(data, formats)
 
     return EntryStream(body, limits, read, form=form, partial=partial, formats_of=formats_of)
+
+
+def judged_entries(request: Request, limits: Limits, form: EntryFormat) -> JudgedEntries:
+    """The entries in the body of `request`, each in `form`, and the bad ones in their places.
+
+    Raises as above.
+    """
+    body, read = _opened(request, limits)
+    return JudgedEntries(body, limits, read, form=form)
+
+
+def _opened(request: Request, limits: Limits) -> tuple[Body, Reader]:
+    body = open_body(request, body_limit(request, limits))
+    return body, read_json if request.mimetype in JSON_TYPES else read_ndjson
 
 
 def body_limit(request: Request, limits: Limits) -> int:
