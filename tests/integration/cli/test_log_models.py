@@ -86,6 +86,11 @@ def test_a_log_model_is_shown_and_stored(
     file = tmp_path / "model.json"
     assert logleap("model", sets[0], "-o", str(file), **at).returncode == 0
     assert json.loads(file.read_bytes())["entries"] == 600
+    seeds = tmp_path / "drain.yaml"
+    assert logleap("model", sets[0], "-o", str(seeds), "--format", "otel-drain", **at).returncode == 0
+    assert seeds.read_text().endswith('    seed_templates:\n      - "Order <*> left by gate <*>"\n')
+    nowhere = logleap("model", sets[0], "-o", str(tmp_path / "x" / "y"), "--format", "otel-drain", **at)
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
 
 
 def test_a_log_file_is_scored_and_the_entries_of_a_template_are_printed(

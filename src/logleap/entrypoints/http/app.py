@@ -10,6 +10,7 @@ from logleap.entrypoints.http import routes
 from logleap.entrypoints.http.calls.health import health
 from logleap.entrypoints.http.contract import openapi, problems
 from logleap.entrypoints.http.contract.docs import docs
+from logleap.entrypoints.http.contract.file_schemas import file_schemas
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.browsers import BrowserGuard
 
@@ -30,6 +31,7 @@ def create_app(container: Container) -> Flask:
 
     openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
     app.register_blueprint(docs())
+    app.register_blueprint(file_schemas())
     return app
 
 
