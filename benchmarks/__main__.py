@@ -28,6 +28,7 @@ from benchmarks.parts import (
     many_datasets,
     model,
     push,
+    score,
     training,
     upload,
 )
@@ -47,6 +48,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "intake": intake.run,
     "training": training.run,
     "model": model.run,
+    "score": score.run,
 }
 
 
