@@ -161,8 +161,8 @@ def _reported(
     ]
     header = ("", "it / DuckDB", "seconds", "CPU seconds", "memory grows by")
     note = (
-        "LogLeap tells more: also gaps, order and the largest entries, and in bounded memory; DuckDB takes "
-        f"as much as it needs. DuckDB has {_THREADS} threads; LogLeap reads in one, counts in another, with "
+        "LogLeap tells more: also gaps, order and the largest entries, in bounded memory; DuckDB takes as "
+        f"much as it needs. DuckDB has {_THREADS} threads; LogLeap reads in one and counts in another, with "
         "the extra `report`."
     )
     what = f"report on {iterations.many_entries:,} entries"
