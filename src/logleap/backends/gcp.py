@@ -32,6 +32,7 @@ def _open(settings: Settings) -> Backend:
     from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
     from logleap.adapters.gcp.entries import BigQueryEntryStore
+    from logleap.adapters.gcp.events import FirestoreEventOutbox
     from logleap.adapters.gcp.firestore.database import FirestoreDatabase
     from logleap.adapters.gcp.google.clients import (
         bigquery_client,
@@ -43,6 +44,7 @@ def _open(settings: Settings) -> Backend:
     )
     from logleap.adapters.gcp.google.credentials import handover
     from logleap.adapters.gcp.keys import FirestoreKeyRepository
+    from logleap.adapters.gcp.pubsub.event_topic import PubSubEventTopic
     from logleap.adapters.gcp.queue import PubSubTrainingQueue
     from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
     from logleap.adapters.gcp.runs import FirestoreRunRepository
@@ -54,6 +56,7 @@ def _open(settings: Settings) -> Backend:
         firestore_client(access.project, credentials["firestore"]),
         partial(connect_firestore, credentials["firestore"]),
         settings.firestore_prefix,
+        announces=settings.events_on,
     )
     open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
     open_storage = partial(storage_client, access.project, credentials.get("storage"))
@@ -85,6 +88,10 @@ def _open(settings: Settings) -> Backend:
         with suppress(DatasetNotFound):
             datasets.get("", "is-anybody-there")
 
+    def event_topic(name: str, source: str) -> PubSubEventTopic:
+        path = f"projects/{access.project}/topics/{name}"
+        return PubSubEventTopic(path, credentials["pubsub"], source)
+
     def close() -> None:
         queue.close()
         store.close()
@@ -99,11 +106,13 @@ def _open(settings: Settings) -> Backend:
         archives=archives,
         artifacts=artifacts,
         keys=FirestoreKeyRepository(database),
+        events=FirestoreEventOutbox(database),
         check=check_firestore,
         close=close,
         dead_letter=queue.dead_letter,
         location=f"project {access.project}",
         handover=handover,
+        event_topic=event_topic,
     )
 
 
@@ -120,6 +129,7 @@ def _resources(settings: Settings, project: str) -> "Resources":
         location=settings.bigquery_location,
         firestore_prefix=settings.firestore_prefix,
         ack_deadline=round(2 * settings.run_lease),
+        events_topic=settings.events_topic,
     )
 
 

@@ -1,12 +1,13 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, overload
 
+from logleap.domain.errors import EntryError
 from logleap.domain.times import from_micros, to_micros
 
 
@@ -152,12 +153,24 @@ def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:
         yield Entries.of(part)
 
 
+class BodyPart(NamedTuple):
+    """Some entries of a body as they were read, good and bad: the first of all has the index `start`."""
+
+    start: int
+    entries: Sequence[Entry]
+    errors: Sequence[EntryError]
+
+
 class Row(NamedTuple):
     """An entry where it stands: the `sequence`-th entry (from 0) of the batch `batch_id`."""
 
     batch_id: str
     sequence: int
     entry: Entry
+
+
+Wanted = Callable[[int, int], bool]
+"""Whether entries from one time to another (microseconds since 1970, both included) are of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +201,14 @@ class PlacedEntries:
             batch_ids.extend(part.batch_ids)
             sequences.extend(part.sequences)
         return cls(entries, batch_ids, sequences)
+
+    @classmethod
+    def in_blocks(cls, rows: Iterable[Row], size: int = 1_000) -> Iterator["PlacedEntries"]:
+        """Rows by column, `size` at a time."""
+        rows = iter(rows)
+        while part := list(islice(rows, size)):
+            entries = Entries.of([row.entry for row in part])
+            yield cls(entries, [row.batch_id for row in part], [row.sequence for row in part])
 
     def __len__(self) -> int:
         return len(self.batch_ids)

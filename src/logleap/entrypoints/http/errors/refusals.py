@@ -254,6 +254,18 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 else f"Data set {it.dataset_id!r} has no log model. Train it with the task log-model first."
             ),
         ),
+        domain.ModelUnusable: Wording(
+            "MODEL_UNUSABLE",
+            lambda it: f"The log model of data set {it.dataset_id!r} cannot be used. {it.why}",
+        ),
+        domain.TemplateNotFound: Wording(
+            "TEMPLATE_NOT_FOUND",
+            lambda it: (
+                f"The current log model of data set {it.dataset_id!r} has no template "
+                f"{it.template[:40]!r}. Use an id that it lists: "
+                f"GET /train/{it.dataset_id}/artifacts/log-model.json."
+            ),
+        ),
         domain.ArtifactNotFound: Wording("ARTIFACT_NOT_FOUND", _artifact_not_found),
         # ---- HTTP's own
         Busy: Wording(
