@@ -10,6 +10,7 @@ def train_model(context):
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from logleap.codecs.packed.columns import text_size
 from logleap.domain.entries import Entries
 from logleap.extras import needing
 from logleap.ports.task import TrainingSet
@@ -17,7 +18,7 @@ from logleap.ports.task import TrainingSet
 with needing("arrow", "logleap.arrow"):
     import pyarrow as pa
 
-    from logleap.codecs.export.arrow_columns import TIME, contexts, memory, messages, times
+    from logleap.codecs.export.arrow_columns import TIME, contexts, messages, times
 
 _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("timestamp", TIME, nullable=False),
@@ -43,7 +44,7 @@ def record_batches(training_set: TrainingSet, max_rows: int = MAX_ROWS) -> Itera
     parts: list[Entries] = []
     rows = text = 0
     for entries in training_set.columns():
-        held = memory(entries)
+        held = text_size(entries)
         start = 0
         while start < len(entries):
             part = entries[start : start + max_rows - rows]

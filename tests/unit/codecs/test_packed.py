@@ -131,7 +131,7 @@ def test_what_is_there_twice_comes_once(batches: list[list[Entry]], twice: int) 
 @given(st.lists(ENTRIES, min_size=1, max_size=20), st.integers(0, 20))
 def test_columns_hold_the_entries_in_their_order(entries: list[Entry], start: int) -> None:
     chunk = pack(Batch("d", "o", "b"), entries, 0)
-    found = chunk.columns()[start:]
+    found = chunk.unpack_packed()[start:]
     assert isinstance(found, PackedEntries)
     assert list(found) == entries[start:]
     assert (found.messages, found.contexts) == (
@@ -156,4 +156,4 @@ def test_a_span_outside_of_its_texts_is_refused(span: int) -> None:
 def test_without_the_compiled_functions_the_way_is_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "COMPILED", False)
     chunk = pack(Batch("d", "o", "b"), [Entry(datetime(2026, 3, 2, tzinfo=UTC), "a")], 0)
-    assert type(chunk.placed().entries) is type(chunk.columns()) is Entries
+    assert type(chunk.placed().entries) is type(chunk.unpack_packed()) is Entries

@@ -98,7 +98,7 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.columns()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:

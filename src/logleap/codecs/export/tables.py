@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logleap.codecs.export.arrow_columns import TIME, contexts, joined, memory, messages, times
+from logleap.codecs.export.arrow_columns import TIME, Column, contexts, messages, times
+from logleap.codecs.packed.columns import text_size
 from logleap.domain.entries import PlacedEntries
 
 _FIELDS: "list[pa.Field[Any]]" = [
@@ -110,7 +111,7 @@ def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[pa.RecordB
     parts: list[PlacedEntries] = []
     number = size = 0
     for block in blocks:
-        held = memory(block.entries)
+        held = text_size(block.entries)
         for start in range(0, len(block), rows):
             part = block.part(start, min(start + rows, len(block)))
             parts.append(part)
@@ -129,19 +130,23 @@ def _record_batch(parts: Sequence[PlacedEntries]) -> pa.RecordBatch:
         times(entries),
         messages(entries),
         contexts(entries),
-        joined([_batch_ids(part.batch_ids) for part in parts]),
-        joined([_sequences(part.sequences) for part in parts]),
+        _joined([_batch_ids(part.batch_ids) for part in parts]),
+        _joined([_sequences(part.sequences) for part in parts]),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _batch_ids(ids: Sequence[str]) -> "pa.Array[Any]":
+def _joined(columns: Sequence[Column]) -> Column:
+    return columns[0] if len(columns) == 1 else pa.concat_arrays(columns)
+
+
+def _batch_ids(ids: Sequence[str]) -> Column:
     same = ids[0] == ids[-1] and ids.count(ids[0]) == len(ids)
     return pa.repeat(ids[0], len(ids)) if same else pa.array(ids, pa.string())
 
 
-def _sequences(sequences: Sequence[int]) -> "pa.Array[Any]":
+def _sequences(sequences: Sequence[int]) -> Column:
     if isinstance(sequences, range) and sequences.step == 1:
-        numbers: pa.Array[Any] = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
+        numbers: Column = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
         return numbers
     return pa.array(sequences, pa.int64())

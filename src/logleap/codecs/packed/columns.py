@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from logleap.domain.entries import PackedEntries, PlacedEntries
+from logleap.domain.entries import Entries, PackedEntries, PlacedEntries
 
 try:
     from logleap.codecs.packed import _fast
@@ -89,3 +89,10 @@ def arrow_buffers(parts: "Sequence[tuple[bytes, array[int]]]") -> tuple[bytes, b
     Raises OverflowError above 2 GiB.
     """
     return _fast.arrow(list(parts))
+
+
+def text_size(entries: Entries) -> int:
+    """About how many bytes of memory their texts take."""
+    if isinstance(entries, PackedEntries):
+        return len(entries.texts)
+    return sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)

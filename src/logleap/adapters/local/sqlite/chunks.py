@@ -86,8 +86,8 @@ class Chunk(NamedTuple):
     def _packable(self) -> bool:
         return packed.COMPILED and self.data.startswith(_FORMAT)
 
-    def columns(self) -> Entries:
-        """As `unpack`, but if possible packed."""
+    def unpack_packed(self) -> Entries:
+        """Its entries in their order: if possible packed. Raises ValueError as above."""
         found = packed.unpacked(self._plain()) if self._packable else None
         return self.unpack() if found is None else found
 
