@@ -12,7 +12,8 @@ from logleap.entrypoints.console.formats import text
 ROOM = 110_000
 """Bytes of HTML for the texts of all lines of a page, which weighs 200 KiB at most."""
 
-_LONGEST = (2000, 500, 150, 40)  # characters of a text, tried one after the other until all texts fit
+# Characters of a text, tried one after the other until all fit: each may take 80 bytes, as a code with its name.
+_LONGEST = (2000, 500, 150, 40, 8)
 _BEFORE = 80  # characters of a long message that are shown before what was searched for
 
 
