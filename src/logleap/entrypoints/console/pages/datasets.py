@@ -33,7 +33,7 @@ def add(console: Console) -> None:
         return console.render(
             "datasets.html",
             series=_by_series(page),
-            times=show.times(page),
+            times=dict.fromkeys(view.dataset.dataset_id for view in page) | {**show.times(page)},
             badges=_BADGES,
             filters=filters,
             states=list(State),
