@@ -90,7 +90,9 @@ class EntryStore(ABC):
 
     @abstractmethod
     def report(self, manifest: Manifest) -> Report:
-        """What the rows that `read` yields add up to, in bounded memory, in one pass over them.
+        """What the rows that `read` yields add up to, in bounded memory.
+
+        It reads them once; again only as far as it takes to find the texts of the most frequent messages.
 
         Every backend answers the same for the same rows, but for a figure that says it is not complete.
         """

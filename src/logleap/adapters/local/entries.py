@@ -17,6 +17,7 @@ from logleap.adapters.local.sqlite.chunks import (
 )
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
+from logleap.columnar.reports import report_on
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
@@ -24,7 +25,7 @@ from logleap.ordering.merge import Piece
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
-from logleap.reporting.reporter import Block, report_on
+from logleap.reporting.block import Block
 
 _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -97,7 +98,7 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
@@ -108,7 +109,7 @@ class SqliteEntryStore(EntryStore):
                 yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
 
     def report(self, manifest: Manifest) -> Report:
-        return report_on(self._blocks(manifest), manifest.entries)
+        return report_on(partial(self._blocks, manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         query = f"SELECT {_POSITION} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
@@ -149,9 +150,11 @@ class SqliteEntryStore(EntryStore):
                 forget_times(connection, dataset_id)
         return entries
 
-    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+    def _blocks(self, manifest: Manifest, *, packed: bool) -> Iterator[Block]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()[fresh - chunk.first :]
+            entries = chunk.columns() if packed else chunk.unpack()
+            if fresh > chunk.first:
+                entries = entries[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
 
     def _pieces(self, manifest: Manifest, selection: Selection) -> Iterator[Piece]:
@@ -170,11 +173,11 @@ class SqliteEntryStore(EntryStore):
             return None
         if not is_whole(chunk):
             return None
-        entries = chunk.unpack()
-        if times_of(entries.micros) != (times.first, times.last):
+        placed = chunk.placed()
+        if times_of(placed.entries) != (times.first, times.last):
             log_damage(chunk)
             return None
-        return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)
+        return placed
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
         """The chunks of the manifest's batches, each with its first entry that no chunk before it had."""
