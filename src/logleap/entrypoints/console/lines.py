@@ -12,7 +12,7 @@ from logleap.entrypoints.console.formats import text
 ROOM = 110_000
 """Bytes of HTML for the texts of all lines of a page, which weighs 200 KiB at most."""
 
-# Characters of a text, tried one after the other until all fit: each may take 80 bytes, as a code with its name.
+# Characters of a text, tried one after the other until all fit: each may take 80 bytes, as a code and name.
 _LONGEST = (2000, 500, 150, 40, 8)
 _BEFORE = 80  # characters of a long message that are shown before what was searched for
 
