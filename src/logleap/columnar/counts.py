@@ -81,8 +81,8 @@ class _Counts:
         self._largest.add(blocks, messages, contexts)
         hashes = messages.hash(self._message_seed)
         self._messages.add(hashes)
-        # For each entry a number that is another one for another time, and most likely for other texts. Series
-        # are counted in this thread: handing so little to Polars' threads takes longer than counting.
+        # For each entry a number that is another one for another time, and most likely for other texts. It is
+        # made of series, in this thread: to hand so little to Polars' threads takes longer.
         of_times = times.reinterpret(signed=False) * self._time_factor
         of_contexts = contexts.hash(self._context_seed) * self._context_factor
         self._rows.add(hashes + of_times + of_contexts)
