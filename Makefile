@@ -27,7 +27,7 @@ demo: $(VENV)/.stamp-app ## the main job on the sample log, end to end (BACKEND=
 	@$(BIN)/logleap demo --backend $(BACKEND)
 endif
 
-serve: $(VENV)/.stamp-app ## the API on 127.0.0.1:8080; Ctrl-C stops it
+serve: $(VENV)/.stamp-app ## the API and its console on 127.0.0.1:8080; Ctrl-C stops it
 	@exec $(BIN)/logleap serve $(if $(filter command,$(firstword $(origin BACKEND))),--backend $(BACKEND))
 
 emulators: $(VENV)/.stamp-dev emulator-environment ## Firestore, Pub/Sub and BigQuery on this machine; Ctrl-C stops them

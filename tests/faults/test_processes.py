@@ -17,9 +17,11 @@ from tools.faults.campaigns import (
     zombies,
 )
 from tools.faults.cluster import Cluster
-from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS
+from tools.faults.event_campaign import event_kills
+from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, LOG_MODEL
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import Installation, local_installation
+from tools.faults.log_model_crashes import log_model_crash
 from tools.faults.workload import NEVER, Caller, archiving_meeting
 
 
@@ -48,6 +50,13 @@ def test_a_process_that_is_killed_at(
 ) -> None:
     outcome = crash_point(shared_site, cluster, point, retry=retry)
     assert outcome.kept, str(outcome)
+
+
+@pytest.mark.parametrize("point", LOG_MODEL)
+def test_a_worker_that_is_killed_in_a_comparison_at(
+    point: str, shared_site: Installation, cluster: Cluster
+) -> None:
+    assert log_model_crash(shared_site, cluster, point) == []
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +141,10 @@ def test_a_clock_that_jumps_while_runs_have_leases(site: Installation) -> None:
     outcome = clock_jumps(site, rounds=3, seconds=40)
     assert outcome.kept, str(outcome)
     assert outcome.rounds == 3
+
+
+def test_every_event_arrives_in_its_order_although_receiver_servers_and_worker_are_killed(
+    site: Installation,
+) -> None:
+    outcome = event_kills(site, rounds=8, seconds=20)
+    assert outcome.kept, str(outcome)

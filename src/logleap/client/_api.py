@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import SpooledTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -20,6 +20,9 @@ import msgspec
 import stamina
 
 from logleap.client import _shapes as shapes
+from logleap.client._errors import ApiError, BadAddress, Incomplete, Json, Unreachable
+from logleap.client._parts import BatchPoster
+from logleap.codecs.limits import REQUEST_BYTES
 from logleap.extras import needing
 
 if TYPE_CHECKING:
@@ -32,37 +35,8 @@ PARQUET = "application/vnd.apache.parquet"
 """The media types of streams of entries."""
 
 _Answered = TypeVar("_Answered")
-_MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
-
-Json = Mapping[str, Any]
-
-
-class ApiError(Exception):
-    """The API refused the call. `status` and `code` are those of its problem+json; the text is its detail.
-
-    `retry_after`: the seconds to wait before a retry; None if a retry would not help.
-    """
-
-    def __init__(
-        self, status: int, code: str, detail: str, problem: Json, retry_after: float | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.problem = problem
-        self.retry_after = retry_after
-
-
-class Unreachable(Exception):
-    """The API did not answer, after all retries."""
-
-
-class Incomplete(Exception):
-    """A stream broke off, or does not have the number of entries that the server said. The text has both."""
-
-
-class BadAddress(ValueError):
-    """The URL is invalid, or the key contains characters that an HTTP header cannot."""
+_IN_MEMORY = 8 << 20  # bytes of entries to be scored: more of them wait in a file
+_PIECE = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +110,7 @@ class Client:
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
         """Post one batch. It is retried with the same Idempotency-Key, so it is added once."""
-        return self.append_body(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+        return self.append_body(data_id, json_array(list(map(_encode, entries))), key)
 
     def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
         """Post one batch that is already encoded, as a JSON array of entries."""
@@ -159,14 +133,23 @@ class Client:
     ) -> Iterator[Pushed]:
         """Post all entries in batches of at most `batch_size`; yield after each what is acknowledged.
 
-        `keys` is the prefix of the batches' Idempotency-Keys: pushing the same entries again with the same
-        prefix and batch size adds nothing.
+        A batch has at most 1,000,000 bytes. If a proxy takes less, it is sent in parts. `keys` is the prefix
+        of the batches' Idempotency-Keys: pushing the same entries again with the same prefix and batch size
+        adds nothing, also if a proxy's limit has changed.
         """
         prefix = keys or str(uuid.uuid4())
         done = Pushed(0, 0)
+        poster = BatchPoster()
         for batch in _batches(entries, batch_size):
-            answer = self.append_body(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
-            done = Pushed(done.entries + answer["accepted"], done.batches + 1)
+            for _, answer in poster.post(
+                len(batch),
+                lambda part, batch=batch: json_array(batch[part.start : part.stop]),  # type: ignore[misc]
+                lambda _, body, place, batch=done.batches: self.append_body(  # type: ignore[misc]
+                    data_id, body, f"{prefix}-{batch}" + (f"-{place}" if place else "")
+                ),
+            ):
+                done = Pushed(done.entries + answer["accepted"], done.batches)
+            done = Pushed(done.entries, done.batches + 1)
             yield done
 
     def train(
@@ -268,6 +251,34 @@ class Client:
         path = f"/train/{_segment(data_id)}/artifacts/{_segment(name)}"
         return self._call("GET", path, shape, query={"runId": run_id})
 
+    def score(self, data_id: str, entries: Iterable[Json]) -> "Scores":
+        """Judge entries by the data set's log model: an iterable of what is said of each, nothing is stored.
+
+        The entries are written to a temporary file first, so that the call can be retried until its answer
+        begins. Raises ApiError, Unreachable.
+        """
+        return self.score_lines(data_id, (_encode(entry) + b"\n" for entry in entries))
+
+    def score_lines(self, data_id: str, parts: Iterable[bytes]) -> "Scores":
+        """The same of entries that are NDJSON already, in parts of any size."""
+        with SpooledTemporaryFile(_IN_MEMORY) as body:
+            for part in parts:
+                body.write(part)
+            length = body.tell()
+
+            def call() -> httpx2.Response:
+                body.seek(0)
+                return self._opened(
+                    self._http.build_request(
+                        "POST",
+                        f"/score/{_segment(data_id)}",
+                        content=iter(lambda: body.read(_PIECE), b""),
+                        headers={"Content-Type": NDJSON, "Content-Length": str(length)},
+                    )
+                )
+
+            return Scores(self._retried(call))
+
     def cancel(self, data_id: str, run_id: str | None = None) -> Json:
         """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
 
@@ -320,11 +331,12 @@ class Client:
         start: str | None = None,
         end: str | None = None,
         contains: str | None = None,
+        template: str | None = None,
         size: int = 1000,
         token: str | None = None,
     ) -> Json:
         """A page of entries in the order of time, and the `nextPageToken` of the following one."""
-        query = {**_selection(start, end, contains), "pageSize": str(size)}
+        query = {**_selection(start, end, contains, template), "pageSize": str(size)}
         if token is not None:
             query["pageToken"] = token
         return self._call("GET", _entries_path(data_id), shapes.EntryPage, query=query)
@@ -339,14 +351,23 @@ class Client:
         return entries
 
     def entries(
-        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+        self,
+        data_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+        template: str | None = None,
     ) -> Iterator[Json]:
         """The acknowledged entries in the order of time, one by one, in bounded memory.
 
-        `start` (included) and `end` (excluded) are RFC 3339 times; `contains` is text of the message. Raises
-        Incomplete if not all of them arrive: the entries so far are right, but are not all.
+        `start` (included) and `end` (excluded) are RFC 3339 times; `contains` is text of the message,
+        `template` the id of a template of the data set's log model. Raises Incomplete if not all of them
+        arrive: the entries so far are right, but are not all.
         """
-        with self.export(data_id, NDJSON, start=start, end=end, contains=contains) as export:
+        with self.export(
+            data_id, NDJSON, start=start, end=end, contains=contains, template=template
+        ) as export:
             number = 0
             for line in _lines(export.parts):
                 number += 1
@@ -363,6 +384,7 @@ class Client:
         start: str | None = None,
         end: str | None = None,
         contains: str | None = None,
+        template: str | None = None,
     ) -> "Iterator[Export]":
         """The selected entries in this media type, as a stream. It is retried until it begins, not after.
 
@@ -372,7 +394,7 @@ class Client:
             "GET",
             _entries_path(data_id),
             headers={"Accept": media_type, "Accept-Encoding": "zstd, gzip"},
-            params=_selection(start, end, contains),
+            params=_selection(start, end, contains, template),
         )
         response = self._retried(lambda: self._opened(request))
         try:
@@ -384,7 +406,13 @@ class Client:
             response.close()
 
     def to_arrow(
-        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+        self,
+        data_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+        template: str | None = None,
     ) -> "pa.Table":
         """The selected entries as a table of pyarrow, which must be installed. Raises Incomplete.
 
@@ -392,7 +420,9 @@ class Client:
         """
         with needing("archive", "Client.to_arrow"):
             import pyarrow as pa
-        with self.export(data_id, ARROW, start=start, end=end, contains=contains) as export:
+        with self.export(
+            data_id, ARROW, start=start, end=end, contains=contains, template=template
+        ) as export:
             try:
                 table = pa.ipc.open_stream(_Readable(export.parts)).read_all()
             except pa.ArrowInvalid as error:
@@ -491,6 +521,55 @@ class Client:
         return isinstance(error, httpx2.TransportError)
 
 
+class Scores:
+    """What `POST /score` answers: to be iterated once, an object for each entry; then it has the `summary`.
+
+    Iterating raises Incomplete where the answer breaks off, with the reason if the server said one. It is to
+    be closed, as a context manager, unless it is iterated to its end.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self._summary: Json | None = None
+
+    def __enter__(self) -> "Scores":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._response.close()
+
+    @property
+    def summary(self) -> Json:
+        """What all entries came to. Raises Incomplete before the end."""
+        if self._summary is None:
+            raise Incomplete("The scores have no summary yet: iterate all of them first.")
+        return self._summary
+
+    def __iter__(self) -> Iterator[Json]:
+        for line in self.lines():
+            told: Json = msgspec.json.decode(line)
+            if "index" in told:
+                yield told
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines as they are, the summary's too."""
+        problem: Json | None = None
+        try:
+            for line in _lines(self._response.iter_bytes()):
+                if not line.startswith(b'{"index"'):
+                    last: Json = msgspec.json.decode(line)
+                    self._summary, problem = last.get("summary"), last.get("problem")
+                if problem is None:
+                    yield line
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            why = f"{problem['code']}: {problem['detail']}" if problem else str(error)
+            raise Incomplete(f"The scores broke off: {why}") from error
+        finally:
+            self._response.close()
+        if self._summary is None:
+            raise Incomplete("The scores ended without their summary.")
+
+
 class Export:
     """A stream of entries. `entries`: how many it has, if the server said so; `parts`: its bytes."""
 
@@ -545,8 +624,10 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
         raise Incomplete("The stream of entries ended in the middle of an entry.")
 
 
-def _selection(start: str | None, end: str | None, contains: str | None) -> dict[str, str]:
-    given = {"from": start, "to": end, "contains": contains}
+def _selection(
+    start: str | None, end: str | None, contains: str | None, template: str | None
+) -> dict[str, str]:
+    given = {"from": start, "to": end, "contains": contains, "template": template}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -572,6 +653,12 @@ def _answer(response: httpx2.Response, shape: Any) -> Json:
         return found
     problem = body if isinstance(body, dict) else {}
     detail = problem.get("detail") or f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
+    if response.status_code == 413 and not problem.get("code"):
+        size = response.request.headers.get("Content-Length", "an unknown number of")
+        detail = (
+            f"HTTP 413: a proxy between here and LogLeap refuses requests with a body of {size} bytes. Raise "
+            "its limit (client_max_body_size of nginx, LimitRequestBody of Apache), or send less at once."
+        )
     after = None
     if response.status_code in (429, 502, 503, 504):
         said = response.headers.get("Retry-After", "")
@@ -581,16 +668,21 @@ def _answer(response: httpx2.Response, shape: Any) -> Json:
 
 def _batches(entries: Iterable[Json], size: int) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
-    length = 0
+    length = len(json_array([]))
     for entry in entries:
         encoded = _encode(entry)
-        if batch and (len(batch) >= size or length + len(encoded) > _MAX_BATCH_BYTES):
+        if batch and (len(batch) >= size or length + len(encoded) > REQUEST_BYTES):
             yield batch
-            batch, length = [], 0
+            batch, length = [], len(json_array([]))
         batch.append(encoded)
         length += len(encoded) + 1
     if batch:
         yield batch
+
+
+def json_array(items: Sequence[bytes]) -> bytes:
+    """Items that are JSON already, as a JSON array."""
+    return b"[" + b",".join(items) + b"]"
 
 
 def _encode(value: object) -> bytes:

@@ -1,12 +1,13 @@
 """Entries, the receipts that acknowledge them, and the manifest that a training reads through."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
+from logleap.domain.errors import EntryError
 from logleap.domain.times import from_micros, to_micros
 
 
@@ -81,7 +82,7 @@ class PackedEntries(Entries):
     context_spans: "array[int]"
     """The same; NO_TEXT where there is none."""
     ordered: bool
-    """Whether they are known to be in the time order, where all are of one batch."""
+    """Whether they are known to be in the time order."""
 
     def __init__(
         self,
@@ -103,17 +104,21 @@ class PackedEntries(Entries):
 
     def __getattr__(self, name: str) -> list[str] | list[str | None]:
         """`messages` and `contexts` as lists, which are kept."""
-        texts: list[str] | list[str | None]
         if name == "messages":
-            texts = [self._text(span) for span in self.message_spans]
+            texts = self._texts(self.message_spans)
         elif name == "contexts":
-            texts = [None if span == NO_TEXT else self._text(span) for span in self.context_spans]
+            texts = self._texts(self.context_spans)
         else:
             raise AttributeError(name)
         object.__setattr__(self, name, texts)
         return texts
 
-    def _text(self, span: int) -> str:
+    def _texts(self, spans: "array[int]") -> list[str] | list[str | None]:
+        return [self._text(span) for span in spans]
+
+    def _text(self, span: int) -> Any:
+        if span == NO_TEXT:
+            return None
         start = span >> 32
         return self.texts[start : start + (span & 0xFFFFFFFF)].decode()
 
@@ -128,13 +133,17 @@ class PackedEntries(Entries):
         if isinstance(at, slice):
             spans = self.message_spans[at], self.context_spans[at]
             ordered = self.ordered and (at.step or 1) > 0
-            return PackedEntries(self.micros[at], self.texts, *spans, ordered=ordered)
-        context = self.context_spans[at]
-        return Entry(
-            from_micros(self.micros[at]),
-            self._text(self.message_spans[at]),
-            None if context == NO_TEXT else self._text(context),
-        )
+            return type(self)(self.micros[at], self.texts, *spans, ordered=ordered)
+        message, context = self._text(self.message_spans[at]), self._text(self.context_spans[at])
+        return Entry(from_micros(self.micros[at]), message, context)
+
+    @staticmethod
+    def merged(parts: "Sequence[PlacedEntries]") -> "PlacedEntries | None":
+        """The entries of all parts, each of packed entries in the time order, together in it, each once.
+
+        None: here there is no quicker way than by the lists.
+        """
+        return None
 
 
 def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:
@@ -144,12 +153,24 @@ def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:
         yield Entries.of(part)
 
 
+class BodyPart(NamedTuple):
+    """Some entries of a body as they were read, good and bad: the first of all has the index `start`."""
+
+    start: int
+    entries: Sequence[Entry]
+    errors: Sequence[EntryError]
+
+
 class Row(NamedTuple):
     """An entry where it stands: the `sequence`-th entry (from 0) of the batch `batch_id`."""
 
     batch_id: str
     sequence: int
     entry: Entry
+
+
+Wanted = Callable[[int, int], bool]
+"""Whether entries from one time to another (microseconds since 1970, both included) are of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +201,14 @@ class PlacedEntries:
             batch_ids.extend(part.batch_ids)
             sequences.extend(part.sequences)
         return cls(entries, batch_ids, sequences)
+
+    @classmethod
+    def in_blocks(cls, rows: Iterable[Row], size: int = 1_000) -> Iterator["PlacedEntries"]:
+        """Rows by column, `size` at a time."""
+        rows = iter(rows)
+        while part := list(islice(rows, size)):
+            entries = Entries.of([row.entry for row in part])
+            yield cls(entries, [row.batch_id for row in part], [row.sequence for row in part])
 
     def __len__(self) -> int:
         return len(self.batch_ids)

@@ -160,6 +160,24 @@ class ModelMissing(Refusal):
         self.dataset_id = dataset_id
 
 
+class ModelUnusable(Refusal):
+    """The data set's log model cannot be matched with; `why` is a sentence with the remedy."""
+
+    def __init__(self, dataset_id: str, why: str) -> None:
+        super().__init__(f"the log model of data set {dataset_id!r} cannot be used: {why}")
+        self.dataset_id = dataset_id
+        self.why = why
+
+
+class TemplateNotFound(Refusal):
+    """The data set's current log model has no template of this id."""
+
+    def __init__(self, dataset_id: str, template: str) -> None:
+        super().__init__(f"the log model of data set {dataset_id!r} has no template {template[:40]!r}")
+        self.dataset_id = dataset_id
+        self.template = template
+
+
 class KeyReused(Refusal):
     """The idempotency key was used before for another request."""
 

@@ -3,7 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, in_columns
+from logleap.domain.entries import (
+    Batch,
+    Entries,
+    Entry,
+    Manifest,
+    PlacedEntries,
+    Row,
+    Wanted,
+    in_columns,
+)
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
 
@@ -50,6 +59,14 @@ class EntryStore(ABC):
         A backend that stores columns saves an object for each entry.
         """
         return in_columns(self.read(manifest))
+
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        """What `columns` yields, each entry with its batch and its sequence number.
+
+        Entries may be left out if `wanted` is False of the span that they lie in; it is called when they
+        would come next.
+        """
+        return PlacedEntries.in_blocks(self.read(manifest))
 
     @abstractmethod
     def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:

@@ -62,7 +62,7 @@ def test_each_call_has_its_section_with_its_codes(server: Any) -> None:
                 for content in answer.get("content", {}).values()
             ]
             codes = {code for content in contents for code in content.get("examples", ()) if code in PROBLEMS}
-            general = {*ALWAYS, *(WITH_OWNER if path.startswith(("/data", "/train")) else ())}
+            general = {*ALWAYS, *(WITH_OWNER if path.startswith(("/data", "/score", "/train")) else ())}
             general |= {"NOT_ACCEPTABLE", *(WITH_BODY if "requestBody" in operation else ())}
             [listed] = re.findall(r"^Refused with:((?:.|\n)*?)\.$", told[call], re.M) or [""]
             assert set(re.findall(r"`([A-Z0-9_]+)`", listed)) == codes - general, call

@@ -73,5 +73,5 @@ def test_with_keys_on_the_calls_of_an_owner_want_one_and_the_others_do_not(start
     with start_server(auth="keys", api_keys="k:anna:" + "0" * 64) as server:
         document = server.http.get("/openapi.json").json()
     for _, path, operation in operations(document):
-        assert bool(operation.get("security")) == path.startswith(("/data", "/train")), path
+        assert bool(operation.get("security")) == path.startswith(("/data", "/score", "/train")), path
     assert set(document["components"]["securitySchemes"]) == {"apiKey", "bearer"}

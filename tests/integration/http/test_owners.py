@@ -19,10 +19,10 @@ from logleap.entrypoints.http.app import create_app
 from logleap.settings import Settings
 
 ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
-BODIES = {"/data/<dataId>": ENTRY, "/data/<dataId>/v1/logs": {}}
+BODIES = {"/data/<dataId>": ENTRY, "/score/<dataId>": ENTRY, "/data/<dataId>/v1/logs": {}}
 """What is posted where an empty body would be refused before the data set is looked for."""
 
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi", "/docs", "/static/")
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi", "/schemas/", "/docs", "/static/")
 """All other routes want a key."""
 
 

@@ -19,7 +19,14 @@ from logleap.codecs.errors import (
     Place,
     TooManyEntries,
 )
-from logleap.codecs.json.stream import RAISES, EntryStream, read_json, read_ndjson
+from logleap.codecs.json.stream import (
+    RAISES,
+    EntryStream,
+    JudgedEntries,
+    Reader,
+    read_json,
+    read_ndjson,
+)
 from logleap.codecs.limits import DEFAULT_LIMITS
 from logleap.codecs.otlp.file import OTEL_FILE_FORMAT
 from logleap.domain.entries import Entry
@@ -176,3 +183,30 @@ def test_ndjson_goes_on_behind_a_line_that_nests_too_deep() -> None:
     assert [entry for part in stream for entry in part] == [ENTRY, ENTRY]
     assert stream.refused is not None
     assert stream.refused.errors[0].code == "CONTEXT_TOO_DEEP"
+
+
+def judged(data: bytes, read: Reader = read_ndjson) -> list[tuple[int, int, list[int]]]:
+    """Of each part: its start, how many entries it has, the indexes of its bad ones."""
+    return [
+        (part.start, len(part.entries), [error.index for error in part.errors])
+        for part in JudgedEntries(Pieces(data), DEFAULT_LIMITS, read)
+    ]
+
+
+def test_judged_entries_have_every_bad_one_in_its_place() -> None:
+    assert judged(b"%b\n{}\n\n%b\n7" % (LINE, LINE)) == [(0, 2, [1, 3])]
+    assert judged(b"[%b,{},%b]" % (LINE, LINE), read_json) == [(0, 2, [1])]
+    assert judged(b"{}") == [(0, 0, [0])]
+    assert judged(b"\n") == []
+    large = LINE.replace(b"jam", b"j" * 900_000)
+    parts = judged(b"%b\n{}\n%b\n%b\n{}" % (LINE, large, large))
+    assert [start for start, _, _ in parts] == [0, 3][: len(parts)]
+    assert sum(good for _, good, _ in parts) == 3
+    assert [index for *_, bad in parts for index in bad] == [1, 4]
+
+
+def test_judged_entries_end_where_too_many_are_bad() -> None:
+    parts = JudgedEntries(Pieces(b"{}\n" * 100_001), DEFAULT_LIMITS, read_ndjson)
+    with pytest.raises(InvalidEntries) as refusal:
+        list(parts)
+    assert (refusal.value.total, len(refusal.value.errors)) == (100_000, 100)

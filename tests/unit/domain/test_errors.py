@@ -22,6 +22,7 @@ from logleap.domain.errors import (
     KeyNotFound,
     KeyReused,
     ModelMissing,
+    ModelUnusable,
     ParameterInvalid,
     PositionNotFound,
     Refusal,
@@ -32,6 +33,7 @@ from logleap.domain.errors import (
     RunNotFound,
     StoredPartially,
     TaskUnknown,
+    TemplateNotFound,
     TimeLimitTooLong,
 )
 
@@ -52,6 +54,7 @@ FACTS: dict[type[Refusal], dict[str, Any]] = {
     KeyNotFound: {"key_id": "k-1"},
     KeyReused: {"key": "k-1"},
     ModelMissing: {"dataset_id": "d-1"},
+    ModelUnusable: {"dataset_id": "d-1", "why": "Train it again"},
     ParameterInvalid: {"field": "current", "problem": "neither true nor false"},
     PositionNotFound: {},
     RunCancelled: {"run_id": "r-1"},
@@ -60,6 +63,7 @@ FACTS: dict[type[Refusal], dict[str, Any]] = {
     RunNotFound: {"dataset_id": "d-1", "run_id": "r-1"},
     StoredPartially: {"key": "k-1", "batch_id": "b-1", "entries": 7},
     TaskUnknown: {"task": "x", "offered": ["count-entries", "other"]},
+    TemplateNotFound: {"dataset_id": "d-1", "template": "9c1f30d2aa07b5e4"},
     TimeLimitTooLong: {"seconds": 90_000.0, "longest": 86_400.0},
 }
 

@@ -29,7 +29,9 @@ from logleap.ports.errors import Unavailable
 from logleap.settings import Settings
 from logleap.usecases.training.start_training import StartTraining
 
-READ = re.compile(r"logleap\.(domain|ports|usecases|codecs|entrypoints\.http\.(calls|contract|ingest))\b")
+READ = re.compile(
+    r"logleap\.(domain|ports|usecases|codecs|ordering\.scratch|entrypoints\.http\.(calls|contract|ingest))\b"
+)
 """Modules whose functions are followed."""
 
 CODES = {kind.__name__: wording.code for kind, wording in WORDINGS.items() if kind is not Unavailable}

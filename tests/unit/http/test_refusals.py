@@ -49,6 +49,8 @@ CASES: list[tuple[Exception, str, str]] = [
     ),
     (domain.KeyReused("k-1"), "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key 'k-1'.*a new key"),
     (domain.ModelMissing("d-1"), "MODEL_MISSING", "'d-1' has no log model. Train it"),
+    (domain.ModelUnusable("d-1", "Train it again."), "MODEL_UNUSABLE", "'d-1' cannot be used. Train it"),
+    (domain.TemplateNotFound("d-1", "9c1f"), "TEMPLATE_NOT_FOUND", "'d-1' has no template '9c1f'"),
     (domain.ModelMissing(None), "MODEL_MISSING", "No earlier data set of this name.* omit the baseline"),
     (domain.ParameterInvalid("ignore.1", "too long"), "BODY_INVALID", "'parameters.ignore.1' is too long"),
     (domain.RunCancelled("r-1"), "STATE_CONFLICT", "'r-1' was cancelled"),
@@ -221,6 +223,8 @@ WORDS = re.compile(
     r"|\blogleap (?:serve|worker|keys|push|upload|train|demo|report)\b"
 )
 FIELDS = {
+    ("codecs/cloud_events.py", "application/cloudevents+json"): "of an event that is sent",
+    ("domain/events.py", "runId"): "of an event that is sent",
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
     ("adapters/gcp/firestore/documents.py", "runId"): "of a document in Firestore",

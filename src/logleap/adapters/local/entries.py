@@ -18,7 +18,7 @@ from logleap.adapters.local.sqlite.chunks import (
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
 from logleap.columnar.reports import report_on
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
@@ -98,8 +98,15 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
+
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        for chunk, fresh in self._stored(manifest):
+            first, last = chunk.first_time, chunk.last_time
+            if wanted is None or first is None or last is None or wanted(first, last):
+                entries = chunk.unpack()[fresh - chunk.first :]
+                yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(partial(self._blocks, manifest), manifest.entries)
@@ -178,7 +185,7 @@ class SqliteEntryStore(EntryStore):
 
     def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
         """All chunks of a data set, by batch, then by `first`."""
-        query = f"SELECT {READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        query = f"SELECT {READABLE}, first_time, last_time, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         position: tuple[str, int, int] = _START
         while True:
             page: list[Chunk] = []

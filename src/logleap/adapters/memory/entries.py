@@ -6,7 +6,7 @@ from operator import attrgetter, itemgetter
 from threading import Lock
 
 from logleap.columnar.reports import report_on
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
@@ -62,6 +62,10 @@ class MemoryEntryStore(EntryStore):
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for block in self._blocks(manifest):
             yield block.entries  # a copy
+
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        for block in self._blocks(manifest):
+            yield PlacedEntries(block.entries, [block.batch_id] * len(block.entries), block.sequences)
 
     def report(self, manifest: Manifest) -> Report:
         return report_on(partial(self._blocks, manifest), manifest.entries)

@@ -15,7 +15,7 @@ from uuid import uuid4
 from logleap.adapters.parquet.locations import ArchiveLocation
 from logleap.columnar.reports import report_on
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.scratch import Scratch
@@ -113,6 +113,16 @@ class ParquetArchiveStore(ArchiveStore):
 
         with self._opened(archive) as file:
             yield from read_entries(file)
+
+    def placed_columns(self, archive: Archive, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        from logleap.adapters.parquet.files import pieces
+
+        with self._opened(archive, unless_known=True) as file:
+            for piece in pieces(file):
+                if wanted is None or wanted(piece.first, piece.last):
+                    placed = piece.load()
+                    if placed is not None:
+                        yield placed
 
     def report(self, archive: Archive) -> Report:
         from logleap.adapters.parquet.files import read_blocks

@@ -17,7 +17,7 @@ from logleap.codecs.errors import (
 from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry, too_deep
 from logleap.codecs.json.walk import MAX_CONTEXT_DEPTH, JsonWalk, Malformed, Span, TooDeep, TooLong
 from logleap.codecs.limits import SPREAD, Limits
-from logleap.domain.entries import Entry
+from logleap.domain.entries import BodyPart, Entry
 from logleap.domain.errors import EntryError, InvalidEntries, Refusal
 
 _BLOCK = 15 << 16  # bytes of NDJSON that become one list of entries, or a piece more
@@ -105,9 +105,34 @@ class EntryStream:
         return InvalidEntries(self._bad.named, self._bad.total) if self._bad.total else None
 
 
+class JudgedEntries:
+    """The entries of one request's body, to be iterated once, with every bad one in its place.
+
+    It reads as EntryStream does, and raises the same; of bad entries InvalidEntries only where they are
+    100,000, or 16 MiB.
+    """
+
+    def __init__(self, body: Body, limits: Limits, read: "Reader", *, form: EntryFormat = STRICT) -> None:
+        self._body = body
+        self._limits = limits
+        self._read = read
+        self._form = form
+
+    def __iter__(self) -> Iterator[BodyPart]:
+        bad = _BadEntries(lambda _data: (), named=_COUNTED)
+        start = 0
+        for entries in self._read(self._body, self._limits, self._form, bad):
+            errors, bad.named = bad.named, []
+            if entries or errors:
+                yield BodyPart(start, entries, errors)
+            start += len(entries) + len(errors)
+
+
 class _BadEntries:
-    def __init__(self, formats_of: Callable[[bytes], Sequence[str]]) -> None:
+    def __init__(self, formats_of: Callable[[bytes], Sequence[str]], named: int = _NAMED) -> None:
+        """So many are `named`; the others are counted."""
         self._formats_of = formats_of
+        self._most = named
         self.named: list[EntryError] = []
         self.total = 0
         self._bytes = 0
@@ -116,7 +141,7 @@ class _BadEntries:
         """One more, which is `data`. Raises InvalidEntries if that is enough."""
         self.total += 1
         self._bytes += len(data)
-        if len(self.named) < _NAMED:
+        if len(self.named) < self._most:
             mappings = self._formats_of(data)
             self.named.append(
                 EntryError(index, invalid.code, invalid.detail, invalid.field, line, mappings=mappings)
@@ -126,7 +151,7 @@ class _BadEntries:
 
     def refuse(self) -> None:
         if self.total:
-            raise InvalidEntries(self.named, self.total)
+            raise InvalidEntries(self.named[:_NAMED], self.total)
 
 
 Reader = Callable[[Body, Limits, EntryFormat, _BadEntries], Iterator[Sequence[Entry]]]

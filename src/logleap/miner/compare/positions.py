@@ -72,13 +72,7 @@ def _aligned(before: Template, after: Template) -> Iterator[tuple[Position, Posi
 
 def _unseen(at: int, old: Position, new: Position, windows: int, thresholds: Thresholds) -> Finding | None:
     """`windows`: of the baseline, in how many the template has entries."""
-    if not (
-        old.complete
-        and 0 < old.distinct <= thresholds.few_values
-        and all(count >= thresholds.seen_each for _, count in old.values)
-        and windows * thresholds.values_per_window >= thresholds.seen_each
-        and _TIMELESS.issuperset(old.types)
-    ):
+    if not is_choice(old, windows, thresholds):
         return None
     known = {value for value, _ in old.values}
     if new.exact:
@@ -97,6 +91,24 @@ def _unseen(at: int, old: Position, new: Position, windows: int, thresholds: Thr
         numbers={"unseen": entries_with, "known": old.distinct},
         found=shown,
         baseline=", ".join(value for value, _ in old.values),
+    )
+
+
+def is_choice(position: Position, windows: int, thresholds: Thresholds) -> bool:
+    """Whether the position is a choice among few values, each seen often enough in so many windows."""
+    return (
+        position.complete
+        and 0 < position.distinct <= thresholds.few_values
+        and all(count >= thresholds.seen_each for _, count in position.values)
+        and windows * thresholds.values_per_window >= thresholds.seen_each
+        and _TIMELESS.issuperset(position.types)
+    )
+
+
+def has_range(position: Position, numbers: Numbers, thresholds: Thresholds) -> bool:
+    """Whether these numbers are enough to judge others by, and no identifiers and no counter."""
+    return numbers.count >= thresholds.fewest_values and not any(
+        recognised(position, numbers, thresholds) for recognised in (is_identifier, is_counter)
     )
 
 
@@ -138,9 +150,7 @@ def _numbers(
     thresholds: Thresholds,
 ) -> Finding | None:
     before, after = old[1], new[1]
-    if before.count < thresholds.fewest_values or any(
-        recognised(old[0], before, thresholds) for recognised in (is_identifier, is_counter)
-    ):
+    if not has_range(old[0], before, thresholds):
         return None
     sizes = [_independent(numbers.count, template, thresholds) for _, numbers, template in (old, new)]
     least, most = float(before.minimum), float(before.maximum)
@@ -225,7 +235,29 @@ def _outside(early: _Quantiles, late: _Quantiles, sizes: list[float], before: in
     # Several of them: by their number alone, whatever the distribution.
     share = max((1 - fraction for fraction, value in late[:-1] if _exceeds(value, greatest)), default=0.0)
     many = exceedances(int(share * sizes[1]), int(sizes[1]), int(sizes[0])) if share * sizes[1] >= 1 else 1.0
-    # One that is far outside: by how the tail thins out, exponentially or (as its ends tell) more slowly.
+    return min(many, 1.0, after / before * far_beyond(early, found, before))
+
+
+def chance_beyond(
+    numbers: Numbers, template: Template, thresholds: Thresholds, *, found: float, outside: int, entries: int
+) -> float:
+    """How probable it is that `outside` of `entries` later numbers lie beyond all of these of the template,
+    at the end where `found` does, which is the farthest one. The later ones depend on each other as these.
+    """
+    early = _quantiles(numbers)
+    if found < early[0][1]:
+        early, found = _mirrored(early), -found
+    independent = _independent(numbers.count, template, thresholds)
+    size = min(float(entries), independent)
+    beyond = int(size * outside / entries)
+    many = exceedances(beyond, int(size), int(independent)) if beyond else 1.0
+    return min(1.0, _TESTS * min(many, entries / numbers.count * far_beyond(early, found, numbers.count)))
+
+
+def far_beyond(early: _Quantiles, found: float, before: int) -> float:
+    """How probable it is that a number beyond the greatest of `before` ones is as great as `found`."""
+    # By how the tail thins out, exponentially or (as its ends tell) more slowly.
+    greatest = early[-1][1]
     by_fraction = {round(fraction, 2): value for fraction, value in early}
     median, high = by_fraction[0.5], by_fraction[0.95]
     body = (high - median) / log(10)
@@ -239,7 +271,7 @@ def _outside(early: _Quantiles, late: _Quantiles, sizes: list[float], before: in
         # It thins out as a power does (Pareto), or nearly (log-normal): by the logarithms.
         slow = max(log(greatest / high) / log(max(0.05 * before, 2)), log(high / median) / log(10) / 2)
         far = max(far, exp(-log(found / greatest) / slow))
-    return min(many, 1.0, after / before * far)
+    return far
 
 
 def _distance(early: _Quantiles, late: _Quantiles) -> tuple[float, bool]:

@@ -43,24 +43,29 @@ def severity(name: str, after: tuple[int, int], before: tuple[int, int]) -> str:
 def value(template: Template, finding: Finding) -> str:
     """Of a position's values."""
     unit = finding.where.unit or ""
-    place = f"{_place(template, finding.number)} of {quoted(template)}"
+    place = f"{place_of(template, finding.number)} of {quoted(template)}"
     if finding.what == "unseen":
         return f"Never seen before at {place}: {short(finding.found)}. Known: {short(finding.baseline)}."
     if finding.what == "quantiles":
         return (
-            f"Other numbers at {place}: the median is {_with(finding.found, unit)}, "
-            f"in the baseline {_with(finding.baseline, unit)}."
+            f"Other numbers at {place}: the median is {with_unit(finding.found, unit)}, "
+            f"in the baseline {with_unit(finding.baseline, unit)}."
         )
     end = "up to" if finding.what == "above" else "down to"
     return (
-        f"Out of range at {place}: {end} {_with(finding.found, unit)}, "
-        f"in the baseline {_with(finding.baseline, unit)}."
+        f"Out of range at {place}: {end} {with_unit(finding.found, unit)}, "
+        f"in the baseline {with_unit(finding.baseline, unit)}."
     )
 
 
 def quoted(template: Template) -> str:
     """The beginning of its text."""
-    return f'"{short(template.text)}"'
+    return quote(template.text)
+
+
+def quote(text: str) -> str:
+    """The beginning of a text."""
+    return f'"{short(text)}"'
 
 
 def short(text: str) -> str:
@@ -98,7 +103,8 @@ def _share(part: int, whole: int) -> str:
     return f"{number(100 * part / whole)} %" if part else "none"
 
 
-def _with(figure: str, unit: str) -> str:
+def with_unit(figure: str, unit: str) -> str:
+    """A figure, or a range of figures, as it is written with a unit."""
     return f"{figure} {unit}" if unit and unit != "%" else f"{figure}{unit}"
 
 
@@ -109,7 +115,7 @@ def _level(template: Template) -> str:
 _LOUD = frozenset(["warning", "error", "critical", "alert", "emergency"])
 
 
-def _place(template: Template, at: int) -> str:
+def place_of(template: Template, at: int) -> str:
     """Which position it is: its number from 1, and the word before it."""
     before = ""
     seen = -1

@@ -47,6 +47,9 @@ _MANTISSA = 45  # bits of a double's 52 that a bucket leaves out: 7 stay, so a b
 
 Number = int | float
 
+Sketches = Sequence[tuple[str, int, Number, Number, Mapping[int, int]]]
+"""Unit, how many numbers, the least and the greatest one, and how many are in each bucket."""
+
 
 def number_of(value: str) -> tuple[str, Number] | None:
     """The unit ("" without) and the number that a value is; None if it is none."""
@@ -142,6 +145,21 @@ class Values:
         self.others = 0
         """How many are no number; only beyond the bound."""
 
+    @classmethod
+    def of(cls, bound: int, found: "Mapping[str, int] | tuple[int, Sketches]") -> "Values":
+        """Values that were gathered elsewhere: all counts, or how many are no number, and sketches."""
+        values = cls(bound)
+        if not isinstance(found, tuple):
+            values.counts = Counter(found)
+            return values
+        values.counts = None
+        values.others, sketches = found
+        for unit, count, least, most, buckets in sketches:
+            sketch = values._sketch(unit)
+            sketch.count, sketch.minimum, sketch.maximum = count, least, most
+            sketch.buckets = Counter(buckets)
+        return values
+
     def add(self, values: Sequence[str]) -> None:
         """Count these values, one or more."""
         if self.counts is None:
@@ -212,20 +230,10 @@ class Values:
 
     def _add_numbers(self, values: Sequence[str]) -> None:
         """As `_add_number` for each, but fast where all are numbers of one unit, or none is."""
-        first = _NUMBER.fullmatch(values[0])
-        if first is not None:
-            written = first[0][first.end(1) :]
-            text = "\n".join(values)
-            if written:
-                shorter = text.replace(f"{written}\n", "\n").removesuffix(written)
-                # A value without the unit must not pass for one with it.
-                text = shorter if len(text) - len(shorter) == len(written) * len(values) else ""
-            if _WHOLE.fullmatch(text):
-                self._sketch(first[2] or "").add(list(map(int, text.split("\n"))))
-                return
-            if _DECIMALS.fullmatch(text):
-                self._sketch(first[2] or "").add([float(digits) + 0.0 for digits in text.split("\n")])
-                return
+        alike = numbers_of(values)
+        if alike is not None:
+            self._sketch(alike[0]).add(alike[1])
+            return
         if _BEGINNINGS.isdisjoint([value[:1] for value in values]):
             self.others += len(values)
             return
@@ -234,6 +242,27 @@ class Values:
                 self._add_number(value, 1)
             else:
                 self.others += 1
+
+
+def numbers_of(values: Sequence[str]) -> tuple[str, list[Number]] | None:
+    """The unit and the numbers of these values, one or more, as `number_of` gives them: fast.
+
+    None where they are not written alike, or are no numbers: then look at each of them.
+    """
+    first = _NUMBER.fullmatch(values[0])
+    if first is None:
+        return None
+    written = first[0][first.end(1) :]
+    text = "\n".join(values)
+    if written:
+        shorter = text.replace(f"{written}\n", "\n").removesuffix(written)
+        # A value without the unit must not pass for one with it.
+        text = shorter if len(text) - len(shorter) == len(written) * len(values) else ""
+    if _WHOLE.fullmatch(text):
+        return first[2] or "", list(map(int, text.split("\n")))
+    if _DECIMALS.fullmatch(text):
+        return first[2] or "", [float(digits) + 0.0 for digits in text.split("\n")]
+    return None
 
 
 _BEGINNINGS = frozenset("-0123456789")  # of a number

@@ -29,10 +29,11 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, 
 
     And without `timezone`, which goes with it.
     """
-    append = raw_schema["paths"]["/data/{dataId}"]["post"]
-    append["parameters"] = [
-        told for told in append["parameters"] if told["name"] not in ("mapping", "timezone")
-    ]
+    for path in ("/data/{dataId}", "/score/{dataId}"):
+        call = raw_schema["paths"][path]["post"]
+        call["parameters"] = [
+            told for told in call["parameters"] if told["name"] not in ("mapping", "timezone")
+        ]
 
 
 @schemathesis.hook

@@ -1,4 +1,4 @@
-"""Streams of entries: how they are written, compressed and sent, and what is released when they end."""
+"""Streams of entries, and of what is told of them: written, compressed, sent; and what ends with them."""
 
 import json
 import logging
@@ -115,6 +115,24 @@ def answer(
         if coding is not None:
             parts = CODINGS[coding](parts)
         parts = chain([next(parts, b"")], parts)  # what fails before that is answered as a problem
+        about = f"entries of data set {data_id}"
+        return send(
+            request, parts, resources, scratch, headers=headers, content_type=form.content_type, about=about
+        )
+
+
+def send(
+    request: Request,
+    parts: Iterator[Part],
+    resources: ExitStack,
+    scratch: Scratch,
+    *,
+    headers: dict[str, str],
+    content_type: str,
+    about: str,
+) -> Response:
+    """The response with these parts. It takes `resources` over, and releases them when it ends."""
+    with resources:
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             # It has no chunks: without a length a stream that breaks off would look complete.
             file = ScratchFile(scratch)
@@ -126,10 +144,9 @@ def answer(
         else:
             parts = _in_pieces(parts, views=_ONE_MORE_THREAD in request.environ)
         another_thread = request.environ.get(_ONE_MORE_THREAD, nullcontext)
-        about = f"request {g.request_id}: entries of data set {data_id}"
-        sent = _Sent(parts, resources.pop_all(), another_thread, about)
+        sent = _Sent(parts, resources.pop_all(), another_thread, f"request {g.request_id}: {about}")
     # Werkzeug only hands the parts on.
-    return Response(cast("Iterator[bytes]", sent), headers=headers, content_type=form.content_type)
+    return Response(cast("Iterator[bytes]", sent), headers=headers, content_type=content_type)
 
 
 class _Sent(Iterator[Part]):

@@ -205,3 +205,35 @@ REPORT: Json = {
     "spanSeconds": 3600.0,
     "histogram": [{"start": "2026-03-02T05:00:00.000000Z", "entries": 2}],
 }
+
+SCORED: list[Json] = [
+    {"index": 0, "templateId": "9c1f30d2aa07b5e4", "findings": []},
+    {
+        "index": 1,
+        "templateId": None,
+        "findings": [{"kind": "new", "detail": 'No template of the log model matches: "jam at gate <*>".'}],
+    },
+    {
+        "summary": {
+            "dataId": _DATA_ID,
+            "runId": "ef86759a-8246-428d-a73f-c781b3f6f927",
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "entries": 2,
+            "matched": 1,
+            "invalid": 0,
+            "findings": {"new": 1, "value": 0},
+            "warnings": [
+                {
+                    "kind": "new",
+                    "templateId": None,
+                    "severity": None,
+                    "text": "jam at gate <*>",
+                    "count": 1,
+                    "first": 1,
+                    "detail": 'No template of the log model matches: "jam at gate <*>", 1 entry.',
+                }
+            ],
+            "unlisted": 0,
+        }
+    },
+]

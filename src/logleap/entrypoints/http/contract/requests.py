@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -137,14 +137,9 @@ class RunQuery(NoQuery):
     """The artifacts of this run. Without it: of the latest succeeded run that saved any."""
 
 
-class AppendQuery(NoQuery):
-    """`POST /data/{dataId}`."""
+class ScoreQuery(NoQuery):
+    """`POST /score/{dataId}`."""
 
-    partial: Flag = False
-    """Store the valid entries and list the invalid ones, instead of refusing the request for one of them. If
-    no entry is valid, or 100,000 entries or 16 MiB are invalid, the request is refused."""
-    dry_run: Flag = False
-    """Only say what would be stored; store nothing."""
     mapping: Annotated[str | SkipJsonSchema[None], Field(examples=["pino"])] = None
     """The name of a mapping, which says which of your fields are the timestamp and the message. All others
     become the context. Without a mapping, an entry has only the fields of this API."""
@@ -153,6 +148,21 @@ class AppendQuery(NoQuery):
     ] = None
     """With `mapping`: the time zone of timestamps without an offset, such as `Europe/Berlin` or `+01:00` (in
     a URL: `%2B01:00`). It counts in place of the mapping's own `zone`; without either they are refused."""
+    once: Annotated[Literal["body"] | SkipJsonSchema[None], Field(examples=["body"])] = None
+    """`body`: a request without an `Idempotency-Key` that repeats the bytes of an earlier one (decompressed,
+    and with the same `mapping`, `timezone` and `partial`) adds nothing, and is answered as a repetition. For
+    clients that repeat a request whose answer was lost but send no key. Two batches that have the same bytes
+    by nature also count once."""
+
+
+class AppendQuery(ScoreQuery):
+    """`POST /data/{dataId}`."""
+
+    partial: Flag = False
+    """Store the valid entries and list the invalid ones, instead of refusing the request for one of them. If
+    no entry is valid, or 100,000 entries or 16 MiB are invalid, the request is refused."""
+    dry_run: Flag = False
+    """Only say what would be stored; store nothing."""
 
 
 def _moment(text: str) -> int:
@@ -207,6 +217,11 @@ class EntriesQuery(NoQuery):
         Field(examples=["jam at gate"]),
     ] = None
     """Only entries whose message contains exactly this text; upper and lower case differ."""
+    template: Annotated[
+        Annotated[str, BeforeValidator(_text), Field(min_length=1)] | SkipJsonSchema[None],
+        Field(examples=["9c1f30d2aa07b5e4"]),
+    ] = None
+    """Only entries of the template with this id, in the data set's current log model."""
     around: Annotated[
         Around | SkipJsonSchema[None], Field(examples=["a236259b-e630-4343-a1df-2a6547a9a7a9:1"])
     ] = None
@@ -223,8 +238,8 @@ class EntriesQuery(NoQuery):
     ] = None
     """JSON only: the number of entries per page. 0 means the default, 50, more than 1000 means 1000."""
     page_token: str = ""
-    """JSON only: `nextPageToken` of the previous page, with the same `from`, `to` and `contains`. Without it:
-    the first page."""
+    """JSON only: `nextPageToken` of the previous page, with the same `from`, `to`, `contains` and `template`.
+    Without it: the first page."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:

@@ -162,8 +162,13 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         "MODEL_MISSING": Meaning(
             409,
-            "The data set that is to be compared with has no log model.",
+            "The data set whose log model is needed has none.",
             "Train it with the task `log-model` first, or omit the baseline.",
+        ),
+        "MODEL_UNUSABLE": Meaning(
+            409,
+            "The data set's log model was made with other masks, or by a later version of LogLeap.",
+            "Train it again with the task `log-model`.",
         ),
         "NOT_ACCEPTABLE": Meaning(
             406,
@@ -249,6 +254,11 @@ PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
         "TASK_UNKNOWN": Meaning(
             422, "The operator does not offer this training task.", "Use one that `detail` lists."
         ),
+        "TEMPLATE_NOT_FOUND": Meaning(
+            404,
+            "The data set's current log model has no template of this id.",
+            "Use one that `GET /train/{dataId}/artifacts/log-model.json` lists.",
+        ),
         "TEMPORARY_SPACE_FULL": Meaning(
             503,
             "There is no room for the temporary files that sorting the entries by time, or an answer to "
@@ -317,7 +327,23 @@ PUSH_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
 )
 """Those that Pub/Sub and a scheduler may be answered besides."""
 
-_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS))
+CONSOLE_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
+    {
+        "FILE_MISSING": Meaning(422, "The form has no file.", "Choose a log file."),
+        "FORM_EXPIRED": Meaning(
+            403, "The form belongs to another session, or is too old.", "Reload its page, and send it again."
+        ),
+        "FORM_INVALID": Meaning(
+            422, "A field of the form cannot be taken.", "Correct the field that the page names."
+        ),
+        "LOG_UNREADABLE": Meaning(
+            422, "The log file cannot be read with certainty.", "Follow the remedy that the page names."
+        ),
+    }
+)
+"""Those that the console's pages may show besides."""
+
+_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS), dict(CONSOLE_PROBLEMS))
 
 
 def meaning_of(code: Code) -> Meaning:

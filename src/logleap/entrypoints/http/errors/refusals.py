@@ -118,7 +118,12 @@ def _entry_too_large(refusal: codecs.EntryTooLarge) -> str:
 
 
 def _json_malformed(refusal: codecs.JsonMalformed) -> str:
-    hint = " For one entry per line, use Content-Type application/x-ndjson." if refusal.trailing else ""
+    hint = ""
+    if refusal.trailing:
+        hint = (
+            " For one entry per line, use Content-Type application/x-ndjson, and with curl --data-binary: "
+            "-d removes newlines."
+        )
     return f"The body is not JSON: at {refusal.place}, {refusal.problem}.{hint}"
 
 
@@ -252,6 +257,18 @@ WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType(
                 "the task log-model first, or omit the baseline."
                 if it.dataset_id is None
                 else f"Data set {it.dataset_id!r} has no log model. Train it with the task log-model first."
+            ),
+        ),
+        domain.ModelUnusable: Wording(
+            "MODEL_UNUSABLE",
+            lambda it: f"The log model of data set {it.dataset_id!r} cannot be used. {it.why}",
+        ),
+        domain.TemplateNotFound: Wording(
+            "TEMPLATE_NOT_FOUND",
+            lambda it: (
+                f"The current log model of data set {it.dataset_id!r} has no template "
+                f"{it.template[:40]!r}. Use an id that it lists: "
+                f"GET /train/{it.dataset_id}/artifacts/log-model.json."
             ),
         ),
         domain.ArtifactNotFound: Wording("ARTIFACT_NOT_FOUND", _artifact_not_found),

@@ -8,7 +8,7 @@ from flask import Request
 
 from logleap.codecs import formats as all_formats
 from logleap.codecs.errors import MappingUnknown, UnsupportedCharset
-from logleap.codecs.json.stream import EntryStream, read_json, read_ndjson
+from logleap.codecs.json.stream import Body, EntryStream, JudgedEntries, Reader, read_json, read_ndjson
 from logleap.codecs.json.strict import STRICT, EntryFormat
 from logleap.codecs.limits import Limits
 from logleap.codecs.mappings import MappingsInvalid
@@ -32,20 +32,38 @@ def entry_stream(
 
     Raises UnsupportedCharset, BodyTooLarge or HttpError if its headers tell that there can be none.
     """
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8"):
-        raise UnsupportedCharset(charset)
-    if request.mimetype in JSON_TYPES:
-        body, read = open_body(request, limits.json_bytes), read_json
-    elif request.mimetype in NDJSON_TYPES:
-        body, read = open_body(request, limits.ndjson_bytes), read_ndjson
-    else:
-        raise _unsupported_media_type(request.mimetype)
+    body, read = _opened(request, limits)
 
     def formats_of(data: bytes) -> Sequence[str]:
         return all_formats.formats_of(data, formats)
 
     return EntryStream(body, limits, read, form=form, partial=partial, formats_of=formats_of)
+
+
+def judged_entries(request: Request, limits: Limits, form: EntryFormat) -> JudgedEntries:
+    """The entries in the body of `request`, each in `form`, and the bad ones in their places.
+
+    Raises as above.
+    """
+    body, read = _opened(request, limits)
+    return JudgedEntries(body, limits, read, form=form)
+
+
+def _opened(request: Request, limits: Limits) -> tuple[Body, Reader]:
+    body = open_body(request, body_limit(request, limits))
+    return body, read_json if request.mimetype in JSON_TYPES else read_ndjson
+
+
+def body_limit(request: Request, limits: Limits) -> int:
+    """How many bytes the decoded body may have. Raises UnsupportedCharset or HttpError, for its headers."""
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedCharset(charset)
+    if request.mimetype in JSON_TYPES:
+        return limits.json_bytes
+    if request.mimetype in NDJSON_TYPES:
+        return limits.ndjson_bytes
+    raise _unsupported_media_type(request.mimetype)
 
 
 def _unsupported_media_type(mimetype: str) -> HttpError:

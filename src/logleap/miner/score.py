@@ -1,0 +1,465 @@
+"""Judges entries by a log model: the template of each, and what about it the model has never seen.
+
+Entry by entry this finds messages of no template (`new`), and values that the model's entries never had
+(`value`): another one at a position that is a choice among few, a number outside the range. Which positions
+are such is decided as for changes (`compare.positions`). How often that is chance is only decided for all
+entries together (`Scoring.warnings`): a range of a hundred numbers does not hold the next one hundred.
+"""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+from logleap.miner.compare import words
+from logleap.miner.compare.positions import chance_beyond, has_range, is_choice
+from logleap.miner.compare.statistics import benjamini_hochberg
+from logleap.miner.compare.thresholds import Thresholds
+from logleap.miner.description.describe import filled
+from logleap.miner.description.values import Number, decimal, number_of, numbers_of
+from logleap.miner.match import Tree, are_variable, keys, recipes, shape_of, tree_of
+from logleap.miner.mine import mine
+from logleap.miner.model import VARIABLE, LogModel, Numbers, Parameters, Position, Template
+from logleap.miner.text.mask import Masks
+from logleap.miner.text.tokens import PLACEHOLDER, Shape, Tokenizer
+
+NEW, VALUE = "new", "value"
+
+_KNOWN = 100_000  # masked messages that are remembered
+_KNOWN_CHARACTERS = 16 << 20  # of them
+_SHAPES = 10_000  # distinct messages of no template that are told apart in one scoring
+_CHARACTERS = 8 << 20  # of them
+_TEXT = 200  # characters of a text in a finding
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What about one entry the model has never seen: `NEW` or `VALUE`, and a sentence."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Some entries: the id of each one's template (None: of none), and by their places the findings."""
+
+    templates: Sequence[str | None]
+    findings: Mapping[int, Sequence[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One warning for all entries that show the same: how many do, and which of them is the first.
+
+    `template` is None for a new one. `text` is that of the template, new or not.
+    """
+
+    kind: str
+    severity: str | None
+    text: str
+    count: int
+    first: int
+    detail: str
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """The most frequent of each kind, `NEW` first; `unlisted` is how many entries are in none of them.
+
+    These are entries of templates beyond the bounds, and such whose values may be due to chance.
+    """
+
+    listed: Sequence[Warned]
+    unlisted: int
+
+
+class Scorer:
+    """Judges by one log model. Several threads may use it at once; each call has a `Scoring` of its own."""
+
+    def __init__(self, model: LogModel, masks: Masks, thresholds: Thresholds | None = None) -> None:
+        """Raises ValueError if the model was made with other masks."""
+        if model.masks != masks.digest:
+            raise ValueError(
+                "The log model was made with other masks: set those it was trained with, or train it again."
+            )
+        self.thresholds = thresholds or Thresholds()
+        self.parameters: Parameters = model.parameters
+        self._masks = masks
+        self._tokenizer = Tokenizer(model.parameters.max_tokens)
+        self._tree = tree_of(model)
+        self._variable = [are_variable(template.tokens) for template in model.templates]
+        self._checks = [_checks_of(template, self.thresholds) for template in model.templates]
+        self._ids = [template.id for template in model.templates]
+        self._words = {template.id: _common_word(template) for template in model.templates}
+        self._known: dict[str, _Plan] = {}
+        self._characters = 0
+        self._lock = threading.Lock()
+
+    def has(self, template: str) -> bool:
+        """Whether the model has a template of this id."""
+        return template in self._words
+
+    def common_word(self, template: str) -> str:
+        """A text that the message of every entry of the template contains; empty if none is known."""
+        return self._words[template]
+
+    def templates(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[str | None]:
+        """The id of each entry's template, None where none matches."""
+        return [plan.template for plan in self._plans(self._masks.mask(messages)[0], contexts)]
+
+    def _plans(self, masked: Sequence[str], contexts: Sequence[str | None]) -> "list[_Plan]":
+        found = keys(masked, contexts)
+        plans = list(map(self._known.get, found))
+        if None not in plans:
+            return plans  # type: ignore[return-value]
+        with self._lock:
+            if len(self._known) > _KNOWN or self._characters > _KNOWN_CHARACTERS:
+                self._known = {}
+                self._characters = 0
+                self._tokenizer = Tokenizer(self.parameters.max_tokens)  # which remembers words
+            known = self._known
+            for plan, key in zip(plans, found, strict=True):
+                if plan is None and key not in known:
+                    known[key] = self._plan(key)
+                    self._characters += len(key)
+            return [plan or known[key] for plan, key in zip(plans, found, strict=True)]
+
+    def _plan(self, key: str) -> "_Plan":
+        shape, severity = shape_of(key, self._tokenizer)
+        width = key.count(PLACEHOLDER)
+        number = self._tree.find(severity, shape.tokens)
+        if number is None:
+            return _Plan(None, width, (), _Unmatched(severity, shape))
+        steps = []
+        own = recipes(shape, self._variable[number])
+        offsets = [0, *accumulate([recipe.count(PLACEHOLDER) for recipe in own])]
+        for check in self._checks[number]:
+            at = check.position
+            steps.append(_Step(check, own[at], offsets[at], offsets[at + 1] - offsets[at]))
+        return _Plan(self._ids[number], width, tuple(steps), None)
+
+
+class Scoring:
+    """One reading of entries, in order, with what all of them together show."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._unmatched: dict[_Unmatched, _Seen] = {}
+        self._characters = 0
+        self._values: dict[_Choice | _Range, _Seen] = {}
+        self.templates: Counter[str | None] = Counter()
+        """How many entries each template has; None: of none."""
+        self.values = 0
+        """How many entries have a finding of the kind `VALUE`."""
+
+    def add(self, messages: Sequence[str], contexts: Sequence[str | None], indexes: Sequence[int]) -> Judged:
+        """Judge these entries, which have these indexes among all."""
+        if not messages:
+            return Judged((), {})
+        scorer = self._scorer
+        masked, values = scorer._masks.mask(messages)
+        plans = scorer._plans(masked, contexts)
+        templates = [plan.template for plan in plans]
+        self.templates.update(templates)
+        findings: dict[int, list[Finding]] = {}
+        rows: defaultdict[_Plan, list[int]] = defaultdict(list)
+        for row, plan in enumerate(plans):
+            if plan.special:
+                rows[plan].append(row)
+        starts = [0, *accumulate([plan.width for plan in plans])] if rows else []
+        for plan, places in rows.items():
+            if plan.unmatched is not None:
+                self._note(plan.unmatched, [indexes[row] for row in places])
+                for row in places:
+                    findings[row] = [plan.unmatched.finding]
+                continue
+            for step in plan.steps:
+                for at, outside in step.outside(values, [starts[row] for row in places]):
+                    row = places[at]
+                    found = step.check.finding(outside)
+                    self._values.setdefault(step.check, _Seen()).add(indexes[row], outside)
+                    findings.setdefault(row, []).append(found)
+        self.values += sum(found[0].kind == VALUE for found in findings.values())
+        return Judged(templates, findings)
+
+    def _note(self, unmatched: "_Unmatched", indexes: Sequence[int]) -> None:
+        seen = self._unmatched.get(unmatched)
+        if seen is None:
+            size = sum(map(len, unmatched.shape.tokens))
+            if len(self._unmatched) >= _SHAPES or self._characters + size > _CHARACTERS:
+                return
+            self._characters += size
+            seen = self._unmatched[unmatched] = _Seen()
+        for index in indexes:
+            seen.add(index, None)
+
+    def warnings(self) -> Warnings:
+        """One for each new template, and one for each position with values that chance does not explain."""
+        most = self._scorer.thresholds.listed
+        new = sorted(self._new(), key=lambda warned: (-warned.count, warned.first))[:most]
+        values = sorted(self._of_values(), key=lambda warned: (-warned.count, warned.first))[:most]
+        listed = sum(warned.count for warned in new)
+        return Warnings([*new, *values], self.templates[None] - listed)
+
+    def _new(self) -> Iterator[Warned]:
+        """Messages of no template, mined into templates of their own."""
+        shapes = sorted(self._unmatched, key=lambda unmatched: unmatched.length)
+        for (severity, _), group in groupby(shapes, key=lambda unmatched: unmatched.length):
+            alike = list(group)
+            tree = Tree()
+            mined = mine(
+                sorted({unmatched.shape.tokens for unmatched in alike}), self._scorer.parameters.max_templates
+            )
+            for number, tokens in enumerate(mined):
+                tree.add(severity or None, tokens, number)
+            together: dict[int | None, list[_Unmatched]] = defaultdict(list)
+            for unmatched in alike:
+                together[tree.find(severity or None, unmatched.shape.tokens)].append(unmatched)
+            for found, members in together.items():
+                seen = [self._unmatched[member] for member in members]
+                first = min(zip(seen, members, strict=True), key=lambda pair: pair[0].first)
+                tokens = first[1].shape.tokens if found is None else mined[found]
+                text = _cut(_written(tokens, first[1].shape.blanks))
+                count = sum(each.count for each in seen)
+                yield Warned(
+                    NEW,
+                    severity or None,
+                    text,
+                    count,
+                    first[0].first,
+                    f"No template of the log model matches: {words.quote(text)}, {words.entries(count)}.",
+                )
+
+    def _of_values(self) -> Iterator[Warned]:
+        judged = [
+            (check, seen, check.chance(seen, self.templates[check.template.id], self._scorer.thresholds))
+            for check, seen in self._values.items()
+        ]
+        tested = [pair for pair in judged if pair[2] is not None]
+        significant = benjamini_hochberg(
+            [p or 0.0 for *_, p in tested], self._scorer.thresholds.false_discoveries
+        )
+        chance = {id(check) for (check, *_), counts in zip(tested, significant, strict=True) if not counts}
+        for check, seen, _ in judged:
+            if id(check) not in chance:
+                template = check.template
+                detail = check.summary(seen)
+                yield Warned(
+                    VALUE, template.severity, _cut(template.text), seen.count, seen.first, detail, template.id
+                )
+
+
+class _Plan:
+    """What is done with the entries of one masked message."""
+
+    __slots__ = ("special", "steps", "template", "unmatched", "width")
+
+    def __init__(
+        self, template: str | None, width: int, steps: "tuple[_Step, ...]", unmatched: "_Unmatched | None"
+    ) -> None:
+        self.template = template
+        self.width = width
+        self.steps = steps
+        self.unmatched = unmatched
+        self.special = bool(steps) or unmatched is not None
+
+
+class _Unmatched:
+    """Messages of no template that are equal but for what was masked."""
+
+    __slots__ = ("finding", "length", "shape")
+
+    def __init__(self, severity: str | None, shape: Shape) -> None:
+        self.shape = shape
+        self.length = severity or "", len(shape.tokens)
+        text = words.quote(_cut(_written(shape.tokens, shape.blanks)))
+        self.finding = Finding(NEW, f"No template of the log model matches: {text}.")
+
+
+class _Seen:
+    """How many entries showed something, which one first, and of numbers how far they went."""
+
+    __slots__ = ("count", "examples", "first", "highest", "lowest")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first = 0
+        self.lowest: tuple[Number, int] | None = None
+        self.highest: tuple[Number, int] | None = None
+        self.examples: list[str] = []
+
+    def add(self, index: int, value: "str | _Beyond | None") -> None:
+        if not self.count or index < self.first:
+            self.first = index
+        self.count += 1
+        if isinstance(value, str):
+            if len(self.examples) < 3 and value not in self.examples:
+                self.examples.append(value)
+        elif value is not None and value.above:
+            number, count = self.highest or (value.number, 0)
+            self.highest = max(number, value.number), count + 1
+        elif value is not None:
+            number, count = self.lowest or (value.number, 0)
+            self.lowest = min(number, value.number), count + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Beyond:
+    number: Number
+    above: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """A position that is a choice among few values."""
+
+    template: Template
+    position: int
+    known: frozenset[str]
+    listed: str
+
+    def outside(self, column: Sequence[str]) -> Iterator[tuple[int, "str | _Beyond"]]:
+        """The places and values of those that are not known."""
+        known = self.known
+        if not known.issuperset(column):
+            yield from ((at, value) for at, value in enumerate(column) if value not in known)
+
+    def finding(self, value: "str | _Beyond") -> Finding:
+        return Finding(VALUE, self._sentence(words.short(str(value))))
+
+    def chance(self, seen: _Seen, entries: int, thresholds: Thresholds) -> float | None:
+        """None: an unseen value is a fact."""
+        return None
+
+    def summary(self, seen: _Seen) -> str:
+        """The sentence for all entries that were seen."""
+        return self._sentence(words.short(", ".join(seen.examples)))
+
+    def _sentence(self, shown: str) -> str:
+        place = words.place_of(self.template, self.position)
+        return f"Never seen before at {place}: {shown}. Known: {self.listed}."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Range:
+    """Numbers of one unit at a position."""
+
+    template: Template
+    position: int
+    numbers: Numbers
+    low: Number
+    high: Number
+
+    def outside(self, column: Sequence[str]) -> Iterator[tuple[int, "str | _Beyond"]]:
+        """The places and numbers of those that are lower or higher than all of the model's."""
+        low, high, unit = self.low, self.high, self.numbers.unit
+        alike = numbers_of(column)
+        if alike is not None:
+            if alike[0] != unit or (low <= min(alike[1]) and max(alike[1]) <= high):
+                return
+            for at, number in enumerate(alike[1]):
+                if not low <= number <= high:
+                    yield at, _Beyond(number, number > high)
+            return
+        for at, value in enumerate(column):
+            written = number_of(value)
+            if written is not None and written[0] == unit and not low <= written[1] <= high:
+                yield at, _Beyond(written[1], written[1] > high)
+
+    def finding(self, value: "str | _Beyond") -> Finding:
+        assert isinstance(value, _Beyond)  # noqa: S101 -- for mypy: it is what `outside` gives
+        return Finding(VALUE, self._sentence(decimal(value.number)))
+
+    def chance(self, seen: _Seen, entries: int, thresholds: Thresholds) -> float | None:
+        """How probable the farthest numbers at either end are, and so many."""
+        return min(
+            chance_beyond(
+                self.numbers,
+                self.template,
+                thresholds,
+                found=float(found),
+                outside=count,
+                entries=max(entries, count),
+            )
+            for found, count in filter(None, (seen.lowest, seen.highest))
+        )
+
+    def summary(self, seen: _Seen) -> str:
+        """The sentence for all entries that were seen."""
+        ends = [decimal(end[0]) for end in (seen.lowest, seen.highest) if end is not None]
+        return self._sentence(" and ".join(ends))
+
+    def _sentence(self, shown: str) -> str:
+        unit = self.numbers.unit
+        known = words.with_unit(f"{self.numbers.minimum} to {self.numbers.maximum}", unit)
+        place = words.place_of(self.template, self.position)
+        return f"Out of range at {place}: {words.with_unit(shown, unit)}. Known: {known}."
+
+
+class _Step:
+    """One position's check, and where its value is among those masked in a message."""
+
+    __slots__ = ("check", "literals", "needed", "offset", "recipe")
+
+    def __init__(self, check: "_Choice | _Range", recipe: str, offset: int, needed: int) -> None:
+        self.check = check
+        self.recipe = recipe
+        self.offset = offset
+        self.needed = needed
+        self.literals = tuple(recipe.split(PLACEHOLDER)) if needed == 1 else None
+
+    def outside(self, values: Sequence[str], starts: Sequence[int]) -> "Iterator[tuple[int, str | _Beyond]]":
+        """Those of these entries whose value the model has never seen."""
+        offset = self.offset
+        if self.literals is None:
+            if not self.needed:
+                for _, value in self.check.outside([self.recipe]):
+                    yield from ((at, value) for at in range(len(starts)))
+                return
+            end = offset + self.needed
+            column = [filled(self.recipe, iter(values[at + offset : at + end])) for at in starts]
+        else:
+            before, after = self.literals
+            column = [values[start + offset] for start in starts]
+            if before or after:
+                column = [before + value + after for value in column]
+        yield from self.check.outside(column)
+
+
+def _checks_of(template: Template, thresholds: Thresholds) -> "tuple[_Choice | _Range, ...]":
+    return tuple(
+        check
+        for at, position in enumerate(template.positions)
+        for check in _checks_at(template, at, position, thresholds)
+    )
+
+
+def _checks_at(
+    template: Template, at: int, position: Position, thresholds: Thresholds
+) -> "Iterator[_Choice | _Range]":
+    if is_choice(position, len(template.windows), thresholds):
+        known = [value for value, _ in position.values]
+        yield _Choice(template, at, frozenset(known), words.short(", ".join(known)))
+        return
+    for numbers in position.numbers:
+        if has_range(position, numbers, thresholds):
+            low, high = number_of(numbers.minimum), number_of(numbers.maximum)
+            if low is not None and high is not None:
+                yield _Range(template, at, numbers, low[1], high[1])
+
+
+def _common_word(template: Template) -> str:
+    """The longest word that every message of the template has; empty if there is none."""
+    found = [word for token in template.tokens if (word := token.strip()) != VARIABLE and word.isprintable()]
+    return max((word for word in found if "\ufffd" not in word), key=len, default="")
+
+
+def _written(tokens: Sequence[str], blanks: Sequence[str]) -> str:
+    return "".join([blank + token for blank, token in zip(blanks, tokens, strict=True)])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
