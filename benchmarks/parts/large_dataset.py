@@ -161,7 +161,7 @@ def _reported(
     ]
     header = ("", "it / DuckDB", "seconds", "CPU seconds", "memory grows by")
     note = (
-        "LogLeap tells more: also gaps, order and the largest entries, and in bounded memory; DuckDB takes as "
+        "LogLeap tells more: also gaps, order and the largest entries, in bounded memory; DuckDB takes as "
         f"much as it needs. DuckDB has {_THREADS} threads; LogLeap reads in one and counts in another, with "
         "the extra `report`."
     )

@@ -18,9 +18,10 @@ from tools.faults.campaigns import (
 )
 from tools.faults.cluster import Cluster
 from tools.faults.event_campaign import event_kills
-from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS
+from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, LOG_MODEL
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import Installation, local_installation
+from tools.faults.log_model_crashes import log_model_crash
 from tools.faults.workload import NEVER, Caller, archiving_meeting
 
 
@@ -49,6 +50,13 @@ def test_a_process_that_is_killed_at(
 ) -> None:
     outcome = crash_point(shared_site, cluster, point, retry=retry)
     assert outcome.kept, str(outcome)
+
+
+@pytest.mark.parametrize("point", LOG_MODEL)
+def test_a_worker_that_is_killed_in_a_comparison_at(
+    point: str, shared_site: Installation, cluster: Cluster
+) -> None:
+    assert log_model_crash(shared_site, cluster, point) == []
 
 
 @pytest.fixture(scope="module")

@@ -29,13 +29,6 @@ def contexts_of(parts: Sequence[Entries]) -> pl.Series:
     return _texts(parts, lambda entries: entries.contexts, lambda packed: packed.context_spans)
 
 
-def text_size(entries: Entries) -> int:
-    """About how many bytes their texts take."""
-    if isinstance(entries, PackedEntries):
-        return len(entries.texts)
-    return sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)
-
-
 def _texts(
     parts: Sequence[Entries],
     texts_of: Callable[[Entries], Sequence[str | None]],

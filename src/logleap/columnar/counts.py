@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import polars as pl
 
-from logleap.columnar.columns import contexts_of, messages_of, text_size, times_of
+from logleap.codecs.packed.columns import text_size
+from logleap.columnar.columns import contexts_of, messages_of, times_of
 from logleap.columnar.frequent import FrequentMessages
 from logleap.columnar.hashes import Hashes
 from logleap.columnar.largest import LargestEntries

@@ -234,7 +234,7 @@ BAD_QUERIES: dict[str, tuple[str, str, str]] = {
     "after=5": ("QUERY_PARAMETER_INVALID", "after", "only for a request with around"),
     "pageSize=ten": ("PAGE_SIZE_INVALID", "pageSize", "whole number"),
     "pageToken=AAAA": ("PAGE_TOKEN_INVALID", "pageToken", "not from this API"),
-    "template=x": ("QUERY_PARAMETER_UNKNOWN", "template", "Its parameters are after, around"),
+    "pattern=x": ("QUERY_PARAMETER_UNKNOWN", "pattern", "Its parameters are after, around"),
 }
 
 

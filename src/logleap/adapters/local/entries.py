@@ -98,7 +98,7 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
@@ -152,7 +152,7 @@ class SqliteEntryStore(EntryStore):
 
     def _blocks(self, manifest: Manifest, *, packed: bool) -> Iterator[Block]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack_packed() if packed else chunk.unpack()
+            entries = chunk.columns() if packed else chunk.unpack()
             if fresh > chunk.first:
                 entries = entries[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)

@@ -60,7 +60,8 @@ def encoded(request: Request, message: Message, status: int = 200) -> Response:
 
 LONGEST_RETRY_AFTER = 5
 """Seconds. OpenTelemetry's exporter for Python drops an export at once if it should wait for longer than
-what is left of its timeout, 10 seconds by default (findings/otel-python-gives-up-on-a-long-retry-after.sh)."""
+what is left of its timeout, 10 seconds by default: findings/otel-python-gives-up-on-a-long-retry-after.sh
+"""
 
 
 def as_status(response: Response) -> Response:
