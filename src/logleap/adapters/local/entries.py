@@ -152,7 +152,7 @@ class SqliteEntryStore(EntryStore):
 
     def _blocks(self, manifest: Manifest, *, packed: bool) -> Iterator[Block]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.columns() if packed else chunk.unpack()
+            entries = chunk.unpack_packed() if packed else chunk.unpack()
             if fresh > chunk.first:
                 entries = entries[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
