@@ -224,6 +224,8 @@ WORDS = re.compile(
 )
 FIELDS = {
     ("codecs/cloud_events.py", "application/cloudevents+json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "application/json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "dataId"): "of an event that is sent",
     ("domain/events.py", "runId"): "of an event that is sent",
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
@@ -231,7 +233,7 @@ FIELDS = {
     ("adapters/gcp/runs.py", "runId"): "of a document in Firestore",
     ("adapters/parquet/archive.py", "dataId"): "of the notes beside an archive",
 }
-"""Names in stored data: they are no words to anyone."""
+"""Names in what is stored, or sent to other programs: they are no words to people."""
 
 
 def texts(source: str) -> Iterator[str]:
