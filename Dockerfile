@@ -22,7 +22,7 @@ COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY src src
 RUN /opt/uv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/uv/bin/uv pip install --python /opt/logleap/bin/python --no-deps dist/*.whl \
-    && /opt/logleap/bin/python -c 'import logleap.codecs.json._fast'
+    && /opt/logleap/bin/python -c 'import logleap.codecs.json._fast, logleap.codecs.packed._fast'
 
 FROM python:3.13-slim-trixie AS runtime
 RUN groupadd --gid 10001 logleap \

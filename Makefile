@@ -27,7 +27,7 @@ demo: $(VENV)/.stamp-app ## the main job on the sample log, end to end (BACKEND=
 	@$(BIN)/logleap demo --backend $(BACKEND)
 endif
 
-serve: $(VENV)/.stamp-app ## the API on 127.0.0.1:8080; Ctrl-C stops it
+serve: $(VENV)/.stamp-app ## the API and its console on 127.0.0.1:8080; Ctrl-C stops it
 	@exec $(BIN)/logleap serve $(if $(filter command,$(firstword $(origin BACKEND))),--backend $(BACKEND))
 
 emulators: $(VENV)/.stamp-dev emulator-environment ## Firestore, Pub/Sub and BigQuery on this machine; Ctrl-C stops them
@@ -112,7 +112,7 @@ clean: ## remove .venv*, caches and what builds and test runs left
 export UV_SYSTEM_CERTS ?= true
 INSTALL := --python $(BIN)/python --quiet
 AGAIN = $(if $(wildcard $@),,--reinstall)
-C_SOURCES := $(wildcard src/logleap/codecs/json/*.c) # where no compiler is, Python does their work
+C_SOURCES := $(wildcard src/logleap/codecs/*/*.c) # where no compiler is, Python does their work
 
 # There is none yet, it is unfinished, its Python is gone, or the folder was moved: begin anew.
 ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/.stamp-uv 2>/dev/null),$(CURDIR))

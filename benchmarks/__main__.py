@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from benchmarks.iterations import FULL, QUICK, Iterations
 from benchmarks.parts import (
     comparison,
+    console,
     decode,
     end_to_end,
     entries,
@@ -48,6 +49,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "intake": intake.run,
     "training": training.run,
     "model": model.run,
+    "console": console.run,
     "score": score.run,
 }
 

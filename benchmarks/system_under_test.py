@@ -1,6 +1,8 @@
 """LogLeap's inside, as far as the benchmark calls it directly: what changes there is followed here alone."""
 
 import io
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +19,9 @@ from logleap.codecs.json.strict import decode_array
 from logleap.container import build_container
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.entries import Batch, Entry, Receipt
-from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.logs import configure_logging
+from logleap.entrypoints.web import create_web_app
+from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.task import TrainingSet
 from logleap.settings import Settings
 from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
@@ -121,7 +124,7 @@ def uploading(folder: Path, body: bytes) -> Iterator[Callable[[], None]]:
     """An upload of a JSON array to `local`, whole, but through WSGI without a server."""
     configure_logging("text", "warning")
     container = build_container(Settings(backend="local", data_dir=folder))
-    app = create_app(container)
+    app = create_web_app(container)
     data_id = app.test_client().post("/data").get_json()["dataId"]
     yield partial(_call, app, _environ(f"/data/{data_id}", body), body)
     container.backend().close()
@@ -141,3 +144,55 @@ def gcp_writer(name: str, credentials: "Credentials") -> "tuple[TableReference, 
     else:
         writer = StreamingInserter(lambda: bigquery_client("bench", credentials))
     return TableReference.from_string("bench.logleap.entries"), writer
+
+
+class Web:
+    """The API and the console over `local`, through WSGI without a server, with a worker in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        configure_logging("text", "error")
+        self._container = build_container(
+            Settings(backend="local", data_dir=folder, task_isolation="thread", json_entries_limit=100_000)
+        )
+        self._http = create_web_app(self._container).test_client()
+        self._stop = threading.Event()
+        self._worker = threading.Thread(target=make_worker(self._container).run, args=(self._stop,))
+
+    def __enter__(self) -> "Web":
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._worker.join()
+        self._container.backend().close()
+
+    def post(self, path: str, body: object = None) -> Any:
+        """What a call answers."""
+        answer = self._http.post(path, json=body)
+        if not answer.status.startswith("2"):
+            raise ValueError(answer.text)
+        return answer.json
+
+    def trained(self, data_id: str, **parameters: object) -> str:
+        """The id of a run of `log-model` that has ended."""
+        run = self.post(f"/train/{data_id}", {"task": "log-model", "parameters": parameters})["runId"]
+        while (state := self.json(f"/train/{data_id}")["state"]) not in ("succeeded", "failed"):
+            time.sleep(0.1)
+        if state == "failed":
+            raise ValueError(self.json(f"/train/{data_id}"))
+        return str(run)
+
+    def json(self, path: str) -> Any:
+        """What a call answers."""
+        return self._http.get(path).json
+
+    def get(self, path: str, accept: str = "*/*") -> tuple[float, bytes]:
+        """The seconds of this thread that the answer takes, to its last byte, and its body."""
+        start = time.thread_time()
+        answer = self._http.get(path, headers={"Accept": accept})
+        body = answer.data
+        seconds = time.thread_time() - start
+        if answer.status_code != 200:
+            raise ValueError(answer.text)
+        return seconds, body

@@ -11,6 +11,7 @@ from xdist.workermanage import WorkerController
 _SLOW = (
     "tests/faults/test_processes.py",
     "tests/faults/test_negative_controls.py",
+    "tests/browser/",
     "tests/integration/cli/",
     "tests/faults/",
     "tests/integration/",

@@ -28,7 +28,7 @@ def run(iterations: Iterations) -> Findings:
     with tempfile.TemporaryDirectory(prefix="logleap-bench-") as name:
         filled = {place: Path(name) / place for place in ("few", "many")}
         for folder, datasets in zip(filled.values(), (_FEW, iterations.many_datasets), strict=True):
-            _fill(folder, datasets)
+            fill(folder, datasets)
         shares, rows = latency.compared(_round(filled) for _ in range(iterations.rounds))
     against = f"with {iterations.many_datasets:,} data sets, against {_FEW}"
     targets = [at_most(f"{call} {against}", shares[call], _FLAT, unit=" ×") for call in (_UPLOAD, _LIST)]
@@ -60,7 +60,8 @@ def _round(filled: Mapping[str, Path]) -> Mapping[str, Figures]:
         )
 
 
-def _fill(folder: Path, datasets: int) -> None:
+def fill(folder: Path, datasets: int) -> None:
+    """Make a folder of `local` with so many data sets."""
     memory = _MEMORY if Path(_MEMORY).is_dir() else None
     with tempfile.TemporaryDirectory(prefix="logleap-bench-", dir=memory) as name:
         with system_under_test.local_backend(Path(name) / "data") as backend:

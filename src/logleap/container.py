@@ -1,13 +1,22 @@
 """The one place that puts the parts together."""
 
+import logging
+import random
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dependency_injector import containers, providers
 from opentelemetry.trace import Tracer, TracerProvider
 
-from logleap.backends import Backend, Capabilities, capabilities_of, open_backend
+from logleap.backends import (
+    Backend,
+    Capabilities,
+    capabilities_of,
+    in_the_clear,
+    open_backend,
+    open_receiver,
+)
 from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
@@ -20,7 +29,8 @@ from logleap.telemetry.tracing import build_tracer_provider, traced_tasks
 from logleap.usecases.append import AppendEntries, CheckEntries
 from logleap.usecases.artifacts import ShowArtifacts
 from logleap.usecases.datasets import AnnounceDataset, ShowDatasets
-from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey
+from logleap.usecases.deliver_events import DeliverEvents
+from logleap.usecases.keys import Authenticate, CreateKey, RevokeKey, ShowKeys
 from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.lifecycle.retention import ApplyRetention
@@ -32,6 +42,8 @@ from logleap.usecases.score import ScoreEntries
 from logleap.usecases.training.cancel_training import CancelTraining
 from logleap.usecases.training.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.training.start_training import ListRuns, ShowTraining, StartTraining
+
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -68,6 +80,23 @@ def _task_executor(
             "cannot share. Choose 'thread', or another backend."
         )
     return TaskProcesses(settings, backend.handover)
+
+
+def _deliver_events(settings: Settings, backend: Backend) -> DeliverEvents | None:
+    receiver = open_receiver(settings, backend)
+    if receiver is None or backend.events is None:
+        return None
+    if settings.events_url is not None and in_the_clear(settings.events_url):
+        log.warning("LOGLEAP_EVENTS_URL is http to another machine: anybody on the way can read the events")
+    return DeliverEvents(
+        outbox=backend.events,
+        deliverer=receiver,
+        now=utc_now,
+        jitter=random.random,
+        lease=timedelta(seconds=2 * settings.events_timeout),
+        first_pause=timedelta(seconds=settings.events_retry_after),
+        give_up_after=settings.events_give_up_after,
+    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -224,8 +253,12 @@ class Container(containers.DeclarativeContainer):
         max_attempts=settings.provided.run_max_attempts,
         time_limit=settings.provided.time_limit,
     )
+    deliver_events = providers.ThreadSafeSingleton(_deliver_events, settings, backend)
     authenticate = providers.ThreadSafeSingleton(
         Authenticate, given=settings.provided.api_keys, keys=backend.provided.keys
+    )
+    show_keys = providers.ThreadSafeSingleton(
+        ShowKeys, given=settings.provided.api_keys, keys=backend.provided.keys
     )
     create_key = providers.ThreadSafeSingleton(CreateKey, keys=backend.provided.keys, now=_now)
     revoke_key = providers.ThreadSafeSingleton(RevokeKey, keys=backend.provided.keys, now=_now)
@@ -248,5 +281,6 @@ def build_container(settings: Settings) -> Container:
     except TaskNotLoadable as error:
         raise SettingsError(str(error)) from error
     container.backend()
+    container.deliver_events()
     container.task_executor()
     return container

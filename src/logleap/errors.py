@@ -52,6 +52,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         UnsupportedCharset    the HTTP entry point → HTTP
         ZstdMalformed         codecs: any body → HTTP
       HttpError               the HTTP entry point: headers, query, small bodies, quotas, tokens → HTTP
+      SignInRequired          the console: nobody is signed in → the sign-in page
       RangeNotSatisfiable     the HTTP entry point: a part behind the end of an artifact → HTTP
       Busy                    the HTTP entry point: too many long calls → HTTP 503; its caller retries
       Unavailable             adapters: the backend does not answer → HTTP 503; a worker retries; exit code 3
@@ -61,6 +62,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
         StorageFull           adapters: only the disk's reserve is left → HTTP 503 STORAGE_FULL
       Conflict                adapters: somebody else was quicker → retried on what is stored now
       CountMismatch           use cases, adapters: stored ≠ acknowledged → HTTP 500; the run fails
+      NotDelivered            adapters: a receiver did not take an event → sent again, or a dead letter
       ArtifactMissing         adapters: what a run stored is not there → HTTP 500
       ArchiveDamaged          adapters: an archive is missing or changed → HTTP 500; the run fails
       TaskFailed              a training task: this data cannot be trained on → the run fails with its text
@@ -78,12 +80,14 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       AppendRejected          adapters: rows that BigQuery did not take now → retried, then Unavailable
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
+      _TooManyKinds           miner: too many masked messages for memory → they are read twice
       _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1
       Incomplete              client: a stream of entries that broke off → its caller; exit code 1
       Unreachable             client: no answer after all tries → its caller; exit code 3
       NotAnEntry              logging handler: a record that no data set takes → counted as dropped
+      _Abandoned              logging handler: closed while a request is retried → counted as dropped
     ValueError
       ArchiveUrlNotSupported  adapters: a URL that the backend does not archive to → SettingsError
       ArtifactUrlRefused      adapters: a URL where the backend keeps no artifacts → SettingsError
@@ -105,6 +109,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       ModelError              miner: a log model that cannot be read → the run fails
         ModelDamaged          miner: a log model that was cut or edited
         ModelTooNew           miner: a log model that a newer version wrote
+        ModelTooOld           miner: a log model that an earlier version wrote
       MappingsInvalid         codecs: a file of mappings → SettingsError
       TemplateInvalid         codecs: a template in a mapping → MappingsInvalid
       ZoneUnknown             codecs: a time zone in a mapping → MappingsInvalid; in a time → BadTimestamp

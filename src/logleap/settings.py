@@ -1,5 +1,6 @@
 """All settings, each also an environment variable `LOGLEAP_…`; what the command line says wins."""
 
+import base64
 import difflib
 import ipaddress
 import os
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -24,7 +26,12 @@ _CLIENT_VARIABLES = {"LOGLEAP_URL", "LOGLEAP_API_KEY"}
 MAX_TIME_LIMIT = 10**9
 """Seconds that a run may be allowed at most: some 31 years."""
 
-_SECRET = {"api_keys", "quota_store"}  # or what may hold one by mistake: not shown in errors
+_SECRET = {
+    "api_keys",
+    "quota_store",
+    "events_url",
+    "events_secret",
+}  # or what may hold one by mistake: not shown in errors
 
 
 class SettingsError(Exception):
@@ -77,6 +84,35 @@ def _duration(value: object) -> object:
     return timedelta(seconds=seconds)
 
 
+def _events_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("must be the URL of a receiver, such as https://hooks.example.org/logleap")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must hold no name and no password: the receiver checks the signature")
+    if parts.port == 0:  # which raises ValueError for those beyond 65535
+        raise ValueError("must not have the port 0")
+    return value
+
+
+def _events_secrets(value: object) -> object:
+    """Each `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has them; the first signs first."""
+    if not isinstance(value, str):
+        return value
+    secrets = []
+    for number, text in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
+        try:
+            secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            secret = b""
+        if not text.startswith("whsec_") or not 24 <= len(secret) <= 64:
+            raise ValueError(f"secret {number} is not whsec_ and 24 to 64 bytes in base64")
+        secrets.append(secret)
+    return tuple(secrets)
+
+
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _Duration = Annotated[timedelta | None, BeforeValidator(_duration)]
 
@@ -101,6 +137,9 @@ class Settings(BaseSettings):
 
     auth: Literal["keys", "none"] | None = None
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys), Field(repr=False)] = ()
+
+    path_prefix: Annotated[str | None, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] = None
+    console_session: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=12)
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
 
@@ -144,6 +183,17 @@ class Settings(BaseSettings):
     push_audience: str | None = None
     push_service_account: str | None = None
 
+    events_url: Annotated[str | None, BeforeValidator(_events_url), Field(repr=False)] = None
+    events_secret: Annotated[
+        tuple[bytes, ...], NoDecode, BeforeValidator(_events_secrets), Field(repr=False)
+    ] = ()
+    events_topic: Annotated[str | None, Field(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")] = None
+    events_source: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] = "/logleap"
+    events_timeout: Annotated[float, Field(ge=0.1, le=300)] = 15.0
+    events_retry_after: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    events_give_up_after: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(days=1)
+    events_interval: Annotated[float, Field(ge=0.05, le=3600)] = 2.0
+
     heartbeat_file: Path | None = None
     metrics_port: Annotated[int | None, Field(ge=0, le=65535)] = None
     log_format: Literal["text", "json"] = "text"
@@ -165,6 +215,11 @@ class Settings(BaseSettings):
     def retention(self) -> Retention:
         """After how long data sets are archived and deleted, unless they ask for less."""
         return Retention(self.archive_after, self.delete_after)
+
+    @property
+    def events_on(self) -> bool:
+        """Whether changes of data sets are told to others."""
+        return self.events_url is not None or self.events_topic is not None
 
     @property
     def lease(self) -> timedelta:

@@ -73,7 +73,8 @@ class TaskProcesses(TaskExecutor):
 
     def __init__(self, settings: Settings, handover: Callable[[], Mapping[str, str]]) -> None:
         # What is of no use for a task is not passed on.
-        self._settings = settings.model_copy(update={"api_keys": (), "quota_store": None})
+        useless = {"api_keys": (), "quota_store": None, "events_url": None, "events_secret": ()}
+        self._settings = settings.model_copy(update=useless | {"events_topic": None})
         self._handover = handover
         self._starting = threading.Lock()
         methods = multiprocessing.get_all_start_methods()

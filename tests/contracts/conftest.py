@@ -27,6 +27,7 @@ from logleap.testing.plugin import (  # noqa: F401 -- all that is not overridden
     datasets,
     ledger,
     max_deliveries,
+    outbox,
     race,
     receipt_for,
     runs,

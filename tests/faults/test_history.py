@@ -35,7 +35,7 @@ GOOD = reading(*WHOLE)
 def test_what_was_promised_passes(answer: Answer, messages: Sequence[str]) -> None:
     findings = history(answer).check([reading(*messages)])
     assert findings.kinds == set()
-    assert str(findings) == "lost 0, doubled 0, partial 0, phantom 0, foreign 0, runs 0, left 0"
+    assert str(findings) == "lost 0, doubled 0, partial 0, phantom 0, foreign 0, runs 0, left 0, events 0"
 
 
 @pytest.mark.parametrize("there", [0, 1, 2])

@@ -8,6 +8,7 @@ import pytest
 
 from tools.faults import campaigns
 from tools.faults.campaigns import Outcome, broken_network, clock_jumps, full_disk, kills, stuck_log
+from tools.faults.event_campaign import event_kills
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import local_installation
 from tools.faults.negative_controls import NEGATIVE_CONTROLS, first_to_find
@@ -71,3 +72,12 @@ def test_the_attacks_on_real_processes_find_an_archiving_that_drops_the_rows_too
 
     # Kills come at random: now and then none of forty meets the moment.
     assert any("lost" in run().findings.kinds for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    "broken", ["events are removed before they are sent", "the last event is sent first"]
+)
+def test_the_attacks_on_real_processes_find_events_that(broken: str) -> None:
+    with local_installation() as site:
+        outcome = event_kills(site, rounds=2, seconds=15, mutation=broken)
+    assert outcome.findings.kinds == {"events"}

@@ -17,6 +17,7 @@ from tools.faults.campaigns import (
     zombies,
 )
 from tools.faults.cluster import Cluster
+from tools.faults.event_campaign import event_kills
 from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, LOG_MODEL
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import Installation, local_installation
@@ -140,3 +141,10 @@ def test_a_clock_that_jumps_while_runs_have_leases(site: Installation) -> None:
     outcome = clock_jumps(site, rounds=3, seconds=40)
     assert outcome.kept, str(outcome)
     assert outcome.rounds == 3
+
+
+def test_every_event_arrives_in_its_order_although_receiver_servers_and_worker_are_killed(
+    site: Installation,
+) -> None:
+    outcome = event_kills(site, rounds=8, seconds=20)
+    assert outcome.kept, str(outcome)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from logleap.domain.datasets import EventKind
+from logleap.domain.events import DELETED
 from logleap.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,12 @@ def test_the_architecture_page_knows_every_layer_and_every_port() -> None:
         assert f"`ports/{path.name}`" in page
     for path in layers:
         assert f"`{path.name}/`" in page
+
+
+def test_the_page_of_events_has_a_row_for_every_type() -> None:
+    page = (ROOT / "docs" / "events.md").read_text("utf-8")
+    rows = "\n".join(re.findall(r"^\| `logleap\..*?\|", page, re.MULTILINE))
+    assert set(re.findall(r"`logleap\.([a-z-]+)`", rows)) == {*EventKind, DELETED}
 
 
 def headings(page: Path) -> set[str]:

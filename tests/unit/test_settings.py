@@ -1,5 +1,6 @@
 """The settings' rules that are no type of their own."""
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,52 @@ def test_artifacts_are_beside_the_database_or_beside_archives_in_a_bucket(
     given: dict[str, Any], where: str
 ) -> None:
     assert Settings(data_dir=Path("/srv/data"), **given).artifacts_to == where
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("receiver.example.com/x", "must be the URL of a receiver"),
+        ("ftp://hooks.example.org/x", "must be the URL of a receiver"),
+        ("https:///x", "must be the URL of a receiver"),
+        ("https://hooks.example.org/a b", "must be the URL of a receiver"),
+        ("https://anna:pass@hooks.example.org/x", "must hold no name and no password"),
+        ("https://hooks.example.org:99999/x", "Port out of range"),
+        ("https://hooks.example.org:0/x", "port 0"),
+    ],
+)
+def test_a_receiver_of_events_has_a_url_that_errors_do_not_repeat(
+    monkeypatch: pytest.MonkeyPatch, text: str, says: str
+) -> None:
+    monkeypatch.setenv("LOGLEAP_EVENTS_URL", text)
+    with pytest.raises(SettingsError, match=f"^LOGLEAP_EVENTS_URL: .*{says}") as refused:
+        load_settings()
+    assert text not in str(refused.value)
+
+
+def test_secrets_that_sign_events_are_those_of_standard_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    new, old = bytes(range(24)), bytes(range(64))
+    texts = [f"whsec_{base64.b64encode(secret).decode()}" for secret in (new, old)]
+    monkeypatch.setenv("LOGLEAP_EVENTS_SECRET", ", ".join(texts))
+    loaded = load_settings()
+    assert loaded.events_secret == (new, old)
+    assert str(new) not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [base64.b64encode(bytes(32)).decode(), "whsec_c2hvcnQ=", "whsec_" + "A" * 100, "whsec_?", "whsec_"],
+)
+def test_any_other_secret_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("LOGLEAP_EVENTS_SECRET", f"whsec_{base64.b64encode(bytes(32)).decode()},{text}")
+    with pytest.raises(SettingsError, match=r"^LOGLEAP_EVENTS_SECRET: secret 2 is not whsec_") as refused:
+        load_settings()
+    assert text == "whsec_" or text not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "on"), [("EVENTS_URL", True), ("EVENTS_TOPIC", True), ("DATA_DIR", False)])
+def test_events_are_on_once_they_have_a_receiver(
+    monkeypatch: pytest.MonkeyPatch, name: str, on: bool
+) -> None:
+    monkeypatch.setenv(f"LOGLEAP_{name}", "https://x" if name == "EVENTS_URL" else "events")
+    assert load_settings().events_on is on

@@ -1,10 +1,10 @@
-"""The log clients that the tests send with (npm packages, Debian's programs), and spin: gets what is missing.
+"""Gets the log clients, proxies and browser of the tests, and spin, where they are missing.
 
     python -m tools.clients.programs
 
-Into `.venv-clients/`. npm packages come at the versions and hashes of `package-lock.json`, without running
-their scripts, Debian's unpacked and not installed. What cannot be had is left out, which this says; the tests
-that need it skip (with CI=true they fail).
+They come into `.venv-clients/`: npm packages come at the versions and hashes of
+`package-lock.json`, without running their scripts, Debian's unpacked and not installed. What cannot be had is
+left out, which this says; the tests that need it skip (with CI=true they fail).
 """
 
 import hashlib
@@ -32,7 +32,28 @@ _OTHER_PACKAGES = (
     "systemd",
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
+_LOG4J = FOLDER / "debian-log4j"
+_LOG4J_JARS = ("log4j-api.jar", "log4j-core.jar")
+_PROXIES = FOLDER / "debian-proxies"
+_PROXY_PACKAGES = ("nginx", "haproxy", "apache2-bin")
 _SPIN = FOLDER / "spin"
+_BROWSER = FOLDER / "browser"
+_BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-liberation")
+_FONTS = _BROWSER / "fonts.conf"
+_FONTS_CONTENT = """<?xml version="1.0"?>
+<fontconfig>
+  <dir prefix="relative">usr/share/fonts</dir>
+  <cachedir prefix="relative">cache</cachedir>
+  <match>
+    <test name="family" qual="all" compare="not_eq"><string>monospace</string></test>
+    <edit name="family" mode="append_last"><string>Liberation Sans</string></edit>
+  </match>
+  <match>
+    <test name="family"><string>monospace</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Liberation Mono</string></edit>
+  </match>
+</fontconfig>
+"""  # the system may have none, and without any font chromium ends
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -78,6 +99,52 @@ def rsyslog() -> Program | None:
     return None
 
 
+def log4j() -> Program | None:
+    """Java with Log4j 2, to run a source file with; None: there is none, or no compiler."""
+    if shutil.which("java") is None or shutil.which("javac") is None:
+        return None
+    for root in (Path("/"), _LOG4J):
+        jars = [root / "usr/share/java" / name for name in _LOG4J_JARS]
+        if all(jar.exists() for jar in jars):
+            return Program(("java", "-cp", ":".join(map(str, jars))), {})
+    return None
+
+
+def nginx() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("nginx", "usr/sbin/nginx")
+
+
+def haproxy() -> Program | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    return _proxy("haproxy", "usr/sbin/haproxy")
+
+
+class Apache(NamedTuple):
+    """How to start Apache's server, and where its modules are."""
+
+    program: Program
+    modules: Path
+
+
+def apache() -> Apache | None:
+    """The system's, or the unpacked one; None: there is neither."""
+    program = _proxy("apache2", "usr/sbin/apache2")
+    for root in (Path("/"), _PROXIES):
+        modules = root / "usr/lib/apache2/modules"
+        if program is not None and (modules / "mod_proxy_http.so").exists():
+            return Apache(program, modules)
+    return None
+
+
+def _proxy(name: str, unpacked: str) -> Program | None:
+    installed = shutil.which(name, path=_SYSTEM)
+    if installed is not None:
+        return Program((installed,), {})
+    program = _PROXIES / unpacked
+    return Program((str(program),), debian.libraries(_PROXIES)) if program.exists() else None
+
+
 class Journal(NamedTuple):
     """systemd's programs that make a journal of its export format, and that show one."""
 
@@ -116,6 +183,22 @@ def spin() -> Program | None:
         if candidate is not None and _is_spin(candidate):
             return Program((candidate,), {})
     return None
+
+
+def browser() -> Program | None:
+    """Chromium: the system's, or the unpacked one without windows; None: there is neither."""
+    installed = shutil.which("chromium")
+    if installed is not None:
+        return Program((installed,), {})
+    unpacked = _BROWSER / "usr/lib/chromium/chromium-headless-shell"
+    if not (unpacked.exists() and _FONTS.exists()):
+        return None
+    return Program((str(unpacked),), {**debian.libraries(_BROWSER), "FONTCONFIG_FILE": str(_FONTS)})
+
+
+def axe() -> Path | None:
+    """axe-core's script, which finds what shuts people out of a page; None: it is missing."""
+    return _NPM / "node_modules/axe-core/axe.min.js" if npm_environment() is not None else None
 
 
 def _is_spin(program: str) -> bool:
@@ -159,12 +242,23 @@ def _unpack(packages: Sequence[str], folder: Path) -> str | None:
     return f"{', '.join(packages)}: left out, as not all of them are installed, and {reason}"
 
 
+def _unpack_browser() -> str | None:
+    """Why it could not be fetched, if so."""
+    failure = _unpack(_BROWSER_PACKAGES, _BROWSER)
+    if failure is None:
+        _FONTS.write_text(_FONTS_CONTENT, encoding="utf-8")
+    return failure
+
+
 def _main() -> int:
     failures = [
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
+        _unpack(_PROXY_PACKAGES, _PROXIES) if None in (nginx(), haproxy(), apache()) else None,
+        _unpack(("liblog4j2-java",), _LOG4J) if log4j() is None and shutil.which("javac") else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
+        _unpack_browser() if browser() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

@@ -34,6 +34,7 @@ from tools.faults.campaigns import (
     stuck_log,
     zombies,
 )
+from tools.faults.event_campaign import event_kills
 from tools.faults.faulty_proxy import Fault
 from tools.faults.harness import Harness, reopening
 from tools.faults.history import Findings
@@ -224,6 +225,14 @@ CAMPAIGNS = (
         40,
         90,
         lambda rounds, seconds: on_local(lambda site: clock_jumps(site, rounds=rounds, seconds=seconds)),
+    ),
+    Campaign(
+        "Events to a receiver that errs, while it, two servers and a worker are killed, local",
+        "a SIGKILL; 4 clients. The receiver answers 500, 503 or a redirect, takes an event and answers too "
+        "late, in part or not at all. Each line of each log must arrive in its order, and each deletion",
+        150,
+        180,
+        lambda rounds, seconds: on_local(lambda site: event_kills(site, rounds=rounds, seconds=seconds)),
     ),
     Campaign(
         "SIGKILL at named points, emulators",

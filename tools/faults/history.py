@@ -85,6 +85,7 @@ class Findings:
     foreign: list[str] = field(default_factory=list)  # another owner's or another data set's
     runs: list[str] = field(default_factory=list)  # more than one run a start, or not one end a run
     left: list[str] = field(default_factory=list)  # archiving or deleting that was not brought to its end
+    events: list[str] = field(default_factory=list)  # lost, in another order, or doubled under another id
 
     def all(self) -> Mapping[str, list[str]]:
         """The sentences by kind."""
@@ -96,6 +97,7 @@ class Findings:
             "foreign": self.foreign,
             "runs": self.runs,
             "left": self.left,
+            "events": self.events,
         }
 
     @property

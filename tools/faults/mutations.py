@@ -9,6 +9,7 @@ from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.backends import Backend
 from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Batch, Manifest, Receipt, Totals
+from logleap.domain.events import EventClaim
 from logleap.domain.runs import Run, RunState
 from logleap.entrypoints.log_lines import LineWriter
 from logleap.ports.errors import Unavailable
@@ -124,11 +125,39 @@ def _drop_first(backend: Backend) -> Backend:
     return backend
 
 
+def _forget_claimed_events(backend: Backend) -> Backend:
+    def hook(claim: Callable[..., EventClaim | None]) -> Callable[..., EventClaim | None]:
+        def claimed(now: datetime, until: datetime, limit: int) -> EventClaim | None:
+            found = claim(now, until, limit)
+            for waiting in found.events if found is not None else ():
+                outbox.delivered(found, waiting, until)
+            return found
+
+        return claimed
+
+    outbox: Any = backend.events
+    return replace(backend, events=around(outbox, {"claim": hook}))
+
+
+def _last_event_first(backend: Backend) -> Backend:
+    def hook(claim: Callable[..., EventClaim | None]) -> Callable[..., EventClaim | None]:
+        def claimed(now: datetime, until: datetime, limit: int) -> EventClaim | None:
+            found = claim(now, until, limit)
+            return None if found is None else replace(found, events=found.events[::-1])
+
+        return claimed
+
+    outbox: Any = backend.events
+    return replace(backend, events=around(outbox, {"claim": hook}))
+
+
 MUTATIONS: Mapping[str, Callable[[Backend], Backend]] = {
     "no replay": _forget,
     "acknowledged though the disk was full": _swallow,
     "log lines written in place": _log_in_place,
     "a lease is believed whatever its end": _believe_any_lease,
     "the rows dropped before the archive is verified": _drop_first,
+    "events are removed before they are sent": _forget_claimed_events,
+    "the last event is sent first": _last_event_first,
 }
 """By name: what makes the backend of a process, or the process itself, a broken one."""

@@ -178,6 +178,7 @@ of a batch that got no answer; **phantom**: present, although refused or never s
 another owner or data set
 - **runs**: two runs of one start, a run that ended twice or never, or whose number of entries is wrong
 - **left**: remains of a deleted data set, or an archiving that has not been completed
+- **events**: an event that did not reach its receiver, out of order, or twice with two ids
 
 Servers and workers are real processes (`logleap serve`, `logleap worker`), forked from one that has
 loaded the libraries, under a supervisor that restarts them. Their lease is 0.5 s (3 s on the emulators),

@@ -47,6 +47,7 @@ class Caller:
             for url in urls
         ]
         self._turn = itertools.count()
+        self._refusal = "none"
 
     def __enter__(self) -> Self:
         return self
@@ -149,19 +150,22 @@ class Caller:
         deadline = time.monotonic() + _LONGEST
         while self.append(data_id, 1).answer is not Answer.OK:  # so that there is something to train on
             if time.monotonic() > deadline:
-                raise TimeoutError(f"data set {data_id} took no batch for {_LONGEST} s")
+                why = f"the last refusal: {self._refusal}"
+                raise TimeoutError(f"data set {data_id} took no batch for {_LONGEST} s; {why}")
         return data_id
 
     def _call(self, operation: Operation, call: Callable[[], Any], *, gone: bool = False) -> Any:
         try:
             answer = call()
         except ApiError as error:
+            self._refusal = str(error)
             if gone and error.status == 404:
                 operation.answer = Answer.OK
             else:
                 operation.answer = Answer.REFUSED if error.status in _CERTAIN else Answer.UNKNOWN
             return None
-        except Unreachable:
+        except Unreachable as error:
+            self._refusal = str(error)
             return None
         operation.answer = Answer.OK
         return answer

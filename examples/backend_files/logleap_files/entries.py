@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import uuid4
 
+from logleap.columnar.reports import report_on
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
@@ -12,7 +13,7 @@ from logleap.domain.times import from_micros
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.entries import EntryStore
-from logleap.reporting.reporter import blocks_of, report_on
+from logleap.reporting.block import blocks_of
 from logleap_files.folder import Folder, available, file_name
 
 
@@ -51,7 +52,7 @@ class FileEntryStore(EntryStore):
         return around(partial(self.select, manifest), position, before, after)
 
     def report(self, manifest: Manifest) -> Report:
-        return report_on(blocks_of(self.read(manifest)), manifest.entries)
+        return report_on(blocks_of(partial(self.read, manifest)), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         removed = 0

@@ -1,5 +1,6 @@
 """API keys: a file each."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from logleap.ports.errors import Conflict
 from logleap.ports.keys import KeyRepository
 from logleap_files.folder import Folder, file_name
 
+_SECRET = "signing-secret"
 _JSON = TypeAdapter(ApiKey)
 
 
@@ -36,6 +38,14 @@ class FileKeyRepository(KeyRepository):
 
     def exist(self) -> bool:
         return bool(self._folder.names("keys"))
+
+    def signing_secret(self) -> bytes:
+        with self._folder.locked():
+            secret = self._folder.read(_SECRET)
+            if secret is None:
+                secret = secrets.token_bytes(32)
+                self._folder.write(_SECRET, secret)
+            return secret
 
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
         with self._folder.locked():

@@ -9,6 +9,7 @@ from logleap.ports.archive import ArchiveStore
 from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
+from logleap.ports.events import EventDeliverer, EventOutbox
 from logleap.ports.keys import KeyRepository
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.receipts import ReceiptLedger
@@ -26,6 +27,8 @@ class Backend:
     `location` says where everything is kept, for messages to operators: a folder, a project.
     `handover` gives the environment variables that another process needs to open the same backend, and that
     this one has taken out of its own environment: secrets.
+    `events` is None if the backend keeps none; with `settings.events_on`, data sets and runs put them there.
+    `event_topic` opens a topic of its message service, by name and source, to deliver them to.
     """
 
     datasets: DatasetRepository
@@ -36,11 +39,13 @@ class Backend:
     archives: ArchiveStore
     artifacts: ArtifactStore
     keys: KeyRepository
+    events: EventOutbox | None = None
     check: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
     dead_letter: Callable[[bytes, str], None] = lambda body, reason: None  # only Pub/Sub pushes
     location: str | None = None
     handover: Callable[[], Mapping[str, str]] = dict
+    event_topic: Callable[[str, str], EventDeliverer] | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     disk_reserve: int = 0
 

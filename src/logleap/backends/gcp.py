@@ -27,20 +27,24 @@ def _open(settings: Settings) -> Backend:
     from logleap.adapters.files.artifacts import ArtifactUrlRefused
     from logleap.adapters.gcp.archive import GcpArchiveStore
     from logleap.adapters.gcp.artifacts import artifact_store
+    from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
     from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
     from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
     from logleap.adapters.gcp.datasets import FirestoreDatasetRepository
     from logleap.adapters.gcp.entries import BigQueryEntryStore
+    from logleap.adapters.gcp.events import FirestoreEventOutbox
     from logleap.adapters.gcp.firestore.database import FirestoreDatabase
     from logleap.adapters.gcp.google.clients import (
         bigquery_client,
         connect_firestore,
         firestore_client,
+        read_client,
         storage_client,
         write_client,
     )
     from logleap.adapters.gcp.google.credentials import handover
     from logleap.adapters.gcp.keys import FirestoreKeyRepository
+    from logleap.adapters.gcp.pubsub.event_topic import PubSubEventTopic
     from logleap.adapters.gcp.queue import PubSubTrainingQueue
     from logleap.adapters.gcp.receipts import FirestoreReceiptLedger
     from logleap.adapters.gcp.runs import FirestoreRunRepository
@@ -52,6 +56,7 @@ def _open(settings: Settings) -> Backend:
         firestore_client(access.project, credentials["firestore"]),
         partial(connect_firestore, credentials["firestore"]),
         settings.firestore_prefix,
+        announces=settings.events_on,
     )
     open_bigquery = partial(bigquery_client, access.project, credentials["bigquery"])
     open_storage = partial(storage_client, access.project, credentials.get("storage"))
@@ -73,6 +78,7 @@ def _open(settings: Settings) -> Backend:
         StorageWriter(partial(write_client, credentials["bigquery"]))
         if settings.bigquery_writer == "storage-write"
         else StreamingInserter(open_bigquery),
+        results=ArrowResults(partial(read_client, credentials["bigquery"])),
         scratch=scratch,
     )
     queue = PubSubTrainingQueue(resources.queue, credentials["pubsub"], ack_deadline=2 * settings.run_lease)
@@ -81,6 +87,10 @@ def _open(settings: Settings) -> Backend:
     def check_firestore() -> None:
         with suppress(DatasetNotFound):
             datasets.get("", "is-anybody-there")
+
+    def event_topic(name: str, source: str) -> PubSubEventTopic:
+        path = f"projects/{access.project}/topics/{name}"
+        return PubSubEventTopic(path, credentials["pubsub"], source)
 
     def close() -> None:
         queue.close()
@@ -96,11 +106,13 @@ def _open(settings: Settings) -> Backend:
         archives=archives,
         artifacts=artifacts,
         keys=FirestoreKeyRepository(database),
+        events=FirestoreEventOutbox(database),
         check=check_firestore,
         close=close,
         dead_letter=queue.dead_letter,
         location=f"project {access.project}",
         handover=handover,
+        event_topic=event_topic,
     )
 
 
@@ -117,6 +129,7 @@ def _resources(settings: Settings, project: str) -> "Resources":
         location=settings.bigquery_location,
         firestore_prefix=settings.firestore_prefix,
         ack_deadline=round(2 * settings.run_lease),
+        events_topic=settings.events_topic,
     )
 
 

@@ -26,6 +26,7 @@ def open_local(
     from logleap.adapters.local.artifacts import LocalArtifactStore
     from logleap.adapters.local.datasets import SqliteDatasetRepository
     from logleap.adapters.local.entries import SqliteEntryStore
+    from logleap.adapters.local.events import SqliteEventOutbox
     from logleap.adapters.local.keys import SqliteKeyRepository
     from logleap.adapters.local.queue import SqliteTrainingQueue
     from logleap.adapters.local.receipts import SqliteReceiptLedger
@@ -43,7 +44,7 @@ def open_local(
     except ArtifactUrlRefused as error:
         raise SettingsError(f"LOGLEAP_ARTIFACT_URL is {settings.artifact_url!r}: {error}") from error
     try:
-        database = Database(settings.data_dir, settings.disk_reserve)
+        database = Database(settings.data_dir, settings.disk_reserve, announces=settings.events_on)
     except StorageUnusable as error:
         text = f"LOGLEAP_DATA_DIR is {str(settings.data_dir)!r}: {_with_commands(error)}"
         raise SettingsError(text) from error
@@ -61,6 +62,7 @@ def open_local(
         archives=archives,
         artifacts=artifacts,
         keys=SqliteKeyRepository(database),
+        events=SqliteEventOutbox(database),
         check=database.check,
         close=database.close,
         location=str(settings.data_dir),

@@ -15,12 +15,13 @@ def open_memory(
     from logleap.adapters.memory.database import MemoryDatabase
     from logleap.adapters.memory.datasets import MemoryDatasetRepository
     from logleap.adapters.memory.entries import MemoryEntryStore
+    from logleap.adapters.memory.events import MemoryEventOutbox
     from logleap.adapters.memory.keys import MemoryKeyRepository
     from logleap.adapters.memory.queue import MemoryTrainingQueue
     from logleap.adapters.memory.receipts import MemoryReceiptLedger
     from logleap.adapters.memory.runs import MemoryRunRepository
 
-    database = MemoryDatabase()
+    database = MemoryDatabase(announces=settings.events_on)
     scratch = Scratch(settings.temporary_limit)
     if visibility_timeout is None:
         visibility_timeout = 2 * settings.run_lease
@@ -33,4 +34,5 @@ def open_memory(
         archives=MemoryArchiveStore(scratch),
         artifacts=MemoryArtifactStore(),
         keys=MemoryKeyRepository(),
+        events=MemoryEventOutbox(database),
     )

@@ -20,6 +20,9 @@ import msgspec
 import stamina
 
 from logleap.client import _shapes as shapes
+from logleap.client._errors import ApiError, BadAddress, Incomplete, Json, Unreachable
+from logleap.client._parts import BatchPoster
+from logleap.codecs.limits import REQUEST_BYTES
 from logleap.extras import needing
 
 if TYPE_CHECKING:
@@ -34,37 +37,6 @@ PARQUET = "application/vnd.apache.parquet"
 _Answered = TypeVar("_Answered")
 _IN_MEMORY = 8 << 20  # bytes of entries to be scored: more of them wait in a file
 _PIECE = 1 << 18  # bytes
-_MAX_BATCH_BYTES = 4 << 20  # well below the API's limit of 10 MiB, and small enough to send again
-
-Json = Mapping[str, Any]
-
-
-class ApiError(Exception):
-    """The API refused the call. `status` and `code` are those of its problem+json; the text is its detail.
-
-    `retry_after`: the seconds to wait before a retry; None if a retry would not help.
-    """
-
-    def __init__(
-        self, status: int, code: str, detail: str, problem: Json, retry_after: float | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.problem = problem
-        self.retry_after = retry_after
-
-
-class Unreachable(Exception):
-    """The API did not answer, after all retries."""
-
-
-class Incomplete(Exception):
-    """A stream broke off, or does not have the number of entries that the server said. The text has both."""
-
-
-class BadAddress(ValueError):
-    """The URL is invalid, or the key contains characters that an HTTP header cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +110,7 @@ class Client:
 
     def append(self, data_id: str, entries: Sequence[Json], key: str | None = None) -> Json:
         """Post one batch. It is retried with the same Idempotency-Key, so it is added once."""
-        return self.append_body(data_id, b"[" + b",".join(map(_encode, entries)) + b"]", key)
+        return self.append_body(data_id, json_array(list(map(_encode, entries))), key)
 
     def append_body(self, data_id: str, body: bytes, key: str | None = None) -> Json:
         """Post one batch that is already encoded, as a JSON array of entries."""
@@ -161,14 +133,23 @@ class Client:
     ) -> Iterator[Pushed]:
         """Post all entries in batches of at most `batch_size`; yield after each what is acknowledged.
 
-        `keys` is the prefix of the batches' Idempotency-Keys: pushing the same entries again with the same
-        prefix and batch size adds nothing.
+        A batch has at most 1,000,000 bytes. If a proxy takes less, it is sent in parts. `keys` is the prefix
+        of the batches' Idempotency-Keys: pushing the same entries again with the same prefix and batch size
+        adds nothing, also if a proxy's limit has changed.
         """
         prefix = keys or str(uuid.uuid4())
         done = Pushed(0, 0)
+        poster = BatchPoster()
         for batch in _batches(entries, batch_size):
-            answer = self.append_body(data_id, b"[" + b",".join(batch) + b"]", f"{prefix}-{done.batches}")
-            done = Pushed(done.entries + answer["accepted"], done.batches + 1)
+            for _, answer in poster.post(
+                len(batch),
+                lambda part, batch=batch: json_array(batch[part.start : part.stop]),  # type: ignore[misc]
+                lambda _, body, place, batch=done.batches: self.append_body(  # type: ignore[misc]
+                    data_id, body, f"{prefix}-{batch}" + (f"-{place}" if place else "")
+                ),
+            ):
+                done = Pushed(done.entries + answer["accepted"], done.batches)
+            done = Pushed(done.entries, done.batches + 1)
             yield done
 
     def train(
@@ -672,6 +653,12 @@ def _answer(response: httpx2.Response, shape: Any) -> Json:
         return found
     problem = body if isinstance(body, dict) else {}
     detail = problem.get("detail") or f"HTTP {response.status_code}, but not from LogLeap. Check the URL."
+    if response.status_code == 413 and not problem.get("code"):
+        size = response.request.headers.get("Content-Length", "an unknown number of")
+        detail = (
+            f"HTTP 413: a proxy between here and LogLeap refuses requests with a body of {size} bytes. Raise "
+            "its limit (client_max_body_size of nginx, LimitRequestBody of Apache), or send less at once."
+        )
     after = None
     if response.status_code in (429, 502, 503, 504):
         said = response.headers.get("Retry-After", "")
@@ -681,16 +668,21 @@ def _answer(response: httpx2.Response, shape: Any) -> Json:
 
 def _batches(entries: Iterable[Json], size: int) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
-    length = 0
+    length = len(json_array([]))
     for entry in entries:
         encoded = _encode(entry)
-        if batch and (len(batch) >= size or length + len(encoded) > _MAX_BATCH_BYTES):
+        if batch and (len(batch) >= size or length + len(encoded) > REQUEST_BYTES):
             yield batch
-            batch, length = [], 0
+            batch, length = [], len(json_array([]))
         batch.append(encoded)
         length += len(encoded) + 1
     if batch:
         yield batch
+
+
+def json_array(items: Sequence[bytes]) -> bytes:
+    """Items that are JSON already, as a JSON array."""
+    return b"[" + b",".join(items) + b"]"
 
 
 def _encode(value: object) -> bytes:

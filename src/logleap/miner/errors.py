@@ -9,6 +9,10 @@ class ModelTooNew(ModelError):
     """A later version of LogLeap wrote it."""
 
 
+class ModelTooOld(ModelError):
+    """An earlier version of LogLeap wrote it, which would make another model of the same entries."""
+
+
 class ModelDamaged(ModelError):
     """It was cut or edited: it is not JSON, its digest does not match, or a field is missing or wrong."""
 

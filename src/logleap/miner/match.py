@@ -1,16 +1,21 @@
 """Which template a message is of: literally equal tokens first, then variable positions."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from os import urandom
 
+from logleap.miner import _fast
 from logleap.miner.description.describe import filled
+from logleap.miner.description.values import UNITS
 from logleap.miner.model import VARIABLE, LogModel
 from logleap.miner.text import severity as severities
 from logleap.miner.text.mask import Masks
-from logleap.miner.text.tokens import Shape, Tokenizer
+from logleap.miner.text.tokens import ROW, Shape, Tokenizer
 
 _KNOWN = 100_000
+_KNOWN_BYTES = 64 << 20
 
 
 class Tree:
@@ -70,8 +75,11 @@ class Match:
 class Matcher:
     """Finds the templates of messages in one log model. It remembers masked messages: use one for many."""
 
-    def __init__(self, model: LogModel, masks: Masks) -> None:
-        """Raises ValueError if the model was made with other masks."""
+    def __init__(self, model: LogModel, masks: Masks, *, compiled: bool = True) -> None:
+        """Raises ValueError if the model was made with other masks.
+
+        `compiled`: the compiled part is used, if it is there; the answers are the same.
+        """
         if model.masks != masks.digest:
             raise ValueError(
                 "The log model was made with other masks: set those it was trained with, or train it again."
@@ -79,46 +87,89 @@ class Matcher:
         self._masks = masks
         self._tokenizer = Tokenizer(model.parameters.max_tokens)
         self._tree = tree_of(model)
-        self._ids = [template.id for template in model.templates]
+        self._ids = [*[template.id for template in model.templates], None]  # the last one by -1: none
         self._variable = [are_variable(template.tokens) for template in model.templates]
-        self._known: dict[str, tuple[int, tuple[str, ...]] | None] = {}
+        self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._scanner: _fast.Scanner | None = None
+        if compiled and _fast.COMPILED and masks.built_in:
+            templates = [(template.severity, bare(template.tokens)) for template in model.templates]
+            self._scanner = matching(self._plan, 0, self._tokenizer, templates)
 
     def match(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[Match | None]:
         """For each message its template and values, None where no template matches."""
+        scanner = self._ready_scanner()
+        if scanner is not None:
+            return [
+                None if number < 0 else Match(self._ids[number] or "", values)
+                for number, values in scanner.values(list(messages), severities.of_contexts(contexts))
+            ]
         masked, values = self._masks.mask(messages) if messages else ([], ())
         found: list[Match | None] = []
         start = 0
-        for key, plan in zip(masked, self._plans(masked, contexts), strict=True):
+        for key, (number, recipes) in zip(masked, self._plans(masked, contexts), strict=True):
             end = start + key.count("\0")
-            if plan is None:
+            if number < 0:
                 found.append(None)
-            elif plan[1].count("\0") == len(plan[1]) == end - start:  # each value is a position's
-                found.append(Match(self._ids[plan[0]], tuple(values[start:end])))
+            elif recipes.count("\0") == len(recipes) == end - start:  # each value is a position's
+                found.append(Match(self._ids[number] or "", tuple(values[start:end])))
             else:
                 held = iter(values[start:end])
-                found.append(Match(self._ids[plan[0]], tuple([filled(recipe, held) for recipe in plan[1]])))
+                found.append(
+                    Match(self._ids[number] or "", tuple([filled(recipe, held) for recipe in recipes]))
+                )
             start = end
         return found
 
     def templates(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[str | None]:
         """For each message the id of its template, None where none matches. Faster than `match`."""
+        scanner = self._ready_scanner()
+        if scanner is not None:
+            numbers = array("q")
+            numbers.frombytes(scanner.numbers(list(messages), severities.of_contexts(contexts)))
+            return list(map(self._ids.__getitem__, numbers))
         masked = self._masks.mask(messages)[0] if messages else []
-        return [None if plan is None else self._ids[plan[0]] for plan in self._plans(masked, contexts)]
+        return [self._ids[number] for number, _ in self._plans(masked, contexts)]
+
+    def _ready_scanner(self) -> "_fast.Scanner | None":
+        if self._scanner is not None and self._scanner.bytes > _KNOWN_BYTES:
+            self._scanner.forget()
+        return self._scanner
+
+    def _plan(self, key: str) -> tuple[int, tuple[str, ...]]:
+        """The number of the template, -1 for none, and how the values are put together."""
+        shape, severity = shape_of(key, self._tokenizer)
+        number = self._tree.find(severity, shape.tokens)
+        return (-1, ()) if number is None else (number, recipes(shape, self._variable[number]))
 
     def _plans(
         self, masked: Sequence[str], contexts: Sequence[str | None]
-    ) -> list[tuple[int, tuple[str, ...]] | None]:
+    ) -> list[tuple[int, tuple[str, ...]]]:
         known = self._known
         if len(known) > _KNOWN:
             known.clear()
         plans = []
         for key in keys(masked, contexts):
             if key not in known:
-                shape, severity = shape_of(key, self._tokenizer)
-                number = self._tree.find(severity, shape.tokens)
-                known[key] = None if number is None else (number, recipes(shape, self._variable[number]))
+                known[key] = self._plan(key)
             plans.append(known[key])
         return plans
+
+
+def matching(
+    plan_of: Callable[[str], tuple[int, tuple[str, ...]]],
+    bound: int,
+    tokenizer: Tokenizer,
+    templates: Iterable[tuple[str | None, tuple[str, ...]]],
+) -> "_fast.Scanner":
+    """A compiled scanner that finds the template of a message by itself, in most cases.
+
+    `plan_of` does in the others: it answers with a number in the order of `templates`, -1 for none.
+    """
+    scanner = _fast.Scanner(plan_of, bound, UNITS, urandom(16))
+    scanner.tokenize(tokenizer.learn, severities.of_message, tuple(severities.WORDS), tokenizer.most, ROW)
+    for severity, tokens in templates:
+        scanner.template(severity, tokens)
+    return scanner
 
 
 def tree_of(model: LogModel) -> Tree:
@@ -145,6 +196,15 @@ def keys(masked: Sequence[str], contexts: Sequence[str | None]) -> Sequence[str]
         return masked
     told = map(severities.of_context, [context or "" for context in contexts])
     return [f"{key}\n{severity}" if severity else key for key, severity in zip(masked, told, strict=True)]
+
+
+def names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
+    """What the template of each entry depends on: its message, and what its context tells of its severity."""
+    if not any(contexts):
+        return messages
+    return list(
+        zip(messages, map(severities.of_context, [context or "" for context in contexts]), strict=True)
+    )
 
 
 def shape_of(key: str, tokenizer: Tokenizer) -> tuple[Shape, str | None]:

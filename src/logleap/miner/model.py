@@ -13,11 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from logleap.miner.errors import ModelDamaged, ModelError, ModelTooNew
+from logleap.miner.errors import ModelDamaged, ModelError, ModelTooNew, ModelTooOld
 
 FORMAT = "logleap-log-model"
 
-VERSION = 1
+VERSION = 2
 """Of the format and of what the figures mean: it grows when the same entries would give other bytes."""
 
 MEDIA_TYPE = "application/json"
@@ -241,7 +241,8 @@ class LogModel:
     def from_json(cls, content: bytes) -> "LogModel":
         """The model that these bytes are.
 
-        Raises ModelTooNew if a later version wrote them, and ModelDamaged if they were cut or edited.
+        Raises ModelTooNew or ModelTooOld if another version wrote them, and ModelDamaged if they were cut
+        or edited.
         """
         model = _read(content)
         if content != model.to_bytes():
@@ -266,6 +267,11 @@ def _read(content: bytes) -> LogModel:
         raise ModelTooNew(
             f"The log model has version {version}; this LogLeap reads version {VERSION}. "
             "Update LogLeap, or train the model again with this one."
+        )
+    if isinstance(version, int) and 0 < version < VERSION:
+        raise ModelTooOld(
+            f"The log model has version {version}; this LogLeap reads version {VERSION}. "
+            "Train it again with this one."
         )
     if version != VERSION:
         raise ModelDamaged(

@@ -1,15 +1,19 @@
 """Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain, compress, groupby, islice
-from operator import itemgetter, not_
-from typing import NamedTuple, Protocol, TypeVar, cast
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from operator import itemgetter, le
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from logleap.miner.description.describe import Facts, Plan, filled, gather
+from logleap.miner import _fast
+from logleap.miner.collect import Collector, PlanOf, Settings, Templates, collector
+from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
-from logleap.miner.match import Tree, are_variable, bare, keys, recipes, shape_of, tree_of
+from logleap.miner.match import Tree, are_variable, bare, matching, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -21,12 +25,8 @@ from logleap.miner.model import (
     template_id,
 )
 from logleap.miner.relate import Relatives
-from logleap.miner.repeats import Repeats
 from logleap.miner.text.mask import Masks
-from logleap.miner.text.severity import of_context
-from logleap.miner.text.tokens import PLACEHOLDER, Shape, Tokenizer
-
-Item = TypeVar("Item")
+from logleap.miner.text.tokens import Shape, Tokenizer
 
 BLOCK = 32_768
 """The most entries that are worked on at once."""
@@ -61,17 +61,20 @@ class Limits:
         characters: int = 12 << 20,
         entries: int = 1 << 20,
         block: int = BLOCK,
+        *,
+        compiled: bool = True,
     ) -> None:
         """Up to so many masked messages (`kinds`) and values of their positions, one reading is enough.
 
         `characters`: of messages to be mined, `entries`: whose times are held; more of them wait in files.
-        `block`: the most entries that are worked on at once.
+        `block`: the most entries that are worked on at once. `compiled`: the compiled part is used, if there.
         """
         self.kinds = kinds
         self.values = values
         self.characters = characters
         self.entries = entries
         self.block = block
+        self.compiled = compiled
 
 
 def train(
@@ -120,200 +123,167 @@ class _Training:
         self._limits = limits
         self._tokenizer = Tokenizer(parameters.max_tokens)
         self._known = _Templates(baseline)
+        self._kinds: list[tuple[str | None, Shape]] = []
+        self._matching: _fast.Scanner | None = None
         self._lines = DistinctLines(open_file, limits.characters)
-        self._timeline = Timeline(open_file, limits.entries, limits.entries // 4)
+        self._timeline = self._new_timeline()
 
     def close(self) -> None:
         self._lines.close()
         self._timeline.close()
 
     def run(self, entries: Iterable[Block]) -> LogModel:
-        kinds = self._read_kinds(entries)
+        found = self._read_kinds(entries)
         self._mine()
-        if kinds is not None:
-            facts, numbers = self._join(kinds)
+        if found is not None:
+            facts, numbers = self._join(found)
         else:
             facts, numbers = self._read_templates(entries)
         return self._model(facts, numbers)
 
-    def _read_kinds(self, entries: Iterable[Block]) -> "dict[str, _Kind] | None":
+    def _read_kinds(self, entries: Iterable[Block]) -> Collector | None:
         """Read the entries: facts by masked message, or None where there are too many kinds of these."""
-        kinds: dict[str, _Kind] = {}
-        blocks = _blocks(entries, self._limits.block)
-        repeats: Repeats[_Kind] = Repeats()
-        for block in map(_in_order, blocks):
-            if not self._read_block(kinds, repeats, block):
+        found = self._collector(self._kind, self._parameters.exact_values, repeats=True)
+        blocks = map(_in_order, _blocks(entries, self._limits.block))
+        for block in blocks:
+            try:
+                numbers = found.add(*block)
+            except _TooManyKinds:
+                break
+            self._timeline.add(block.times, numbers)
+            if found.held > self._limits.values:
                 break
         else:
-            self._add_repeated(repeats)
-            return kinds
-        noted = set(kinds)
-        del kinds, repeats
+            return found
+        self._kinds.clear()
+        del found
+        noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
         for _, messages, contexts in chain([block], blocks):
-            for key in set(keys(self._masks.mask(messages)[0], contexts)).difference(noted):
-                noted.add(key)
+            lines, new = noting.lines(messages, contexts)
+            for line in lines:
+                self._lines.add(line)
+            for key in new:
                 self._note(*shape_of(key, self._tokenizer))
-            if len(noted) > 4 * self._limits.kinds:
-                noted.clear()
         return None
 
-    def _read_block(self, kinds: "dict[str, _Kind]", repeats: "Repeats[_Kind]", block: "_Block") -> bool:
-        times, messages, contexts = block
-        names = _names(messages, contexts)
-        known = repeats.find(names)
-        done = True
-        if known is None:
-            done = self._read_new(kinds, repeats, names, block)
-        elif None not in known:
-            self._count(repeats, cast("list[int]", known), times)
-        else:
-            again = [at is not None for at in known]
-            numbers = [at for at in known if at is not None]
-            if numbers:
-                self._count(repeats, numbers, list(compress(times, again)))
-            new = list(map(not_, again))
-            block = _Block(
-                list(compress(times, new)), list(compress(messages, new)), list(compress(contexts, new))
-            )
-            done = self._read_new(kinds, repeats, list(compress(names, new)), block)
-        repeats.seen(times[-1])
-        return done
+    def _templates(self, listed: Sequence[tuple[str | None, tuple[str, ...]]]) -> Templates:
+        return Templates(self._tokenizer, listed)
 
-    def _count(self, repeats: "Repeats[_Kind]", known: Sequence[int], times: Sequence[int]) -> None:
-        self._timeline.add(times, [kind.number for kind in repeats.count(known, times)])
+    def _new_timeline(self) -> Timeline:
+        limits = self._limits
+        return Timeline(self._open_file, limits.entries, limits.entries // 4, compiled=limits.compiled)
 
-    def _read_new(
-        self,
-        kinds: "dict[str, _Kind]",
-        repeats: "Repeats[_Kind]",
-        names: Sequence[Hashable],
-        block: "_Block",
-    ) -> bool:
-        """Add entries whose messages are not known yet; False where that is too much for memory."""
-        times, messages, contexts = block
-        masked, values = self._masks.mask(messages)
-        found = keys(masked, contexts)
-        new = set(found).difference(kinds)
-        if len(kinds) + len(new) > self._limits.kinds:
-            return False
-        for key in new:
-            kinds[key] = self._kind(key, len(kinds))
-        held = list(map(kinds.__getitem__, found))
-        gather([kind.plan for kind in held], values, times, messages)
-        self._timeline.add(times, [kind.number for kind in held])
-        repeats.learn(names, messages, held)
-        return self._held(kinds) <= self._limits.values
+    def _collector(
+        self, plan_of: PlanOf, bound: int, templates: Templates | None = None, *, repeats: bool = False
+    ) -> Collector:
+        settings = Settings(self._masks, 4 * self._limits.kinds, self._limits.compiled)
+        return collector(settings, plan_of, bound, templates, repeats=repeats)
 
-    def _add_repeated(self, repeats: "Repeats[_Kind]") -> None:
-        for block in _batched(repeats, self._limits.block):
-            values = iter(self._masks.mask([repeated.message for repeated in block])[1])
-            for message, kind, count, first, last in block:
-                facts = kind.plan.facts
-                facts.add_repeated(message, count, first, last)
-                for position, recipe in zip(facts.values, kind.plan.recipes, strict=True):
-                    position.add_counted(filled(recipe, values), count)
-
-    def _held(self, kinds: "dict[str, _Kind]") -> int:
-        return sum(
-            5 + len(values.counts) if values.counts is not None else 100
-            for kind in kinds.values()
-            for values in kind.plan.facts.values
-        )
-
-    def _kind(self, key: str, number: int) -> "_Kind":
+    def _kind(self, key: str) -> tuple[int, tuple[str, ...]]:
+        """A masked message is facts of its own until the templates are known."""
+        if len(self._kinds) >= self._limits.kinds:
+            raise _TooManyKinds
         shape, severity = shape_of(key, self._tokenizer)
         self._note(shape, severity)
-        facts = Facts(len(shape.recipes), self._parameters.exact_values)
-        return _Kind(number, severity, shape, Plan(facts, shape.recipes, key.count(PLACEHOLDER)))
+        self._kinds.append((severity, shape))
+        return len(self._kinds) - 1, shape.recipes
 
     def _note(self, shape: Shape, severity: str | None) -> None:
         """Have such messages mined, if they match no template of the baseline."""
-        if self._known.find(severity, shape.tokens) is None:
-            self._lines.add(f"{severity or '-'} {len(shape.tokens)} {' '.join(shape.tokens)}")
+        tokens = shape.tokens
+        if self._known.find(severity, tokens) is None:
+            line = f"{severity or '-'} {len(tokens)} {' '.join(tokens)}"
+            self._lines.add(line.encode("utf-8", "surrogatepass"))
 
     def _mine(self) -> None:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
         while self._mine_some():
             pass
-        if self._baseline is not None:
-            self._known.relate()
+        self._known.settle()
 
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
+        if self._limits.compiled and _fast.COMPILED:
+            self._matching = matching(self._kind, 0, self._tokenizer, self._known.listed())
         left = False
-        most = self._parameters.mined_messages
-        words: dict[str, str] = {}
-        templates = []
-        split = (line.split(" ", 2) for line in self._lines)
-        for (written, _), group in groupby(split, key=itemgetter(0, 1)):
-            severity = None if written == "-" else written
-            chosen: list[tuple[int, tuple[str, ...]]] = []
-            for *_, line in group:
-                tokens = tuple([words.setdefault(token, token) for token in line.split(" ")])
-                if self._known.find(severity, tokens) is None:
-                    # Which ones are chosen depends on what they are, not on when they came.
-                    chosen.append((crc32(line.encode("utf-8", "surrogatepass")), tokens))
-                    if len(chosen) >= 2 * most:
-                        left = True
-                        chosen = sorted(chosen)[:most]
-            if len(chosen) > most:
-                left = True
-                chosen = sorted(chosen)[:most]
-            found = (
-                mine(sorted([tokens for _, tokens in chosen]), self._parameters.max_templates)
-                if chosen
-                else []
-            )
-            templates += [(severity, template) for template in found]
-            words.clear()
+        templates: list[tuple[str | None, tuple[str, ...]]] = []
+        for severity, lines in _groups(self._lines.blocks()):
+            chosen, more = self._choose(severity, lines)
+            left = left or more
+            words: dict[str, str] = {}  # each is held once
+            messages = [
+                tuple([words.setdefault(token, token) for token in _tokens_of(line)]) for line in chosen
+            ]
+            if messages:
+                found = mine(sorted(messages), self._parameters.max_templates)
+                templates += [(severity, template) for template in found]
         for severity, template in templates:
             self._known.add(severity, template)
         return left
 
-    def _join(self, kinds: "dict[str, _Kind]") -> tuple[dict[int, Facts], list[int]]:
+    def _choose(self, severity: str | None, parts: Iterable[list[bytes]]) -> tuple[list[bytes], bool]:
+        """The messages of one length to mine at once, of those that no template matches; and whether more
+        are left. Which ones are chosen depends on what they are, not on when they came.
+        """
+        most = self._parameters.mined_messages
+        chosen: list[tuple[int, bytes]] = []
+        left = False
+        for part in parts:
+            for start in range(0, len(part), most):
+                lines = self._unmatched(severity, part[start : start + most])
+                chosen += zip(map(crc32, lines), lines, strict=True)
+                if len(chosen) > most:
+                    left = True
+                    chosen.sort()
+                    del chosen[most:]
+        return [line for _, line in chosen], left
+
+    def _unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
+        if not self._known:
+            return lines
+        if self._matching is not None:
+            return self._matching.unmatched(severity, lines)
+        return [line for line in lines if self._known.find(severity, _tokens_of(line)) is None]
+
+    def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from those by masked message, and the template of each kind's number."""
         facts: dict[int, Facts] = {}
         numbers: list[int] = []
-        for kind in kinds.values():
-            number = self._known.of(kind.severity, kind.shape)
+        for at, (severity, shape) in enumerate(self._kinds):
+            number = self._known.of(severity, shape)
             tokens = self._known.tokens[number]
             numbers.append(number)
+            of_kind = found.take(at)
+            if of_kind is None:
+                continue
             if number not in facts:
                 facts[number] = Facts(tokens.count(VARIABLE), self._parameters.exact_values)
-            own = iter(kind.plan.facts.values)
-            found = [next(own) if token == VARIABLE else token for token in kind.shape.tokens]
+            own = iter(of_kind.values)
+            held = [next(own) if token == VARIABLE else token for token in shape.tokens]
             facts[number].merge(
-                kind.plan.facts,
-                [held for held, token in zip(found, tokens, strict=True) if token == VARIABLE],
+                of_kind, [one for one, token in zip(held, tokens, strict=True) if token == VARIABLE]
             )
         return facts, numbers
 
     def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from a second reading."""
         self._timeline.close()
-        self._timeline = Timeline(self._open_file, self._limits.entries, self._limits.entries // 4)
-        bound = self._bound(self._known.tokens)
-        facts: dict[int, Facts] = {}
+        self._timeline = self._new_timeline()
         variable = list(map(are_variable, self._known.tokens))
-        plans: dict[str, tuple[int, Plan]] = {}
-        for times, messages, contexts in map(_in_order, _blocks(entries, self._limits.block)):
-            masked, values = self._masks.mask(messages)
-            found = keys(masked, contexts)
-            if len(plans) > 4 * self._limits.kinds:
-                plans.clear()
-            for key in set(found).difference(plans):
-                shape, severity = shape_of(key, self._tokenizer)
-                number = self._known.of(severity, shape)
-                if number not in facts:
-                    facts[number] = Facts(sum(variable[number]), bound)
-                plans[key] = (
-                    number,
-                    Plan(facts[number], recipes(shape, variable[number]), key.count(PLACEHOLDER)),
-                )
-            held = list(map(plans.__getitem__, found))
-            gather([plan for _, plan in held], values, times, messages)
-            self._timeline.add(times, [number for number, _ in held])
-        return facts, list(range(len(self._known.tokens)))
+        order = self._known.order
+        place = {number: at for at, number in enumerate(order)}
+
+        def plan_of(key: str) -> tuple[int, tuple[str, ...]]:
+            shape, severity = shape_of(key, self._tokenizer)
+            number = self._known.of(severity, shape)
+            return place[number], recipes(shape, variable[number])
+
+        bound = self._bound(self._known.tokens)
+        found = self._collector(plan_of, bound, self._templates(self._known.listed(order)))
+        for block in map(_in_order, _blocks(entries, self._limits.block)):
+            self._timeline.add(block.times, found.add(*block))
+        facts = {number: of_it for at, number in enumerate(order) if (of_it := found.take(at)) is not None}
+        return facts, order
 
     def _bound(self, templates: Iterable[Sequence[str]]) -> int:
         """Up to how many distinct values of a position are counted exactly."""
@@ -404,25 +374,17 @@ class _Training:
 
 
 class _Block(NamedTuple):
-    times: Sequence[int]
-    messages: Sequence[str]
-    contexts: Sequence[str | None]
+    times: "array[int]"
+    messages: list[str]
+    contexts: list[str | None]
 
 
-class _Kind:
-    """Entries with the same masked message and severity."""
-
-    __slots__ = ("number", "plan", "severity", "shape")
-
-    def __init__(self, number: int, severity: str | None, shape: Shape, plan: Plan) -> None:
-        self.number = number
-        self.severity = severity
-        self.shape = shape
-        self.plan = plan
+class _TooManyKinds(Exception):
+    """There are more masked messages than fit into memory."""
 
 
 class _Templates:
-    """The baseline's templates, and those mined: numbered, found first among the former."""
+    """The baseline's templates, and those mined: numbered, the former first."""
 
     def __init__(self, baseline: LogModel | None) -> None:
         self.severities: list[str | None] = []
@@ -431,10 +393,16 @@ class _Templates:
         self._baseline = baseline.templates if baseline else ()
         self._old = tree_of(baseline) if baseline else Tree()
         self._new = Tree()
+        self._all = Tree()
+        self.order: list[int] = []
+        """Those that have entries of their own, once mining has ended; the later ones first."""
         self._same: dict[int, int] = {}
         for template in self._baseline:
             self.severities.append(template.severity)
             self.tokens.append(bare(template.tokens))
+
+    def __bool__(self) -> bool:
+        return bool(self.tokens)
 
     def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
         """Add a mined one."""
@@ -442,15 +410,32 @@ class _Templates:
         self.severities.append(severity)
         self.tokens.append(tokens)
 
-    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
-        """The number of the template of such a message, None if none matches."""
-        found = self._old.find(severity, tokens)
-        if found is None:
-            found = self._new.find(severity, tokens)
-        return self._same.get(found, found) if found is not None else None
+    def listed(self, numbers: Iterable[int] | None = None) -> list[tuple[str | None, tuple[str, ...]]]:
+        """Severity and tokens of these templates, or of all."""
+        if numbers is None:
+            numbers = range(len(self.tokens))
+        return [(self.severities[number], self.tokens[number]) for number in numbers]
 
-    def relate(self) -> None:
-        """Widen templates of the baseline to those mined ones that are the same event."""
+    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
+        """The number of a template of such a message, None if it is to be mined."""
+        if not self.tokens:
+            return None
+        found = self._old.find(severity, tokens)
+        return self._new.find(severity, tokens) if found is None else found
+
+    def settle(self) -> None:
+        """End mining: `of` tells from now on the template that the finished model has for a message.
+
+        Templates of the baseline are widened to those mined ones that are the same event.
+        """
+        if self._baseline:
+            self._relate()
+        # Of two that became equal the first one has all entries.
+        self.order = [number for number in reversed(range(len(self.tokens))) if number not in self._same]
+        for number in self.order:
+            self._all.add(self.severities[number], self.tokens[number], number)
+
+    def _relate(self) -> None:
         old = len(self._baseline)
         relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
         for number in range(old, len(self.tokens)):
@@ -466,8 +451,8 @@ class _Templates:
             )
 
     def of(self, severity: str | None, shape: Shape) -> int:
-        """The same, of a message that was mined or matched."""
-        found = self.find(severity, shape.tokens)
+        """The number of the template of a message that was mined or matched: as `Matcher` finds it."""
+        found = self._all.find(severity, shape.tokens)
         assert found is not None  # noqa: S101 -- the entries would have changed between two readings
         return found
 
@@ -489,47 +474,54 @@ class _Templates:
         )
 
 
-def _names(messages: Sequence[str], contexts: Sequence[str | None]) -> Sequence[Hashable]:
-    """What the kind of each entry depends on: its message, and what its context tells of its severity."""
-    if not any(contexts):
-        return messages
-    return list(zip(messages, map(of_context, [context or "" for context in contexts]), strict=True))
+def _groups(blocks: Iterable[list[bytes]]) -> Iterator[tuple[str | None, Iterator[list[bytes]]]]:
+    """Sorted lines by what they begin with, a severity and a number of tokens: the severity, and the rest."""
+
+    def parts() -> Iterator[tuple[bytes, list[bytes]]]:
+        for block in blocks:
+            at = 0
+            while at < len(block):
+                head = b" ".join(block[at].split(b" ", 2)[:2])
+                end = bisect_left(block, head + b"!", at)  # the character after the blank
+                yield head, [line[len(head) + 1 :] for line in block[at:end]]
+                at = end
+
+    for head, group in groupby(parts(), key=itemgetter(0)):
+        written = head.partition(b" ")[0].decode("ascii")
+        yield (None if written == "-" else written), map(itemgetter(1), group)
+
+
+def _tokens_of(line: bytes) -> list[str]:
+    return line.decode("utf-8", "surrogatepass").split(" ")
 
 
 def _in_order(block: _Block) -> _Block:
     """A block in the order of time."""
     times, messages, contexts = block
-    if sorted(times) == times:
+    if _fast.ordered(times) if _fast.COMPILED else all(map(le, times, islice(times, 1, None))):
         return block
     order = sorted(range(len(times)), key=times.__getitem__)
     return _Block(
-        list(map(times.__getitem__, order)),
+        array("q", map(times.__getitem__, order)),
         list(map(messages.__getitem__, order)),
         list(map(contexts.__getitem__, order)),
     )
 
 
-def _batched(found: Iterable[Item], most: int) -> Iterator[list[Item]]:
-    left = iter(found)
-    while batch := list(islice(left, most)):
-        yield batch
-
-
 def _blocks(entries: Iterable[Block], most: int) -> Iterator[_Block]:
     """The entries in blocks that are neither small nor large."""
-    times: list[int] = []
+    times, characters = array("q"), 0
     messages: list[str] = []
     contexts: list[str | None] = []
-    characters = 0
     for block in entries:
         for start in range(0, len(block.messages), most):
             part = block.messages[start : start + most]
-            times += block.micros[start : start + most]
+            times.extend(block.micros[start : start + most])
             messages += part
             contexts += block.contexts[start : start + most]
             characters += sum(map(len, part))
             if len(messages) >= most or characters >= CHARACTERS:
                 yield _Block(times, messages, contexts)
-                times, messages, contexts, characters = [], [], [], 0
+                times, messages, contexts, characters = array("q"), [], [], 0
     if messages:
         yield _Block(times, messages, contexts)

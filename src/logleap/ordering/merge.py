@@ -1,12 +1,12 @@
 """Entries that overlap in time, merged into the time order."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import eq, lt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from logleap.domain.entries import PlacedEntries
+from logleap.domain.entries import PackedEntries, PlacedEntries
 from logleap.ordering.scratch import Scratch, ScratchFile
 from logleap.ordering.spill import spill, weight
 
@@ -16,7 +16,7 @@ MEMORY = 32 << 20
 RUNS = 64
 """Runs that are held apart in memory; above that, the shortest become one."""
 
-Key = tuple[object, ...]
+Key = tuple[Any, ...]
 
 
 class Piece(NamedTuple):
@@ -32,6 +32,8 @@ class Piece(NamedTuple):
 
 def ordered(placed: PlacedEntries) -> PlacedEntries:
     """The same in the time order."""
+    if isinstance(placed.entries, PackedEntries) and placed.entries.ordered:
+        return placed
     micros = placed.entries.micros
     if all(map(lt, micros, islice(micros, 1, None))):
         return placed
@@ -69,12 +71,12 @@ class _Run:
 
     def key(self, index: int) -> Key:
         block = self.block
-        context = block.entries.contexts[index]
+        entry = block.entries[index]
         return (
             block.entries.micros[index],
-            block.entries.messages[index],
-            context is not None,
-            context,
+            entry.message,
+            entry.context is not None,
+            entry.context,
             block.batch_ids[index],
             block.sequences[index],
         )
@@ -83,13 +85,14 @@ class _Run:
         """The index of the first entry beyond `bound`."""
         if bound is None:
             return len(self.block)
-        micros = self.block.entries.micros
-        limit: object = bound[0]
-        if micros[self.at] > limit:  # type: ignore[operator]
-            return self.at
-        if micros[-1] < limit:  # type: ignore[operator]
+        micros, limit = self.block.entries.micros, bound[0]
+        if micros[-1] < limit:
             return len(self.block)
-        return bisect_right(range(len(self.block)), bound, self.at, key=self.key)
+        begin = bisect_left(micros, limit, self.at)
+        if len(bound) == 1:
+            return begin  # an entry at that time has a greater key
+        end = bisect_right(micros, limit, begin)
+        return bisect_right(range(end), bound, begin, key=self.key)
 
     def left(self) -> PlacedEntries:
         return self.block.part(self.at, len(self.block))
@@ -112,13 +115,12 @@ class _Merge:
 
     def __iter__(self) -> Iterator[PlacedEntries]:
         while self._runs or self._next is not None:
-            bound = self._bound()
-            parts = []
-            for run in self._runs:
-                end = run.cut(bound)
-                if end > run.at:
-                    parts.append(run.block.part(run.at, end))
-                    run.at = end
+            ready = self._ready(self._bound())
+            if len(ready) == 2:  # where two meet, most of the longer one often comes after all of the other
+                ready = self._ready(min(run.key(end - 1) for run, end in ready))
+            parts = [run.block.part(run.at, end) for run, end in ready]
+            for run, end in ready:
+                run.at = end
             if parts:
                 self._runs = [run for run in self._runs if self._goes_on(run)]
                 if not self._runs:
@@ -126,6 +128,11 @@ class _Merge:
                 yield parts[0] if len(parts) == 1 else _merged(parts)
             else:  # only a piece that is not loaded can hold up all runs
                 self._load()
+
+    def _ready(self, bound: Key | None) -> list[tuple[_Run, int]]:
+        """The runs with entries up to `bound`, each with the index of its first one beyond."""
+        cuts = [(run, run.cut(bound)) for run in self._runs]
+        return [(run, end) for run, end in cuts if end > run.at]
 
     def _bound(self) -> Key | None:
         """Up to which key all entries are here. None: there are no others."""
@@ -184,6 +191,11 @@ class _Merge:
 
 def _merged(parts: Sequence[PlacedEntries]) -> PlacedEntries:
     """The entries of the parts in the time order, each once."""
+    first = parts[0].entries
+    if isinstance(first, PackedEntries) and all(isinstance(part.entries, PackedEntries) for part in parts):
+        found = first.merged(parts)
+        if found is not None:
+            return found
     together = PlacedEntries.joined(parts)
     order, keys = _order(together)
     sorted_keys = list(map(keys.__getitem__, order))

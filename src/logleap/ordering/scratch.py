@@ -46,7 +46,7 @@ class ScratchFile:
         self.size = 0
         """Bytes written."""
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         """Write at the end. Raises TemporarySpaceFull."""
         self._scratch.take(len(data))
         self.size += len(data)

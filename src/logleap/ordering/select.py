@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import compress, islice
 
-from logleap.domain.entries import Entries, PlacedEntries, Row
+from logleap.domain.entries import Entries, PackedEntries, PlacedEntries, Row
 from logleap.domain.errors import PositionNotFound
 from logleap.domain.selection import Position, Selection
 from logleap.domain.times import to_micros
@@ -121,17 +121,26 @@ def _fitting(piece: Piece, selection: Selection) -> Callable[[], PlacedEntries |
 
 
 def _filtered(placed: PlacedEntries, piece: Piece, selection: Selection) -> PlacedEntries:
-    micros, messages = placed.entries.micros, placed.entries.messages
     earliest, end, text = selection.earliest, selection.end, selection.contains
     if earliest is not None and piece.first < earliest:
-        placed = _kept(placed, [earliest <= time for time in micros])
-        micros, messages = placed.entries.micros, placed.entries.messages
+        placed = _between(placed, earliest, None)
     if end is not None and piece.last >= end:
-        placed = _kept(placed, [time < end for time in micros])
-        messages = placed.entries.messages
+        placed = _between(placed, None, end)
     if text is not None:
-        placed = _kept(placed, [text in message for message in messages])
+        placed = _kept(placed, [text in message for message in placed.entries.messages])
     return placed
+
+
+def _between(placed: PlacedEntries, earliest: int | None, end: int | None) -> PlacedEntries:
+    """Those from `earliest` to before `end`."""
+    entries = placed.entries
+    if isinstance(entries, PackedEntries) and entries.ordered:
+        first = 0 if earliest is None else bisect_left(entries.micros, earliest)
+        return placed.part(first, len(placed) if end is None else bisect_left(entries.micros, end))
+    return _kept(
+        placed,
+        [(earliest is None or earliest <= time) and (end is None or time < end) for time in entries.micros],
+    )
 
 
 def _kept(placed: PlacedEntries, mask: list[bool]) -> PlacedEntries:

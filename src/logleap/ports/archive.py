@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, in_columns
+from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, Wanted, in_columns
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
 
@@ -46,6 +46,10 @@ class ArchiveStore(ABC):
     def columns(self, archive: Archive) -> Iterator[Entries]:
         """The archived entries by column, some at a time. Raises ArchiveDamaged, at the latest at the end."""
         return in_columns(self.read(archive))
+
+    def placed_columns(self, archive: Archive, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        """The same, each with its batch and sequence number, as `EntryStore.placed_columns`."""
+        return PlacedEntries.in_blocks(self.read(archive))
 
     @abstractmethod
     def select(self, archive: Archive, selection: Selection) -> Iterator[PlacedEntries]:

@@ -3,7 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, in_columns
+from logleap.domain.entries import (
+    Batch,
+    Entries,
+    Entry,
+    Manifest,
+    PlacedEntries,
+    Row,
+    Wanted,
+    in_columns,
+)
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
 
@@ -51,6 +60,14 @@ class EntryStore(ABC):
         """
         return in_columns(self.read(manifest))
 
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        """What `columns` yields, each entry with its batch and its sequence number.
+
+        Entries may be left out if `wanted` is False of the span that they lie in; it is called when they
+        would come next.
+        """
+        return PlacedEntries.in_blocks(self.read(manifest))
+
     @abstractmethod
     def select(self, manifest: Manifest, selection: Selection) -> Iterator[PlacedEntries]:
         """The rows that `read` yields and that are in the selection, in the time order, in bounded memory.
@@ -73,7 +90,9 @@ class EntryStore(ABC):
 
     @abstractmethod
     def report(self, manifest: Manifest) -> Report:
-        """What the rows that `read` yields add up to, in bounded memory, in one pass over them.
+        """What the rows that `read` yields add up to, in bounded memory.
+
+        It reads them once; again only as far as it takes to find the texts of the most frequent messages.
 
         Every backend answers the same for the same rows, but for a figure that says it is not complete.
         """

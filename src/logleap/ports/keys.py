@@ -34,5 +34,13 @@ class KeyRepository(ABC):
         """Whether any key was ever added. Costs one read, however many there are."""
 
     @abstractmethod
+    def signing_secret(self) -> bytes:
+        """32 random bytes to sign sessions with: made when first asked for, and the same ever after.
+
+        Of concurrent first calls, in whichever processes, all return the same. As durable as the backend is;
+        losing it ends sessions, and nothing else.
+        """
+
+    @abstractmethod
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
         """Revoke a key; one that is revoked stays as it is. The key as stored now, None if there is none."""

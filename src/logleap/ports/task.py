@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from logleap.domain.entries import Entries, Row
+from logleap.domain.entries import Entries, PlacedEntries, Row, Wanted
 from logleap.domain.runs import JsonObject
 
 
@@ -42,6 +42,14 @@ class TrainingSet(ABC):
         `entries.micros` are microseconds since 1970 (UTC), `.messages` and `.contexts` texts (or None). How
         many come at a time is the backend's choice. `logleap.arrow.record_batches` makes Arrow of them.
         """
+
+    def placed_columns(self, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        """The same entries by column, each with its batch and its sequence number.
+
+        `wanted(first, last)` says whether entries of that span (microseconds since 1970, both included) are
+        of use: a backend may leave out those that are not, and is asked again for each part.
+        """
+        return PlacedEntries.in_blocks(self.rows())
 
 
 class Artifacts(ABC):

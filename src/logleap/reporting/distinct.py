@@ -1,12 +1,11 @@
 """How many different values there are, in bounded memory: what does not fit waits in a temporary file."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from tempfile import TemporaryFile
 from typing import IO, Self
 
-from logleap.ports.errors import Unavailable
+from logleap.reporting.temporary import usable
 
 HELD = 250_000
 """How many hashes are held in memory, and about how many of them are told apart at once."""
@@ -32,7 +31,7 @@ class DistinctCount:
         self._hashes.extend(hashes)
         if len(self._hashes) < self._held:
             return
-        with _usable():
+        with usable():
             if self._file is None:
                 self._file = TemporaryFile(prefix="logleap-")  # noqa: SIM115 -- closed at the exit
             self._spill(self._file)
@@ -48,7 +47,7 @@ class DistinctCount:
         """How many different values were added."""
         if self._file is None:
             return len(set(self._hashes))
-        with _usable():
+        with usable():
             self._spill(self._file)
             return sum(len(_read(self._file, slices)) for slices in self._slices)
 
@@ -74,13 +73,3 @@ def _read(file: IO[bytes], slices: Sequence[tuple[int, int]]) -> set[int]:
         hashes.fromfile(file, length)
         found.update(hashes)
     return found
-
-
-@contextmanager
-def _usable() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(
-            f"a report needs room for temporary files, eight bytes an entry: {error.strerror}"
-        ) from error

@@ -1,31 +1,18 @@
 """A report in one pass over entries, in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
-from operator import attrgetter, gt
-from typing import NamedTuple
+from itertools import islice
+from operator import gt
 
-from logleap.domain.entries import Entries, Row
 from logleap.domain.report import Report
+from logleap.reporting.block import Blocks
 from logleap.reporting.distinct import DistinctCount
 from logleap.reporting.frequent import FrequentMessages
 from logleap.reporting.largest import LargestEntries
 from logleap.reporting.timeline import Timeline
 
-BLOCK = 1_000
-"""How many entries make a good block: enough that Python's loops are few, not too many to hold."""
 
-
-class Block(NamedTuple):
-    """Entries of one batch, at least one, in ascending sequence."""
-
-    batch_id: str
-    sequences: Sequence[int]
-    entries: Entries
-
-
-def report_on(blocks: Iterable[Block], expected: int) -> Report:
-    """The report on all entries of the blocks; those of one batch come one after another, in their order.
+def report_on(blocks: Blocks, expected: int) -> Report:
+    """The report on all entries of the blocks.
 
     `expected`: about how many entries will come. It decides how memory is used, not what is answered.
     """
@@ -34,7 +21,7 @@ def report_on(blocks: Iterable[Block], expected: int) -> Report:
     batch_id, latest = None, None
     with DistinctCount(expected) as distinct:
         # What is done for each entry is done by functions written in C: that is what makes it fast.
-        for batch, sequences, block in blocks:
+        for batch, sequences, block in blocks(packed=False):
             times = block.micros
             entries += len(times)
             out_of_order += sum(map(gt, times, islice(times, 1, None)))
@@ -62,11 +49,3 @@ def report_on(blocks: Iterable[Block], expected: int) -> Report:
         histogram=spans,
         histogram_width=width,
     )
-
-
-def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
-    """Rows as blocks, in the rows' order."""
-    for batch_id, batch in groupby(rows, key=attrgetter("batch_id")):
-        while some := list(islice(batch, BLOCK)):
-            entries = Entries.of([row.entry for row in some])
-            yield Block(batch_id, [row.sequence for row in some], entries)

@@ -3,15 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import attrgetter
 from tempfile import TemporaryFile
 from typing import IO
 
 from logleap.domain.entries import Entries
 from logleap.domain.log_models import CHANGES_FILE, MODEL_FILE, ModelParameters
 from logleap.domain.runs import JsonObject
-from logleap.domain.times import to_micros
 from logleap.miner.compare import Changes, compare
 from logleap.miner.compare.changes import KINDS
 from logleap.miner.compare.find import Finder
@@ -23,7 +20,6 @@ from logleap.ports.task import TaskFailed, TrainingContext, TryAgain
 
 _MOST_FREQUENT = 10
 _MOST_SURPRISING = 10
-_BLOCK = 8192  # entries
 _STOPPING = "the training was asked to stop"
 _TEXT = 200  # characters of a template's text in the result
 
@@ -67,18 +63,11 @@ class TrainLogModel:
     def _with_examples(self, changes: Changes, model: LogModel, context: TrainingContext) -> Changes:
         """The changes with entries that show them, by where they are: those of `gone` are the baseline's."""
         finder = Finder(changes, model, self.masks)
-        for batch_id, rows in groupby(context.training_set.rows(), key=attrgetter("batch_id")):
-            while block := list(islice(rows, _BLOCK)):
-                if context.stopping():
-                    raise TryAgain(_STOPPING)
-                entries = [row.entry for row in block]
-                finder.add(
-                    batch_id,
-                    block[0].sequence,
-                    [to_micros(entry.timestamp) for entry in entries],
-                    [entry.message for entry in entries],
-                    [entry.context for entry in entries],
-                )
+        for placed in context.training_set.placed_columns(finder.wants):
+            if context.stopping():
+                raise TryAgain(_STOPPING)
+            entries = placed.entries
+            finder.add(placed.batch_ids, placed.sequences, entries.micros, entries.messages, entries.contexts)
         return finder.changes()
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from logleap.domain.events import Backlog
 from logleap.domain.runs import Run
 
 STEPS = ("append", "commit", "publish")
@@ -151,6 +152,26 @@ class Metrics:
             registry=registry,
         )
 
+        self._events_delivered = Counter(
+            "logleap_events_delivered_total", "Events that their receiver took.", registry=registry
+        )
+        self._events_failed = Counter(
+            "logleap_events_failed_total",
+            "Deliveries of events that failed, and are tried again.",
+            registry=registry,
+        )
+        self._events_given_up = Counter(
+            "logleap_events_given_up_total", "Events that became dead letters.", registry=registry
+        )
+        self._backlog = {
+            name: Gauge(f"logleap_events_{name}", text, multiprocess_mode="mostrecent", registry=registry)
+            for name, text in (
+                ("waiting", "Events that are still to be delivered."),
+                ("dead", "Events that were given up: logleap events --dead shows them."),
+                ("oldest_age_seconds", "How long ago the oldest event happened that is to be delivered."),
+            )
+        }
+
     def show_disks(self, folders: Mapping[str, Path], reserve: int) -> None:
         """Tell how much is free on the disks of these folders, by name, and what uploads leave of `data`."""
         self._disks.folders, self._disks.reserve = folders, reserve
@@ -194,6 +215,19 @@ class Metrics:
             self._outbox.set(outbox)
         if overdue is not None:
             self._overdue.set(overdue)
+
+    def events_sent(self, delivered: int, failed: int, given_up: int) -> None:
+        """So many events were delivered, not delivered, or given up."""
+        self._events_delivered.inc(delivered)
+        self._events_failed.inc(failed)
+        self._events_given_up.inc(given_up)
+
+    def event_backlog(self, backlog: Backlog) -> None:
+        """So many events wait, or are dead."""
+        self._backlog["waiting"].set(backlog.waiting)
+        self._backlog["dead"].set(backlog.dead)
+        age = 0.0 if backlog.oldest is None else _seconds(backlog.oldest, datetime.now(UTC))
+        self._backlog["oldest_age_seconds"].set(age)
 
     @property
     def registry(self) -> CollectorRegistry:

@@ -24,6 +24,7 @@ from logleap.ports.archive import ArchiveStore  # noqa: E402
 from logleap.ports.artifacts import ArtifactStore  # noqa: E402
 from logleap.ports.datasets import DatasetRepository  # noqa: E402
 from logleap.ports.entries import EntryStore  # noqa: E402
+from logleap.ports.events import EventOutbox  # noqa: E402
 from logleap.ports.keys import KeyRepository  # noqa: E402
 from logleap.ports.queue import TrainingQueue  # noqa: E402
 from logleap.ports.receipts import ReceiptLedger  # noqa: E402
@@ -123,6 +124,14 @@ def archives(backend: Backend) -> ArchiveStore:
 def artifacts(backend: Backend) -> ArtifactStore:
     """The artifacts."""
     return backend.artifacts
+
+
+@pytest.fixture
+def outbox(backend: Backend) -> EventOutbox:
+    """The events of this test's own: `backend` must be opened with events on, and share them with nobody."""
+    if backend.events is None:
+        pytest.skip("this backend stores no events")
+    return backend.events
 
 
 @pytest.fixture

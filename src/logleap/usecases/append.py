@@ -139,9 +139,9 @@ class AppendEntries:
 
     def _opened(self, dataset: Dataset) -> Dataset:
         """The data set in the state `uploading`, moved there if this is its first batch."""
-        opened = dataset.after(Action.UPLOAD, self.now())
-        if opened.state is dataset.state:
+        if dataset.next_state(Action.UPLOAD) is dataset.state:
             return dataset
+        opened = dataset.after(Action.UPLOAD, self.now())
         self.datasets.save(
             opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.datasets import NO_RETENTION, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import RetentionTooLong
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.entries import EntryStore
+from logleap.ports.errors import Conflict
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.types import Clock, IdMaker
 
@@ -37,9 +39,25 @@ class AnnounceDataset:
             wanted, most = getattr(retention, field), getattr(self.longest, field)
             if None not in (wanted, most) and wanted > most:
                 raise RetentionTooLong(field, wanted.total_seconds(), most.total_seconds())
+        return self._add(self.new_id(), owner, name, labels, retention)
+
+    def once(self, owner: str, name: str | None, key: str) -> Dataset:
+        """The data set of this owner's `key`: made by the first call, as it is now for all others.
+
+        Raises DatasetNotFound if it is deleted at this moment.
+        """
+        dataset_id = str(uuid5(NAMESPACE_URL, f"{key}/{owner}"))
+        try:
+            return self._add(dataset_id, owner, name, {}, NO_RETENTION)
+        except Conflict:
+            return self.datasets.get(owner, dataset_id)
+
+    def _add(
+        self, dataset_id: str, owner: str, name: str | None, labels: Mapping[str, str], retention: Retention
+    ) -> Dataset:
         now = self.now()
         dataset = Dataset(
-            self.new_id(),
+            dataset_id,
             owner,
             created_at=now,
             updated_at=now,

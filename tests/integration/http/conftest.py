@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from logleap.container import Container, build_container
-from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.http.server.server import ServerOptions, listen, serve, url_of
+from logleap.entrypoints.web import create_web_app
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings
 
@@ -48,7 +48,7 @@ def _running(*, with_worker: bool = False, **settings: Any) -> Iterator[Server]:
     options = ServerOptions(threads=4, body_limit=64 << 20, grace=5)
     target = threading.Thread(
         target=serve,
-        args=(create_app(container), listener, options),
+        args=(create_web_app(container), listener, options),
         kwargs={"stop": stop, "listening": ready.set},
     )
     worker = threading.Thread(target=make_worker(container).run, args=(stop,))

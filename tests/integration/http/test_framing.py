@@ -1,9 +1,12 @@
 """What of a request is not its body is bounded, and its head must be one that everybody reads alike."""
 
 import contextlib
+import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -255,6 +258,46 @@ def test_a_client_that_stops_reading_is_parted_with_in_the_end(monkeypatch: pyte
 
     with serving(app) as address, socket.create_connection(address) as reader:
         reader.sendall(GET + b"\r\n")
+        assert gone.wait(PATIENCE)
+
+
+def test_a_stream_comes_whole_to_a_client_that_reads_it_slowly() -> None:
+    parts = [bytes([at]) * size for at, size in enumerate([1, 3 << 20, 2, 5 << 20, 70_000])]
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes | memoryview]:
+        start_response("200 OK", [])
+        return map(memoryview, parts)
+
+    with serving(app) as address:
+        connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            assert response.chunked
+            time.sleep(0.1)  # until the system takes no more
+            assert b"".join(iter(partial(response.read, 100_000), b"")) == b"".join(parts)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_stream_ends_whose_client_goes_or_does_not_read(
+    reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logleap.entrypoints.http.server.channel.STALL_SECONDS", 0.5)
+    gone = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        try:
+            for _ in range(LARGE >> 20):
+                yield b"x" * (1 << 20)
+        finally:
+            gone.set()
+
+    with serving(app) as address, socket.create_connection(address) as reader:
+        reader.sendall(GET + b"\r\n")
+        if reads:
+            assert reader.recv(1 << 20)
+            reader.close()
         assert gone.wait(PATIENCE)
 
 

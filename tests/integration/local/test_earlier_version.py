@@ -19,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from logleap.backends import open_backend
 from logleap.container import Container, build_container
-from logleap.domain.datasets import State
+from logleap.domain.datasets import Action, Event, EventKind, State
 from logleap.domain.entries import Row
+from logleap.domain.events import Backlog
 from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.settings import Settings
@@ -223,3 +225,20 @@ def first(expected: Any) -> Any:
 def test_the_states_are_those_that_last(site: Site) -> None:
     stored = {site.expected["datasets"][state]["dataset"]["state"] for state in WHOLE}
     assert stored == set(State) - {State.DELETING}
+
+
+def test_changes_of_what_is_there_are_told_to_others_from_now_on(site: Site) -> None:
+    site.container.backend().close()
+    settings = site.container.settings().model_copy(update={"events_url": "http://127.0.0.1:9/"})
+    announcing = open_backend(settings)
+    try:
+        outbox = announcing.events
+        assert outbox is not None
+        assert outbox.backlog() == Backlog(0, 0)
+        dataset = announcing.datasets.get("anonymous", site.data_id("uploading"))
+        sealed = dataset.after(Action.ARCHIVE, dataset.updated_at)
+        announcing.datasets.save(sealed, Event(sealed.updated_at, EventKind.ARCHIVING_DUE, "Due."))
+        (waiting,) = outbox.list(dead=False, limit=9)
+        assert (waiting.event.dataset_id, waiting.event.kind) == (dataset.dataset_id, "archiving-due")
+    finally:
+        announcing.close()

@@ -226,8 +226,8 @@ def test_the_entries_with_numbers_outside_the_range_are_found(shift: int) -> Non
     current = model(after, baseline)
     finder = Finder(compare(baseline, current), current, MASKS)
     times, messages = [time for time, _ in after], [message for _, message in after]
-    finder.add("batch", 7, times, messages, [None] * len(after))
-    finder.add("batch", 9_999, [], [], [])
+    finder.add(["batch"] * len(after), range(7, 7 + len(after)), times, messages, [None] * len(after))
+    finder.add([], [], [], [], [])
     change = the(finder.changes(), "value")
     assert [example.message.rpartition(" ")[2] for example in change.examples] == odd[:3]
     assert change.first == change.examples[0].timestamp
@@ -438,7 +438,7 @@ def test_the_entries_that_show_a_change_are_found_in_any_order() -> None:
         finder = Finder(result, current, MASKS)
         for at in order:
             time, message = after[at]
-            finder.add(f"batch-{at // 100}", at % 100, [time], [message], [None])
+            finder.add([f"batch-{at // 100}"], [at % 100], [time], [message], [None])
         return finder.changes()
 
     forward = look(range(len(after)))
@@ -450,7 +450,8 @@ def test_the_entries_that_show_a_change_are_found_in_any_order() -> None:
     for start in range(0, len(after), 100):
         part = after[start : start + 100]
         times, messages = [time for time, _ in part], [message for _, message in part]
-        whole.add(f"batch-{start // 100}", 0, times, messages, [None] * len(part))
+        batch, none = [f"batch-{start // 100}"] * len(part), [None] * len(part)
+        whole.add(batch, range(len(part)), times, messages, none)
     assert whole.changes() == forward
 
     places = {

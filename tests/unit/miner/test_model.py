@@ -6,7 +6,7 @@ from dataclasses import replace
 import jsonschema_rs
 import pytest
 
-from logleap.miner.errors import ModelDamaged, ModelError, ModelTooNew
+from logleap.miner.errors import ModelDamaged, ModelError, ModelTooNew, ModelTooOld
 from logleap.miner.model import (
     Example,
     Follower,
@@ -100,8 +100,8 @@ def test_a_cut_file_is_refused(end: int) -> None:
         ('"entries":9,', ""),
         ('"windows":[[0,2]', '"windows":[[0]'),
         ('"severity":"error"', '"severity":"info"'),
-        ('"version":1', '"version":0'),
-        ('"version":1', '"version":"1"'),
+        ('"version":2', '"version":0'),
+        ('"version":2', '"version":"1"'),
     ],
 )
 def test_an_edited_file_is_refused(old: str, new: str) -> None:
@@ -112,8 +112,13 @@ def test_an_edited_file_is_refused(old: str, new: str) -> None:
 
 
 def test_a_file_of_a_later_version_names_both_versions() -> None:
-    with pytest.raises(ModelTooNew, match="has version 2; this LogLeap reads version 1"):
-        LogModel.from_json(MODEL.to_bytes().replace(b'"version":1', b'"version":2'))
+    with pytest.raises(ModelTooNew, match="has version 3; this LogLeap reads version 2"):
+        LogModel.from_json(MODEL.to_bytes().replace(b'"version":2', b'"version":3'))
+
+
+def test_a_file_of_an_earlier_version_names_both_and_the_remedy() -> None:
+    with pytest.raises(ModelTooOld, match=r"has version 1; this LogLeap reads version 2. Train it again"):
+        LogModel.from_json(MODEL.to_bytes().replace(b'"version":2', b'"version":1'))
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b'{"format":"other"}'])

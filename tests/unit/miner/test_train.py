@@ -104,11 +104,16 @@ def test_equal_entries_give_equal_bytes_in_any_order_blocks_and_memory(
     assert trained(shuffled, cuts=cuts).to_bytes() == bytes_
     assert trained(shuffled, cuts=cuts, limits=SMALL).to_bytes() == bytes_
     assert trained(shuffled, cuts=cuts, limits=Limits(block=5)).to_bytes() == bytes_
+    assert trained(shuffled, cuts=cuts, limits=Limits(compiled=False)).to_bytes() == bytes_
 
 
 @given(st.lists(row, max_size=40))
 @settings(max_examples=20, deadline=None)
 def test_each_entry_is_of_the_template_that_the_matcher_finds(rows: list[Row]) -> None:
+    some = rows[::2]
+    with_baseline = trained(some, baseline=trained(rows[1::3]))
+    same = Matcher(with_baseline, Masks()).templates([row[1] for row in some], [row[2] for row in some])
+    assert Counter(same) == {template.id: template.count for template in with_baseline.templates}
     model = trained(rows)
     assert LogModel.from_json(model.to_bytes()) == model
     found = Matcher(model, Masks()).match([row[1] for row in rows], [row[2] for row in rows])
@@ -154,14 +159,19 @@ def test_windows_and_followers_are_those_of_the_order_of_time_and_id(rows: list[
         assert all(0 <= window < windows.count <= 60 for window in counted)
 
 
-def test_one_reading_and_two_give_the_same_bytes() -> None:
+PLAIN = Limits(compiled=False)
+SMALL_PLAIN = Limits(kinds=3, values=10, characters=300, entries=20, block=7, compiled=False)
+
+
+@pytest.mark.parametrize("limits", [SMALL, PLAIN, SMALL_PLAIN], ids=["two", "python", "two, python"])
+def test_one_reading_and_two_compiled_or_not_give_the_same_bytes(limits: Limits) -> None:
     rows = styled()
-    assert trained(rows, limits=SMALL).to_bytes() == trained(rows).to_bytes()
+    assert trained(rows, limits=limits).to_bytes() == trained(rows).to_bytes()
 
 
 def test_a_position_of_many_values_is_described_without_a_list() -> None:
     rows = written(*(f"request {at} took {at % 7}.5 ms by worker w{at}" for at in range(2000)))
-    for limits in (None, SMALL):
+    for limits in (None, SMALL, PLAIN, SMALL_PLAIN):
         (template,) = trained(rows, limits=limits).templates
         assert template.text == "request <*> took <*> by worker <*>"
         first, second, third = template.positions
@@ -284,6 +294,19 @@ def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> 
     assert widened.positions[0].values == (("sda", 1), ("sdb", 1))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_with_a_baseline_too_the_matcher_finds_the_template_that_counts_the_entry(seed: int) -> None:
+    random = Random(seed)
+    vocabulary = random.sample(["user", "root", "for", "start", "is", "on", "sda", "UP", "x.y", "A_b"], 6)
+    before, after = (
+        [" ".join(random.choices(vocabulary, k=4)) for _ in range(random.randint(5, 60))] for _ in range(2)
+    )
+    model = trained(written(*after), baseline=trained(written(*before)))
+    for compiled in (True, False):
+        found = Matcher(model, Masks(), compiled=compiled).templates(after, [None] * len(after))
+        assert Counter(found) == {template.id: template.count for template in model.templates}
+
+
 def test_messages_that_come_again_are_counted_like_others() -> None:
     random = Random(3)
     rows = styled()[:200] * 5
@@ -291,5 +314,7 @@ def test_messages_that_come_again_are_counted_like_others() -> None:
     expected = trained(rows).to_bytes()
     for order in (rows, rows[::-1], sorted(rows), sorted(rows, reverse=True)):
         assert trained(order, limits=Limits(block=100)).to_bytes() == expected
+        assert trained(order, limits=Limits(block=100, compiled=False)).to_bytes() == expected
     some = [(time, message, random.choice([None, '{"severity":"error"}'])) for time, message, _ in rows]
-    assert trained(some, limits=Limits(block=100)).to_bytes() == trained(some).to_bytes()
+    for limits in (Limits(block=100), Limits(block=100, compiled=False)):
+        assert trained(some, limits=limits).to_bytes() == trained(some).to_bytes()

@@ -33,6 +33,14 @@ def test_each_announcement_is_a_data_set_of_its_own(announce: AnnounceDataset, s
     assert len(show.list("alice", None, 10, None)[0]) == 3
 
 
+def test_a_key_stands_for_one_data_set_of_each_owner(announce: AnnounceDataset, show: ShowDatasets) -> None:
+    first = announce.once("alice", "nightly", "k")
+    assert announce.once("alice", "another name", "k") == first
+    others = {announce.once(*of).dataset_id for of in (("alice", None, "l"), ("bob", None, "k"))}
+    assert len(others | {first.dataset_id}) == 3
+    assert show.events("alice", first.dataset_id) == [Event(NOON, EventKind.ANNOUNCED, "Created.")]
+
+
 def test_a_data_set_is_announced_only_if_the_store_is_prepared(
     announce: AnnounceDataset, show: ShowDatasets
 ) -> None:

@@ -122,7 +122,7 @@ def test_a_data_set_without_a_model_or_of_another_owner_is_refused(
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b'{"format":"logleap-log-model","version":2}', "Update LogLeap"), (b"{", "cut or damaged")],
+    [(b'{"format":"logleap-log-model","version":99}', "Update LogLeap"), (b"{", "cut or damaged")],
 )
 def test_a_model_that_cannot_be_read_is_refused_with_the_remedy(
     score: ScoreEntries, with_model: Callable[..., str], content: bytes, why: str

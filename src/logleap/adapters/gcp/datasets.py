@@ -1,6 +1,7 @@
 """Data sets in Firestore."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.datasets import Dataset, Event, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound
+from logleap.domain.events import deleted
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.errors import Conflict
 
@@ -40,7 +42,7 @@ class FirestoreDatasetRepository(DatasetRepository):
         def attempt(deadline: Deadline) -> None:
             writes = Writes()
             writes.create(name, {**dataset_document(dataset), "mark": mark})
-            self._database.log(writes, dataset.dataset_id, event)
+            self._database.log(writes, dataset.dataset_id, event, dataset=dataset)
             try:
                 self._database.commit(writes, **deadline.single_attempt())
             except exceptions.AlreadyExists as error:
@@ -91,7 +93,8 @@ class FirestoreDatasetRepository(DatasetRepository):
     @translated(SERVICE)
     def save(self, dataset: Dataset, event: Event | None = None) -> None:
         name = self._database.dataset(dataset.dataset_id)
-        self._database.replace({name: dataset_document(dataset)}, dataset.dataset_id, event)
+        changes = {name: dataset_document(dataset)}
+        self._database.replace(changes, dataset.dataset_id, event, dataset=dataset)
 
     @translated(SERVICE)
     def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
@@ -111,7 +114,7 @@ class FirestoreDatasetRepository(DatasetRepository):
                 writes = Writes()
                 document = {**dataset_document(dataset), "mark": mark}
                 writes.update(name, document, if_unchanged_since=closed_at)
-                database.log(writes, dataset.dataset_id, event)
+                database.log(writes, dataset.dataset_id, event, dataset=dataset)
                 database.commit(writes, **deadline.single_attempt())
 
         database.snapshots.invalidate(dataset.dataset_id)
@@ -154,7 +157,7 @@ class FirestoreDatasetRepository(DatasetRepository):
     def remove(self, dataset_id: str) -> None:
         database = self._database
         name = database.dataset(dataset_id)
-        document = database.read(name, Deadline(), ["state"]).fields
+        document = database.read(name, Deadline()).fields
         if not document:
             return
         if document["state"] != State.DELETING:
@@ -163,7 +166,31 @@ class FirestoreDatasetRepository(DatasetRepository):
         for group in (messages, database.receipts(dataset_id), database.runs(dataset_id)):
             database.delete_all(group)
         database.delete_all(database.events(dataset_id))
-        database.delete(name)
+        self._forget_details(dataset_id)
+        if not database.announces:
+            database.delete(name)
+            return
+        writes = Writes()
+        writes.remove(name)
+        database.announce(writes, deleted(str(uuid4()), dataset_of(document)))
+        with suppress(exceptions.NotFound):  # by an earlier attempt whose answer was lost, or somebody else
+            database.commit(writes, **Deadline().retryable())
+
+    def _forget_details(self, dataset_id: str) -> None:
+        """Leave the times alone of what is still to be told of a data set."""
+        database = self._database
+        kept = database.outgoing_events().where(filter=FieldFilter("datasetId", "==", dataset_id))
+
+        def attempt(deadline: Deadline) -> None:
+            writes = Writes()
+            for found in kept.get(**deadline.retryable()):
+                event = fields_of(found)
+                if event["details"] is not None:
+                    writes.update(database.outgoing_event(event["eventId"]), {"details": None})
+            if writes.messages:
+                database.commit(writes, **deadline.single_attempt())
+
+        retry_until_known(attempt)
 
     @translated(SERVICE)
     def events(self, dataset_id: str) -> Sequence[Event]:

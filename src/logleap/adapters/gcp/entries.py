@@ -13,6 +13,7 @@ from typing import Any
 from google.api_core import exceptions
 from google.cloud import bigquery
 
+from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
 from logleap.adapters.gcp.bigquery.queries import PAGE_ROWS, Queries, Value, Values
 from logleap.adapters.gcp.bigquery.report_sql import report_on
 from logleap.adapters.gcp.bigquery.tables import Layout, entries_table
@@ -81,6 +82,7 @@ class BigQueryEntryStore(EntryStore):
         layout: Layout,
         writer: Writer,
         *,
+        results: ArrowResults,
         scratch: Scratch | None = None,
         batches_per_query: int = BATCHES_PER_QUERY,
         entries_per_query: int = ENTRIES_PER_QUERY,
@@ -99,6 +101,7 @@ class BigQueryEntryStore(EntryStore):
         self._queries = Queries(self._client, location)
         self._layout = layout
         self._writer = writer
+        self._results = results
         self._scratch = scratch or Scratch()
         self._batches_per_query = batches_per_query
         self._entries_per_query = entries_per_query
@@ -154,13 +157,9 @@ class BigQueryEntryStore(EntryStore):
         return PlacedEntries.joined(parts)
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
-        sql = "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence"
         for batches in self._parts(manifest, self._entries_per_query):
             with translated(SERVICE):
-                rows = iter(self._select(manifest, batches, sql))
-                while page := list(islice(rows, PAGE_ROWS)):
-                    times, messages, contexts = zip(*page, strict=True)
-                    yield Entries(array("q", map(to_micros, times)), list(messages), list(contexts))
+                yield from self._columns(manifest, batches)
 
     @translated(SERVICE)
     def report(self, manifest: Manifest) -> Report:
@@ -203,6 +202,7 @@ class BigQueryEntryStore(EntryStore):
     def close(self) -> None:
         """Close the connections, also the writer's. The next call opens new ones."""
         self._writer.close()
+        self._results.close()
         self._client.close()
 
     def _count(self, manifest: Manifest, batches: Sequence[str]) -> int:
@@ -216,6 +216,25 @@ class BigQueryEntryStore(EntryStore):
         sql = "SELECT batchId, sequence, timestamp, content, context FROM mine ORDER BY batchId, sequence"
         for batch_id, sequence, timestamp, message, context in self._select(manifest, batches, sql):
             yield Row(batch_id, sequence, Entry(timestamp, message, context))
+
+    def _columns(self, manifest: Manifest, batches: Sequence[str]) -> Iterator[Entries]:
+        sql = _of_mine(
+            self._sql_name(manifest.dataset_id),
+            "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence",
+        )
+        try:
+            rows, number, table = self._queries.result(sql, _those(manifest, batches))
+        except exceptions.NotFound as error:
+            _raise_unless_table_missing(error)
+            return
+        if table is not None and (number or 0) > PAGE_ROWS:  # a single page comes sooner than a stream
+            found = self._results.entries(table)
+            if found is not None:
+                yield from found
+                return
+        while page := list(islice(rows, PAGE_ROWS)):
+            times, messages, contexts = zip(*page, strict=True)
+            yield Entries(array("q", map(to_micros, times)), list(messages), list(contexts))
 
     def _conditions(self, manifest: Manifest, selection: Selection) -> tuple[str, Values]:
         """What rows of the selection fulfil. Raises PositionNotFound."""
@@ -266,12 +285,8 @@ class BigQueryEntryStore(EntryStore):
         page_rows: int = PAGE_ROWS,
     ) -> Iterator[Sequence[Any]]:
         """What `sql` finds in `mine`: the rows of these batches, each once, however often it is stored."""
-        mine = (
-            "SELECT batchId, sequence, timestamp, content, context "  # noqa: S608 -- the table is ours
-            f"FROM {self._sql_name(manifest.dataset_id)} WHERE {_MINE} AND sequence IS NOT NULL "
-            "QUALIFY ROW_NUMBER() OVER (PARTITION BY batchId, sequence) = 1"
-        )
-        return self._rows(f"WITH mine AS ({mine}) {sql}", manifest, batches, values, page_rows)
+        sql = _of_mine(self._sql_name(manifest.dataset_id), sql)
+        return self._rows(sql, manifest, batches, values, page_rows)
 
     def _rows(
         self,
@@ -281,14 +296,8 @@ class BigQueryEntryStore(EntryStore):
         values: Values = MappingProxyType({}),
         page_rows: int = PAGE_ROWS,
     ) -> Iterator[Sequence[Any]]:
-        those = {
-            "segment": manifest.dataset_id,
-            "first": batches[0],
-            "last": batches[-1],
-            "batches": batches,
-        }
         try:
-            yield from self._queries.rows(sql, {**values, **those}, page_rows)
+            yield from self._queries.rows(sql, {**values, **_those(manifest, batches)}, page_rows)
         except exceptions.NotFound as error:
             _raise_unless_table_missing(error)
 
@@ -324,6 +333,25 @@ class BigQueryEntryStore(EntryStore):
     def _sql_name(self, dataset_id: str) -> str:
         table = self._table(dataset_id)
         return f"`{table.project}.{table.dataset_id}.{table.table_id}`"
+
+
+def _of_mine(table: str, sql: str) -> str:
+    """`sql`, which selects from `mine`: the rows of these batches, each once, however often it is stored."""
+    return (
+        "WITH mine AS (SELECT batchId, sequence, timestamp, content, context "  # noqa: S608 -- the table is ours
+        f"FROM {table} WHERE {_MINE} AND sequence IS NOT NULL "
+        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY batchId, sequence) = 1) {sql}"
+    )
+
+
+def _those(manifest: Manifest, batches: Sequence[str]) -> dict[str, Value]:
+    """The parameters that select batches of the manifest."""
+    return {
+        "segment": manifest.dataset_id,
+        "first": batches[0],
+        "last": batches[-1],
+        "batches": batches,
+    }
 
 
 def _row_of(found: Sequence[Any]) -> Row:

@@ -1,5 +1,6 @@
 """Keys in Firestore."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -51,6 +52,23 @@ class FirestoreKeyRepository(KeyRepository):
     @translated(SERVICE)
     def exist(self) -> bool:
         return bool(self._database.keys().select([]).limit(1).get(**Deadline().retryable()))
+
+    @translated(SERVICE)
+    def signing_secret(self) -> bytes:
+        name, made = self._database.signing_secret(), secrets.token_hex(32)
+
+        def attempt(deadline: Deadline) -> bytes:
+            stored = self._database.read(name, deadline)
+            if not stored.fields:
+                writes = Writes()
+                writes.create(name, {"secret": made})
+                try:
+                    self._database.commit(writes, **deadline.single_attempt())
+                except exceptions.AlreadyExists:
+                    stored = self._database.read(name, deadline)
+            return bytes.fromhex(stored.fields["secret"] if stored.fields else made)
+
+        return retry_until_known(attempt)
 
     @translated(SERVICE)
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:

@@ -57,7 +57,7 @@ class FirestoreRunRepository(RunRepository):
                 writes.update(dataset_name, dataset_document(start.dataset), if_unchanged_since=closed_at)
                 writes.create(run_name, run_document(start.run))
                 writes.set(database.message(message), message_document(message))
-                database.log(writes, dataset.dataset_id, start.event)
+                database.log(writes, dataset.dataset_id, start.event, dataset=start.dataset, run=start.run)
                 database.commit(writes, **deadline.single_attempt())
             return start.run
 
@@ -82,7 +82,7 @@ class FirestoreRunRepository(RunRepository):
     @translated(SERVICE)
     def save(self, run: Run, event: Event | None = None) -> None:
         name = self._database.run(run.dataset_id, run.run_id)
-        self._database.replace({name: run_document(run)}, run.dataset_id, event)
+        self._database.replace({name: run_document(run)}, run.dataset_id, event, run=run)
 
     @translated(SERVICE)
     def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
@@ -90,7 +90,7 @@ class FirestoreRunRepository(RunRepository):
             self._database.dataset(dataset.dataset_id): dataset_document(dataset),
             self._database.run(run.dataset_id, run.run_id): run_document(run),
         }
-        self._database.replace(changes, dataset.dataset_id, event)
+        self._database.replace(changes, dataset.dataset_id, event, dataset=dataset, run=run)
 
     @translated(SERVICE)
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from logleap.adapters.local.events import add_event, announce_deletion
 from logleap.adapters.local.receipts import totals_of
 from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, Retention, State
@@ -40,7 +41,7 @@ class SqliteDatasetRepository(DatasetRepository):
         with self._database.adding() as connection:
             if connection.execute(_ADD, _to_row(dataset)).rowcount == 0:
                 raise Conflict(f"data set {dataset.dataset_id} exists")
-            add_event(connection, dataset.dataset_id, event)
+            add_event(connection, self._database, dataset.dataset_id, event, dataset=dataset)
 
     def get(self, owner: str, dataset_id: str) -> Dataset:
         query = f"SELECT {_COLUMNS} FROM datasets WHERE dataset_id = ?"  # noqa: S608
@@ -90,7 +91,7 @@ class SqliteDatasetRepository(DatasetRepository):
         with self._database.writing() as connection:
             replace_dataset(connection, dataset)
             if event is not None:
-                add_event(connection, dataset.dataset_id, event)
+                add_event(connection, self._database, dataset.dataset_id, event, dataset=dataset)
         self._database.snapshots.invalidate(dataset.dataset_id)
 
     def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
@@ -98,7 +99,7 @@ class SqliteDatasetRepository(DatasetRepository):
             if totals_of(connection, dataset.dataset_id) != totals:
                 raise Conflict(f"data set {dataset.dataset_id} has other receipts")
             replace_dataset(connection, dataset)
-            add_event(connection, dataset.dataset_id, event)
+            add_event(connection, self._database, dataset.dataset_id, event, dataset=dataset)
         self._database.snapshots.invalidate(dataset.dataset_id)
 
     def due_for_archiving(self, now: datetime, after: timedelta | None, limit: int) -> Sequence[Dataset]:
@@ -132,12 +133,14 @@ class SqliteDatasetRepository(DatasetRepository):
 
     def remove(self, dataset_id: str) -> None:
         with self._database.writing() as connection:
-            query = "SELECT state FROM datasets WHERE dataset_id = ?"
+            query = f"SELECT {_COLUMNS} FROM datasets WHERE dataset_id = ?"  # noqa: S608
             row = connection.execute(query, (lookup(dataset_id),)).fetchone()
             if row is None:
                 return
-            if row[0] != State.DELETING:
-                raise Conflict(f"data set {dataset_id} is {row[0]}")
+            dataset = _from_row(row)
+            if dataset.state is not State.DELETING:
+                raise Conflict(f"data set {dataset_id} is {dataset.state}")
+            announce_deletion(connection, self._database, dataset)
             for table in ("receipts", "totals", "events", "runs", "outbox", "datasets"):
                 connection.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (dataset_id,))  # noqa: S608
         self._database.release_space()
@@ -161,12 +164,6 @@ def replace_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
     before = dataset.version - 1
     if connection.execute(_REPLACE, (*_to_row(dataset), dataset.dataset_id, before)).rowcount == 0:
         raise Conflict(f"data set {dataset.dataset_id} is not at version {before}")
-
-
-def add_event(connection: sqlite3.Connection, dataset_id: str, event: Event) -> None:
-    """Add a line to a data set's log."""
-    insert = "INSERT INTO events (dataset_id, at, kind, detail) VALUES (?, ?, ?, ?)"
-    connection.execute(insert, (dataset_id, to_micros(event.at), event.kind, event.detail))
 
 
 def _to_row(dataset: Dataset) -> tuple[Any, ...]:

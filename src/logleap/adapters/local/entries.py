@@ -17,14 +17,15 @@ from logleap.adapters.local.sqlite.chunks import (
 )
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.columnar.reports import report_on
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
-from logleap.reporting.reporter import Block, report_on
+from logleap.reporting.block import Block
 
 _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -97,11 +98,18 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        for chunk, fresh in self._stored(manifest):
+            first, last = chunk.first_time, chunk.last_time
+            if wanted is None or first is None or last is None or wanted(first, last):
+                entries = chunk.unpack()[fresh - chunk.first :]
+                yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
+
     def report(self, manifest: Manifest) -> Report:
-        return report_on(self._blocks(manifest), manifest.entries)
+        return report_on(partial(self._blocks, manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         query = f"SELECT {_POSITION} FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
@@ -142,9 +150,11 @@ class SqliteEntryStore(EntryStore):
                 forget_times(connection, dataset_id)
         return entries
 
-    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+    def _blocks(self, manifest: Manifest, *, packed: bool) -> Iterator[Block]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()[fresh - chunk.first :]
+            entries = chunk.unpack_packed() if packed else chunk.unpack()
+            if fresh > chunk.first:
+                entries = entries[fresh - chunk.first :]
             yield Block(chunk.batch_id, range(fresh, fresh + len(entries)), entries)
 
     def _pieces(self, manifest: Manifest, selection: Selection) -> Iterator[Piece]:
@@ -163,11 +173,11 @@ class SqliteEntryStore(EntryStore):
             return None
         if not is_whole(chunk):
             return None
-        entries = chunk.unpack()
-        if times_of(entries.micros) != (times.first, times.last):
+        placed = chunk.placed()
+        if times_of(placed.entries) != (times.first, times.last):
             log_damage(chunk)
             return None
-        return PlacedEntries.of_batch(chunk.batch_id, chunk.first, entries)
+        return placed
 
     def _stored(self, manifest: Manifest) -> Iterator[tuple[Chunk, int]]:
         """The chunks of the manifest's batches, each with its first entry that no chunk before it had."""
@@ -175,7 +185,7 @@ class SqliteEntryStore(EntryStore):
 
     def _chunks(self, dataset_id: str) -> Iterator[Chunk]:
         """All chunks of a data set, by batch, then by `first`."""
-        query = f"SELECT {READABLE}, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
+        query = f"SELECT {READABLE}, first_time, last_time, chunk_id FROM chunks WHERE {_IN_ORDER}"  # noqa: S608
         position: tuple[str, int, int] = _START
         while True:
             page: list[Chunk] = []

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from logleap.adapters.local.sqlite.database import Database, lookup
+from logleap.adapters.local.sqlite.secret_file import shared_secret
 from logleap.domain.keys import ApiKey
 from logleap.domain.times import from_micros, to_micros
-from logleap.ports.errors import Conflict
+from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.keys import KeyRepository
 
 _COLUMNS = "key_id, owner, sha256, created_at, note, revoked_at"
@@ -38,9 +39,14 @@ class SqliteKeyRepository(KeyRepository):
             return [_from_row(row) for row in connection.execute(_LIST)]
 
     def exist(self) -> bool:
-        with self._database.reading() as connection:
-            (found,) = connection.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()
+        (found,) = self._database.first_row("SELECT EXISTS (SELECT 1 FROM keys)")
         return bool(found)
+
+    def signing_secret(self) -> bytes:
+        try:
+            return shared_secret(self._database.folder)
+        except OSError as error:
+            raise Unavailable(f"the secret that sessions are signed with: {error}") from error
 
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
         with self._database.writing() as connection:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from logleap.adapters.local.datasets import add_event, check_version, replace_dataset
+from logleap.adapters.local.datasets import check_version, replace_dataset
+from logleap.adapters.local.events import add_event
 from logleap.adapters.local.receipts import totals_of
 from logleap.adapters.local.sqlite.database import Database, lookup
 from logleap.domain.artifacts import Artifact
@@ -52,7 +53,8 @@ class SqliteRunRepository(RunRepository):
             check_version(connection, dataset.dataset_id, dataset.version)
             replace_dataset(connection, start.dataset)
             connection.execute(_ADD, _to_row(run))
-            add_event(connection, run.dataset_id, start.event)
+            database = self._database
+            add_event(connection, database, run.dataset_id, start.event, dataset=start.dataset, run=run)
             origin = run.origin
             connection.execute(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
@@ -79,13 +81,13 @@ class SqliteRunRepository(RunRepository):
         with self._database.writing() as connection:
             _replace(connection, run)
             if event is not None:
-                add_event(connection, run.dataset_id, event)
+                add_event(connection, self._database, run.dataset_id, event, run=run)
 
     def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
         with self._database.writing() as connection:
             replace_dataset(connection, dataset)
             _replace(connection, run)
-            add_event(connection, run.dataset_id, event)
+            add_event(connection, self._database, run.dataset_id, event, dataset=dataset, run=run)
 
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:
         query = "SELECT owner, dataset_id, run_id, request_id, traceparent FROM outbox LIMIT ?"

@@ -8,6 +8,7 @@ from functools import partial
 from io import BytesIO
 from uuid import uuid4
 
+from logleap.columnar.reports import report_on
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
@@ -16,7 +17,7 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
-from logleap.reporting.reporter import blocks_of, report_on
+from logleap.reporting.block import blocks_of
 
 
 class MemoryArchiveStore(ArchiveStore):
@@ -64,7 +65,7 @@ class MemoryArchiveStore(ArchiveStore):
         return around(partial(self.select, archive), position, before, after)
 
     def report(self, archive: Archive) -> Report:
-        return report_on(blocks_of(self.read(archive)), archive.entries)
+        return report_on(blocks_of(partial(self.read, archive)), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         self._files.pop(archive.url, None)

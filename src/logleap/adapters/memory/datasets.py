@@ -25,7 +25,7 @@ class MemoryDatasetRepository(DatasetRepository):
             if dataset.dataset_id in self._database.datasets:
                 raise Conflict(f"data set {dataset.dataset_id} exists")
             self._database.datasets[dataset.dataset_id] = dataset
-            self._database.events[dataset.dataset_id].append(event)
+            self._database.log(dataset.dataset_id, event, dataset=dataset)
             insort(self._database.positions[dataset.owner], Position(dataset.created_at, dataset.dataset_id))
 
     def get(self, owner: str, dataset_id: str) -> Dataset:
@@ -62,7 +62,7 @@ class MemoryDatasetRepository(DatasetRepository):
             self._database.check_dataset(dataset.dataset_id, dataset.version - 1)
             self._database.datasets[dataset.dataset_id] = dataset
             if event is not None:
-                self._database.events[dataset.dataset_id].append(event)
+                self._database.log(dataset.dataset_id, event, dataset=dataset)
 
     def save_if_totals(self, dataset: Dataset, totals: Totals, event: Event) -> None:
         with self._database.lock:
@@ -101,6 +101,7 @@ class MemoryDatasetRepository(DatasetRepository):
                 raise Conflict(f"data set {dataset_id} is {dataset.state}")
             database.receipts.pop(dataset_id, None)
             database.events.pop(dataset_id, None)
+            database.announce_deletion(dataset)
             for key in [key for key in database.runs if key[0] == dataset_id]:
                 database.outbox.pop(TrainingMessage.of(database.runs.pop(key)), None)
             del database.datasets[dataset_id]

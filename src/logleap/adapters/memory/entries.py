@@ -5,14 +5,15 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from threading import Lock
 
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.columnar.reports import report_on
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.merge import Piece
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
-from logleap.reporting.reporter import BLOCK, Block, report_on
+from logleap.reporting.block import BLOCK, Block
 
 _Chunks = dict[int, Entries]  # by the sequence number of the first
 
@@ -62,8 +63,12 @@ class MemoryEntryStore(EntryStore):
         for block in self._blocks(manifest):
             yield block.entries  # a copy
 
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        for block in self._blocks(manifest):
+            yield PlacedEntries(block.entries, [block.batch_id] * len(block.entries), block.sequences)
+
     def report(self, manifest: Manifest) -> Report:
-        return report_on(self._blocks(manifest), manifest.entries)
+        return report_on(partial(self._blocks, manifest), manifest.entries)
 
     def remove_orphans(self, manifest: Manifest) -> int:
         with self._lock:
@@ -82,7 +87,7 @@ class MemoryEntryStore(EntryStore):
         ]
         return sorted(pieces, key=attrgetter("first"))
 
-    def _blocks(self, manifest: Manifest) -> Iterator[Block]:
+    def _blocks(self, manifest: Manifest, *, packed: bool = False) -> Iterator[Block]:
         for batch_id, first, entries in self._stored(manifest):
             for start in range(0, len(entries), BLOCK):
                 block = entries[start : start + BLOCK]

@@ -1,5 +1,6 @@
 """Keys in memory."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
@@ -15,6 +16,7 @@ class MemoryKeyRepository(KeyRepository):
     def __init__(self) -> None:
         self._lock = Lock()
         self._keys: dict[str, ApiKey] = {}  # in the order of adding
+        self._signing_secret = secrets.token_bytes(32)
 
     def add(self, key: ApiKey) -> None:
         with self._lock:
@@ -31,6 +33,9 @@ class MemoryKeyRepository(KeyRepository):
 
     def exist(self) -> bool:
         return bool(self._keys)
+
+    def signing_secret(self) -> bytes:
+        return self._signing_secret
 
     def revoke(self, key_id: str, at: datetime) -> ApiKey | None:
         with self._lock:

@@ -26,7 +26,7 @@ class MemoryRunRepository(RunRepository):
                 return database.runs[key]
             database.check_dataset(dataset.dataset_id, dataset.version)
             database.datasets[dataset.dataset_id] = start.dataset
-            database.events[dataset.dataset_id].append(start.event)
+            database.log(dataset.dataset_id, start.event, dataset=start.dataset, run=start.run)
             database.runs[key] = start.run
             database.outbox[TrainingMessage.of(start.run)] = None
             return start.run
@@ -46,13 +46,14 @@ class MemoryRunRepository(RunRepository):
             self._database.check_run(run)
             self._database.runs[run.dataset_id, run.run_id] = run
             if event is not None:
-                self._database.events[run.dataset_id].append(event)
+                self._database.log(run.dataset_id, event, run=run)
 
     def finish(self, dataset: Dataset, run: Run, event: Event) -> None:
         with self._database.lock:
             self._database.check_dataset(dataset.dataset_id, dataset.version - 1)
-            self.save(run, event)
+            self.save(run)
             self._database.datasets[dataset.dataset_id] = dataset
+            self._database.log(run.dataset_id, event, dataset=dataset, run=run)
 
     def outbox(self, limit: int) -> Sequence[TrainingMessage]:
         with self._database.lock:

@@ -7,20 +7,21 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import BinaryIO
 from uuid import uuid4
 
 from logleap.adapters.parquet.locations import ArchiveLocation
+from logleap.columnar.reports import report_on
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
 from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
-from logleap.reporting.reporter import report_on
 
 _REMEMBERED = 1_000  # archives whose digest was checked
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]")
@@ -113,11 +114,21 @@ class ParquetArchiveStore(ArchiveStore):
         with self._opened(archive) as file:
             yield from read_entries(file)
 
+    def placed_columns(self, archive: Archive, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        from logleap.adapters.parquet.files import pieces
+
+        with self._opened(archive, unless_known=True) as file:
+            for piece in pieces(file):
+                if wanted is None or wanted(piece.first, piece.last):
+                    placed = piece.load()
+                    if placed is not None:
+                        yield placed
+
     def report(self, archive: Archive) -> Report:
         from logleap.adapters.parquet.files import read_blocks
 
         with self._opened(archive) as file:
-            return report_on(read_blocks(file), archive.entries)
+            return report_on(partial(read_blocks, file), archive.entries)
 
     def remove(self, archive: Archive) -> None:
         with _usable():

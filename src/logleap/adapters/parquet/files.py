@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from logleap.domain.entries import Entries, Entry, PlacedEntries, Row
 from logleap.domain.times import from_micros
 from logleap.ordering.merge import Piece
-from logleap.reporting.reporter import Block
+from logleap.reporting.block import Block
 
 _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("batchId", pa.string(), nullable=False),
@@ -46,7 +46,7 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
             yield Row(batch_id, sequence, Entry(from_micros(micros), message, context))
 
 
-def read_blocks(file: BinaryIO) -> Iterator[Block]:
+def read_blocks(file: BinaryIO, *, packed: bool = False) -> Iterator[Block]:
     """All rows as blocks, in the order of writing."""
     for ids, *columns in _read_columns(file):
         start = 0

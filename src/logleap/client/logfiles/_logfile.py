@@ -15,13 +15,14 @@ from logleap.client.logfiles._report import Report
 from logleap.client.logfiles._seam import Head, Seam
 from logleap.client.logfiles._text.log_text import LogText
 from logleap.client.logfiles._times.years import Years
+from logleap.codecs.limits import REQUEST_BYTES
 
 FORMATS = ("auto", *READERS)
 
 _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 _NUMBERED = re.compile(r"\.\d{1,4}$")
 _LINES_TO_CHOOSE_BY = 100
-_LIMITS = Limits(50_000, 2 << 20)
+_LIMITS = Limits(50_000, REQUEST_BYTES)
 
 
 class LogFile:
@@ -45,7 +46,13 @@ class LogFile:
         self._options = options or ReadOptions()
         self._years = years
         self._seam = seam or Seam()
-        self._text = LogText(stream, name=name, encoding=self._options.encoding, skip=self._options.skip)
+        self._text = LogText(
+            stream,
+            name=name,
+            encoding=self._options.encoding,
+            skip=self._options.skip,
+            most=self._options.unpacked_bytes,
+        )
         self.name = name
         self.report = Report(name, packing=self._text.packing)
         self.report.encoding = f"{self._text.encoding.name} ({self._text.encoding.known})"

@@ -36,6 +36,7 @@ class ReadOptions:
         tell.
         latest: No time without a year is put after this day: tomorrow.
         skip_lines: Entries that begin on the file's lines up to this one are read, but not given.
+        unpacked_bytes: What a packed file may have at most. None: any amount.
     """
 
     format: str = "auto"
@@ -50,6 +51,7 @@ class ReadOptions:
     repeated_hour: Repeated | None = None
     latest: date = field(default_factory=_tomorrow)
     skip_lines: int = 0
+    unpacked_bytes: int | None = None
 
     @property
     def skip(self) -> bool:

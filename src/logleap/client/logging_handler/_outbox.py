@@ -15,25 +15,30 @@ from dataclasses import dataclass
 from multiprocessing import parent_process, util
 from typing import Protocol
 
-from logleap.client._api import ApiError, Unreachable
-
-BATCH_BYTES = 1 << 20
+from logleap.client._api import json_array
+from logleap.client._errors import ApiError, Json, Unreachable
+from logleap.client._parts import BatchPoster
+from logleap.codecs.limits import REQUEST_BYTES
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts at one batch
 _SILENCE = 60.0  # seconds between two reports of dropped entries
 
 
-class Poster(Protocol):
+class SingleAttempt(Protocol):
     """Posts one batch, in a single attempt."""
 
-    def append_body(self, data_id: str, body: bytes, key: str) -> object:
+    def append_body(self, data_id: str, body: bytes, key: str) -> Json:
         """Raises ApiError or Unreachable."""
         ...
 
 
+class _Abandoned(Exception):
+    """The outbox was closed, and its time is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A batch is sent at `batch_size` entries, at 1 MiB, or once its first has waited `interval` seconds.
+    """A batch is sent at `batch_size` entries, at REQUEST_BYTES, or once its first waited `interval` seconds.
 
     `capacity`: how many bytes of entries are held; what does not fit is dropped.
     """
@@ -52,7 +57,7 @@ class Outbox:
 
     def __init__(
         self,
-        connect: Callable[[], AbstractContextManager[Poster]],
+        connect: Callable[[], AbstractContextManager[SingleAttempt]],
         data_id: str,
         limits: Limits,
         *,
@@ -164,9 +169,10 @@ class Outbox:
             util.Finalize(self, self.close, exitpriority=0)
 
     def _run(self) -> None:
+        poster = BatchPoster()
         with self._connect() as api:
             while batch := self._next_batch():
-                self._deliver(api, batch)
+                self._deliver(api, poster, batch)
 
     def _next_batch(self) -> list[bytes]:
         """The entries to send next, once they are due; an empty list when the outbox is closed and empty."""
@@ -175,48 +181,64 @@ class Outbox:
             while not self._closed and not self._is_due():
                 self._changed.wait(max(0.0, self._waiting[0][0] + self._limits.interval - time.monotonic()))
             batch: list[bytes] = []
-            size = 0
+            size = len(json_array([]))
             while (
                 self._waiting
                 and not self._abandoned
                 and len(batch) < self._limits.batch_size
-                and (not batch or size + len(self._waiting[0][1]) <= BATCH_BYTES)
+                and (not batch or size + len(self._waiting[0][1]) <= REQUEST_BYTES)
             ):
                 batch.append(self._waiting.popleft()[1])
-                size += len(batch[-1])
+                size += len(batch[-1]) + 1  # a comma
             return batch
 
     def _is_due(self) -> bool:
         return (
             len(self._waiting) >= self._limits.batch_size
-            or self._bytes >= BATCH_BYTES
+            or self._bytes + len(self._waiting) >= REQUEST_BYTES
             or self._settled < self._hurry
             or time.monotonic() >= self._waiting[0][0] + self._limits.interval
         )
 
-    def _deliver(self, api: Poster, batch: list[bytes]) -> None:
-        """Send one batch with one key until it is acknowledged or refused permanently."""
-        body, key = b"[" + b",".join(batch) + b"]", str(uuid.uuid4())
+    def _deliver(self, api: SingleAttempt, poster: BatchPoster, batch: list[bytes]) -> None:
+        """Send one batch, as a whole or in parts, until all of it is acknowledged or refused permanently."""
+        key = str(uuid.uuid4())
+        done = 0  # entries that are settled
+
+        def left_out(index: int, error: ApiError) -> None:
+            nonlocal done
+            self._settle(batch[index : index + 1], refused=error)
+            done = index + 1
+
+        try:
+            for part, _ in poster.post(
+                len(batch),
+                lambda part: json_array(batch[part.start : part.stop]),
+                lambda _, body, place: self._send(api, body, f"{key}-{place}"),
+                left_out,
+            ):
+                self._settle(batch[part.start : part.stop])
+                done = part.stop
+        except _Abandoned:
+            pass  # `close` has counted it as dropped
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may succeed
+            self._settle(batch[done:], refused=error)
+
+    def _send(self, api: SingleAttempt, body: bytes, key: str) -> Json:
+        """Send a request until it is answered. Raises ApiError if that refuses it permanently, _Abandoned."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                api.append_body(self._data_id, body, key)
+                return api.append_body(self._data_id, body, key)
             except ApiError as error:
                 if error.retry_after is None:
-                    self._settle(batch, refused=error)
-                    return
+                    raise
                 wait = max(pause, error.retry_after)
             except Unreachable:
                 wait = pause
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may succeed
-                self._settle(batch, refused=error)
-                return
-            else:
-                self._settle(batch)
-                return
             with self._changed:
                 if self._changed.wait_for(lambda: self._abandoned, wait * random.uniform(1, 1.4)):  # noqa: S311
-                    return
+                    raise _Abandoned
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _settle(self, batch: list[bytes], refused: Exception | None = None) -> None:

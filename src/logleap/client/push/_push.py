@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from logleap.client._api import ApiError, Client
+from logleap.client._api import Client
+from logleap.client._errors import ApiError
+from logleap.client._parts import BatchPoster
 from logleap.client.logfiles import Batch, Head, Limits, LogFile, LogFileError, ReadOptions, Report, Seam
 from logleap.client.push._rotation import follows
 
@@ -56,6 +58,7 @@ class Push:
     options: ReadOptions
     stored: Stored = field(default_factory=Stored)
     reports: list[Report] = field(default_factory=list)
+    _poster: BatchPoster = field(default_factory=BatchPoster)
 
     def first(self, sources: Sequence[Source]) -> Generator[tuple[int, Batch]]:
         """Starts to read the files; what it gives is for `send`.
@@ -69,73 +72,122 @@ class Push:
     def send(self, data_id: str, batches: Generator[tuple[int, Batch]]) -> Iterator[Stored]:
         """Posts the batches, telling after each what is acknowledged.
 
-        Each has a key of its own, made of the push's, the file's number and the line on which it begins: a
-        push that is repeated with the same key and options adds nothing. Raises what the reading or the API
-        raises, after the requests under way have been answered.
+        Each request has a key of its own, made of the push's, the file's number and the line on which it
+        begins: a push that is repeated with the same key and options adds nothing, also if a proxy takes more
+        or less at once than before. Raises what the reading or the API raises, after the requests under way
+        have been answered.
         """
-        under_way: deque[tuple[Batch, Future[Mapping[str, Any]]]] = deque()
+        under_way: deque[tuple[Batch, Future[_Outcome]]] = deque()
         with closing(batches), ThreadPoolExecutor(_UNDER_WAY, "logleap-push") as senders:
             try:
                 for number, batch in batches:
-                    while len(under_way) >= _UNDER_WAY:
-                        yield self._answered(*under_way.popleft())
-                    key = f"{self.key}-{number}-{batch.first_line}-{batch.nth}"
-                    under_way.append((batch, senders.submit(self._post, data_id, batch, key)))
+                    # The first one alone: it tells whether an earlier push made other batches of the files.
+                    while len(under_way) >= (_UNDER_WAY if self.stored.batches else 1):
+                        yield self._settled(*under_way.popleft())
+                    under_way.append((batch, senders.submit(self._post, data_id, batch, number)))
                 while under_way:
-                    yield self._answered(*under_way.popleft())
+                    yield self._settled(*under_way.popleft())
             except BaseException:
                 self._await_rest(under_way)
                 raise
 
-    def _await_rest(self, under_way: "deque[tuple[Batch, Future[Mapping[str, Any]]]]") -> None:
+    def _await_rest(self, under_way: "deque[tuple[Batch, Future[_Outcome]]]") -> None:
         """Counts what is stored in the end of the requests that are under way when one fails."""
         gap = False
         for batch, future in under_way:
-            if future.exception() is not None:
+            outcome = future.result()
+            if gap:
+                self.stored.after_a_gap += outcome.entries
+            elif outcome.error is not None:
+                self._count(outcome)
                 gap = True
-            elif gap:
-                self.stored.after_a_gap += batch.entries
             else:
-                self._answered(batch, future)
+                self._settled(batch, future)
 
-    def _answered(self, batch: Batch, future: "Future[Mapping[str, Any]]") -> Stored:
-        answer = future.result()
+    def _settled(self, batch: Batch, future: "Future[_Outcome]") -> Stored:
+        outcome = future.result()
+        self._count(outcome)
+        if outcome.error is not None:
+            raise outcome.error
         stored = self.stored
-        stored.entries += answer.get("accepted", 0)
         stored.batches += 1
         stored.bytes += len(batch.body)
-        stored.replayed += answer.get("accepted", 0) if answer.get("replayed") else 0
         stored.name, stored.line = batch.name, batch.end_line
         return stored
 
-    def _post(self, data_id: str, batch: Batch, key: str) -> Mapping[str, Any]:
-        body, starts = batch.body, list(batch.starts)
-        while True:
+    def _count(self, outcome: "_Outcome") -> None:
+        self.stored.entries += outcome.entries
+        self.stored.replayed += outcome.replayed
+
+    def _post(self, data_id: str, batch: Batch, number: int) -> "_Outcome":
+        """Post a batch of the file of this number, in parts if a proxy does not take it as a whole."""
+        outcome = _Outcome()
+        try:
+            for _, answer in self._poster.post(
+                batch.entries,
+                batch.part,
+                lambda part, body, place: self._post_part(
+                    data_id, batch, part, body, f"{self.key}-{number}-{batch.place(place)}"
+                ),
+                lambda index, error: self._leave_out(batch, index, error),
+            ):
+                outcome.entries += answer["accepted"]
+                outcome.replayed += answer["accepted"] if answer.get("replayed") else 0
+        except ApiError as error:
+            outcome.error = self._key_in_use(batch) if error.key_reused else error
+        except Exception as error:  # noqa: BLE001 -- raised as soon as what was stored before it is counted
+            outcome.error = error
+        return outcome
+
+    def _post_part(self, data_id: str, batch: Batch, part: range, body: bytes, key: str) -> Mapping[str, Any]:
+        kept = list(part)
+        while body:
             try:
                 return self.client.append_lines(data_id, body, key)
             except ApiError as error:
                 refused = _refused(error)
                 if not refused:
                     raise
-                index = min(refused)
-                line = starts[index] if index < len(starts) else None
+                first = min(refused)
                 if not self.options.skip:
+                    line = batch.starts[kept[first]] if first < len(kept) else None
                     raise LogFileError(
-                        batch.name, line, f"the server refuses this entry: {refused[index]}", left_out=True
+                        batch.name, line, f"the server refuses this entry: {refused[first]}", left_out=True
                     ) from error
-                lines = body.splitlines(keepends=True)
-                report = next(report for report in self.reports if report.name == batch.name)
                 for at, detail in refused.items():
-                    report.skip(
-                        starts[at],
-                        lines[at][:60].decode(errors="replace"),
-                        f"the server refuses it: {detail}",
-                    )
-                    report.entries -= 1
-                kept = [at for at in range(len(lines)) if at not in refused]
-                body, starts = b"".join(lines[at] for at in kept), [starts[at] for at in kept]
-                if not body:
-                    return {"accepted": 0}
+                    self._skip(batch, kept[at], f"the server refuses it: {detail}")
+                kept = [index for at, index in enumerate(kept) if at not in refused]
+                body = b"".join(batch.part(range(index, index + 1)) for index in kept)
+        return {"accepted": 0}
+
+    def _leave_out(self, batch: Batch, index: int, error: ApiError) -> None:
+        """An entry that is too large even alone. Raises LogFileError if it may not be left out."""
+        if not self.options.skip:
+            raise LogFileError(batch.name, batch.starts[index], str(error), left_out=True) from error
+        self._skip(batch, index, str(error))
+
+    def _skip(self, batch: Batch, index: int, reason: str) -> None:
+        report = next(report for report in self.reports if report.name == batch.name)
+        text = batch.part(range(index, index + 1))[:60].decode(errors="replace")
+        report.skip(batch.starts[index], text, reason)
+        report.entries -= 1
+
+    def _key_in_use(self, batch: Batch) -> LogFileError:
+        detail = (
+            f"an earlier push with the key {self.key!r} stored other entries from here on: it had other "
+            "options, or read another file, or sent more at once than a proxy takes now. Repeat it as it was "
+            "then, or check what is stored and push the rest with a new key"
+        )
+        return LogFileError(batch.name, batch.first_line, detail)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a batch: so many entries are stored, `replayed` of them earlier; `error` ended it."""
+
+    entries: int = 0
+    replayed: int = 0
+    error: Exception | None = None
 
 
 def _refused(error: ApiError) -> Mapping[int, str]:

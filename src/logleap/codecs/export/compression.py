@@ -10,11 +10,13 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+Part = bytes | memoryview
+
 _GZIP_LEVEL = 4
 _ZSTD_LEVEL = 3
 
 
-def gzip(parts: Iterable[bytes]) -> Iterator[bytes]:
+def gzip(parts: Iterable[Part]) -> Iterator[bytes]:
     """The parts as one member of gzip."""
     compressor = zlib.compressobj(_GZIP_LEVEL, wbits=16 + zlib.MAX_WBITS)
     for part in parts:
@@ -22,7 +24,7 @@ def gzip(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-def zstandard(parts: Iterable[bytes]) -> Iterator[bytes]:
+def zstandard(parts: Iterable[Part]) -> Iterator[bytes]:
     """The parts as one frame of zstd."""
     compressor = zstd.ZstdCompressor(_ZSTD_LEVEL)
     for part in parts:
@@ -30,7 +32,7 @@ def zstandard(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-CODINGS: Mapping[str, Callable[[Iterable[bytes]], Iterator[bytes]]] = MappingProxyType(
+CODINGS: Mapping[str, Callable[[Iterable[Part]], Iterator[bytes]]] = MappingProxyType(
     {"zstd": zstandard, "gzip": gzip}
 )
 """By the name of the content coding, the preferred first."""

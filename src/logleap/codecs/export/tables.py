@@ -1,15 +1,18 @@
 """Entries as Arrow streams and Parquet files. Needs pyarrow."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logleap.codecs.export.arrow_columns import TIME, Column, contexts, messages, times
+from logleap.codecs.packed.columns import text_size
 from logleap.domain.entries import PlacedEntries
 
 _FIELDS: "list[pa.Field[Any]]" = [
-    pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("timestamp", TIME, nullable=False),
     pa.field("message", pa.string(), nullable=False),
     pa.field("context", pa.string()),  # text, whatever JSON it is: readers make doubles of large numbers
     pa.field("batchId", pa.string(), nullable=False),
@@ -24,29 +27,32 @@ BATCH_ROWS = 16_000
 GROUP_ROWS = 50_000
 """Rows of a Parquet row group: as many to twice as many, but for the last, and where texts are very long."""
 
+_LARGE = 1 << 14
+"""Bytes of what is sent as it lies in memory; less is put together first."""
+
 _BYTES = 32 << 20
 """Bytes of what is put together, at most, but for a single block."""
 
 
-def arrow(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def arrow(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
     """An Arrow IPC stream; `metadata` is put into its schema."""
     sink = _Sink()
     with pa.ipc.new_stream(_file(sink), SCHEMA.with_metadata(_bytes(metadata))) as writer:
         for batch in _together(blocks, BATCH_ROWS):
             writer.write_batch(batch)
-            yield sink.taken()
-    yield sink.taken()
+            yield from sink.taken()
+    yield from sink.taken()
 
 
-def parquet(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def parquet(blocks: Iterable[PlacedEntries], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
     """A Parquet file; `metadata` is put into its footer. Without the footer no reader opens it."""
     sink = _Sink()
     writer = pq.ParquetWriter(_file(sink), SCHEMA.with_metadata(_bytes(metadata)), compression="zstd")
     for batch in _together(blocks, GROUP_ROWS):
         writer.write_batch(batch, row_group_size=2 * GROUP_ROWS)
-        yield sink.taken()
+        yield from sink.taken()
     writer.close()  # not where something was raised: it would write a footer
-    yield sink.taken()
+    yield from sink.taken()
 
 
 class _Sink:
@@ -55,13 +61,15 @@ class _Sink:
     closed = False
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | memoryview] = []
         self._size = 0
 
-    def write(self, data: bytes) -> int:
-        self._parts.append(bytes(data))
-        self._size += len(data)
-        return len(data)
+    def write(self, data: "bytes | pa.Buffer") -> int:
+        part = memoryview(data)
+        # Of the record batches' columns nothing is copied: they do not change any more.
+        self._parts.append(part if len(part) >= _LARGE else part.tobytes())
+        self._size += len(part)
+        return len(part)
 
     def tell(self) -> int:
         return self._size
@@ -81,10 +89,13 @@ class _Sink:
     def seekable(self) -> bool:
         return False
 
-    def taken(self) -> bytes:
-        data = b"".join(self._parts)
+    def taken(self) -> "Iterator[bytes | memoryview]":
+        for large, some in groupby(self._parts, lambda part: len(part) >= _LARGE):
+            if large:
+                yield from some
+            else:
+                yield b"".join(some)
         self._parts.clear()
-        return data
 
 
 def _file(sink: Any) -> pa.PythonFile:
@@ -97,36 +108,45 @@ def _bytes(metadata: Mapping[str, str]) -> dict[bytes | str, bytes | str]:
 
 def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[pa.RecordBatch]:
     """The entries in record batches of `rows`, of twice as many at most."""
-    batches: list[pa.RecordBatch] = []
+    parts: list[PlacedEntries] = []
     number = size = 0
     for block in blocks:
+        held = text_size(block.entries)
         for start in range(0, len(block), rows):
-            batch = _record_batch(block.part(start, min(start + rows, len(block))))
-            batches.append(batch)
-            number += batch.num_rows
-            size += batch.nbytes
+            part = block.part(start, min(start + rows, len(block)))
+            parts.append(part)
+            number += len(part)
+            size += held * len(part) // len(block)
             if number >= rows or size >= _BYTES:
-                yield _joined(batches)
-                batches, number, size = [], 0, 0
-    if batches:
-        yield _joined(batches)
+                yield _record_batch(parts)
+                parts, number, size = [], 0, 0
+    if parts:
+        yield _record_batch(parts)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(batches) == 1:
-        return batches[0]
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-
-
-def _record_batch(block: PlacedEntries) -> pa.RecordBatch:
-    entries, ids = block.entries, block.batch_ids
-    rows = len(block)
-    same = ids[0] == ids[-1] and ids.count(ids[0]) == rows
-    columns: list[pa.Array[Any]] = [
-        pa.Array.from_buffers(pa.timestamp("us", tz="UTC"), rows, [None, pa.py_buffer(entries.micros)]),
-        pa.array(entries.messages, pa.string()),
-        pa.array(entries.contexts, pa.string()),
-        pa.repeat(ids[0], rows) if same else pa.array(ids, pa.string()),
-        pa.array(block.sequences, pa.int64()),
+def _record_batch(parts: Sequence[PlacedEntries]) -> pa.RecordBatch:
+    entries = [part.entries for part in parts]
+    columns = [
+        times(entries),
+        messages(entries),
+        contexts(entries),
+        _joined([_batch_ids(part.batch_ids) for part in parts]),
+        _joined([_sequences(part.sequences) for part in parts]),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def _joined(columns: Sequence[Column]) -> Column:
+    return columns[0] if len(columns) == 1 else pa.concat_arrays(columns)
+
+
+def _batch_ids(ids: Sequence[str]) -> Column:
+    same = ids[0] == ids[-1] and ids.count(ids[0]) == len(ids)
+    return pa.repeat(ids[0], len(ids)) if same else pa.array(ids, pa.string())
+
+
+def _sequences(sequences: Sequence[int]) -> Column:
+    if isinstance(sequences, range) and sequences.step == 1:
+        numbers: Column = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
+        return numbers
+    return pa.array(sequences, pa.int64())

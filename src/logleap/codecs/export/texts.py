@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from logleap.codecs.packed.columns import csv_lines, json_lines
 from logleap.domain.entries import PlacedEntries
 from logleap.domain.times import from_micros
 
@@ -50,6 +51,9 @@ def timestamps(micros: Iterable[int]) -> list[str]:
 def ndjson(blocks: Iterable[PlacedEntries]) -> Iterator[bytes]:
     """An object per line."""
     for block in blocks:
+        if (ready := json_lines(block)) is not None:
+            yield ready
+            continue
         entries = block.entries
         lines = map(
             _Line,
@@ -66,6 +70,9 @@ def csv(blocks: Iterable[PlacedEntries]) -> Iterator[bytes]:
     """RFC 4180 with a header. Texts are in quotes, so a context of no characters differs from none."""
     yield (",".join(COLUMNS) + "\r\n").encode()
     for block in blocks:
+        if (ready := csv_lines(block)) is not None:
+            yield ready
+            continue
         entries = block.entries
         rows = zip(
             timestamps(entries.micros),

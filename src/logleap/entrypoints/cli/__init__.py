@@ -7,6 +7,7 @@ from logleap.entrypoints.cli.demo import demo
 from logleap.entrypoints.cli.entries import entries, export
 from logleap.entrypoints.cli.log_models import compare, model, templates
 from logleap.entrypoints.cli.operating.backup import backup, restore
+from logleap.entrypoints.cli.operating.events import events
 from logleap.entrypoints.cli.operating.gcp import gcp
 from logleap.entrypoints.cli.operating.keys import keys
 from logleap.entrypoints.cli.operating.service import serve, sweep, worker
@@ -28,5 +29,5 @@ def main() -> None:
 
 _CALLS = (push, train, cancel, status, runs, artifacts, report, entries, export, archive)
 _LOG_MODELS = (compare, score, templates, model)
-for command in (serve, worker, sweep, demo, *_CALLS, *_LOG_MODELS, keys, backup, restore, gcp):
+for command in (serve, worker, sweep, demo, *_CALLS, *_LOG_MODELS, keys, events, backup, restore, gcp):
     main.add_command(command)

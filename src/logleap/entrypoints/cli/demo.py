@@ -19,6 +19,7 @@ from logleap.entrypoints.cli.printing.changes import describe_changes
 _BATCH = 500
 _PLANTED = ("new-error", "disappeared", "tripled", "temperature")
 _SEED = 7
+_CONSOLE = "http://127.0.0.1:8080/console"
 _LOGLEAP = (sys.executable, "-m", "logleap.entrypoints.cli")
 
 
@@ -75,6 +76,13 @@ def demo(context: click.Context, backend: str) -> None:
             output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
         click.echo(f"Counted lines: {counted}")
         _compare(client, data_id, say)
+    click.echo(f"The demo's server has stopped. To see such results in a browser: `{_serving()}`, then open")
+    click.echo(f"{_CONSOLE}, upload {log}, and train on it.")
+
+
+def _serving() -> str:
+    """The command that starts a server, as whoever ran the demo would type it."""
+    return "make serve" if "MAKELEVEL" in os.environ else "logleap serve"
 
 
 def _compare(client: Any, before: str, say: "_Steps") -> None:

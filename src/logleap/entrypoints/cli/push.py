@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _STANDARD_INPUT = "standard input"
 _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
-_BATCH_BYTES = 2 << 20  # well below the API's limits, and small enough to send again
 
 
 @click.command()
@@ -63,6 +62,7 @@ def push(
     from logleap.client import Client
     from logleap.client.logfiles import Limits, LogFileError
     from logleap.client.push import Push, Source, oldest_first
+    from logleap.codecs.limits import REQUEST_BYTES
 
     names = oldest_first(files)
     if "-" in names and len(names) > 1:
@@ -74,7 +74,7 @@ def push(
     counter = Counter(_size(names))
     sources = [Source(each, lambda each=each: _opened(each, counter)) for each in names]  # type: ignore[misc]
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
-        work = Push(client, key or str(uuid.uuid4()), Limits(batch_size, _BATCH_BYTES), options)
+        work = Push(client, key or str(uuid.uuid4()), Limits(batch_size, REQUEST_BYTES), options)
         try:
             batches = work.first(sources)
         except LogFileError as error:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from logleap.container import Container
 from logleap.entrypoints.http import routes
+from logleap.entrypoints.http.bounds import Bounds
 from logleap.entrypoints.http.calls.health import health
 from logleap.entrypoints.http.contract import openapi, problems
 from logleap.entrypoints.http.contract.docs import docs
@@ -20,16 +21,21 @@ class _App(Flask):
         return func  # none is async; Flask would look into each of them at each request
 
 
-def create_app(container: Container) -> Flask:
-    """The API over the container's use cases, as a WSGI app. Raises SettingsError."""
+def create_app(container: Container, bounds: Bounds | None = None) -> Flask:
+    """The API over the container's use cases, as a WSGI app. Raises SettingsError.
+
+    `bounds` are those that it shares with something else in the same app.
+    """
     app = bare_app(container)
     guard = BrowserGuard(container.settings(), container.capabilities(), container.authenticate())
 
     @app.before_request
     def check_sender() -> None:
-        guard.check(request._get_current_object())  # type: ignore[attr-defined]
+        g.needs_key = guard.check(request._get_current_object())  # type: ignore[attr-defined]
 
-    openapi.add(app, [*routes.apis(container), health(container.backend().check, container.metrics())])
+    shared = bounds or Bounds(container)
+    apis = [*routes.apis(container, shared), health(container.backend().check, container.metrics())]
+    openapi.add(app, apis, container.settings().path_prefix)
     app.register_blueprint(docs())
     app.register_blueprint(file_schemas())
     return app

@@ -6,6 +6,7 @@ from flask import Response, g, request
 
 from logleap.codecs.limits import Limits
 from logleap.container import Container
+from logleap.entrypoints.http.bounds import Bounds
 from logleap.entrypoints.http.calls import (
     artifacts,
     datasets,
@@ -16,22 +17,17 @@ from logleap.entrypoints.http.calls import (
     scoring,
     training,
 )
-from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
-from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
-from logleap.entrypoints.http.middleware.auth import Authenticator
-from logleap.entrypoints.http.middleware.quotas import Quotas
-from logleap.ordering.scratch import Scratch
+from logleap.entrypoints.http.middleware.auth import ANONYMOUS
 from logleap.settings import Settings
 
 
-def apis(container: Container) -> Sequence[Api]:
+def apis(container: Container, bounds: Bounds) -> Sequence[Api]:
     """All of them; modules of their own add them, a noun each. Raises SettingsError."""
     settings = container.settings()
-    authenticator = Authenticator(settings, container.capabilities(), container.authenticate())
-    quotas = Quotas(settings)
+    authenticator, quotas = bounds.authenticator, bounds.quotas
     keys = authenticator.required
     calls = Api("api", owned=True, keys=keys)
     exports = Api("otlp", owned=True, keys=keys, refusals=otlp_messages.refusals)
@@ -39,7 +35,7 @@ def apis(container: Container) -> Sequence[Api]:
     def authenticate() -> None:
         asked = request._get_current_object()  # type: ignore[attr-defined]
         if asked.method != "OPTIONS":
-            owner = g.owner = authenticator.owner_of(asked)
+            owner = g.owner = authenticator.owner_of(asked) if g.needs_key else ANONYMOUS
             quotas.requests.take(owner)
 
     def tell_quotas(response: Response) -> Response:
@@ -52,7 +48,7 @@ def apis(container: Container) -> Sequence[Api]:
         if quotas.limited:
             api.after_request(tell_quotas)
     append, limits = container.append_entries(), _limits(settings)
-    long_calls, decoders = LongCalls(settings.threads), Decoders(settings.threads)
+    long_calls, decoders = bounds.long_calls, bounds.decoders
     datasets.add(
         calls,
         announce=container.announce_dataset(),
@@ -74,7 +70,7 @@ def apis(container: Container) -> Sequence[Api]:
         decoders=decoders,
     )
     report.add(calls, container.report_on_dataset(), long_calls)
-    streams, scratch = LongCalls(settings.threads), Scratch(settings.temporary_limit)
+    streams, scratch = bounds.readings, bounds.scratch
     reading.add(calls, container.read_entries(), streams, scratch)
     training.add(
         calls,

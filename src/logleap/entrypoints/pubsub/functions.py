@@ -21,10 +21,10 @@ from werkzeug.wrappers import Response
 
 from logleap.container import Container, build_container
 from logleap.entrypoints.correlation import message_scope, trace_of
-from logleap.entrypoints.http.app import create_app
 from logleap.entrypoints.log_lines import count_dropped_lines
 from logleap.entrypoints.logs import configure_logging
 from logleap.entrypoints.pubsub.envelope import NotAnEnvelope, open_envelope
+from logleap.entrypoints.web import create_web_app
 from logleap.entrypoints.worker.worker import make_worker
 from logleap.ports.errors import Unavailable
 from logleap.settings import load_settings
@@ -101,7 +101,7 @@ def _container() -> Container:
 
 @cache
 def _made() -> flask.Flask:
-    return create_app(_opened())
+    return create_web_app(_opened())
 
 
 def _app() -> flask.Flask:

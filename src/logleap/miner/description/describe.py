@@ -1,12 +1,17 @@
 """What is known of the entries of each template, gathered block by block."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import TypeVar
 
-from logleap.miner.description.values import Values
+from logleap.miner.description.values import Sketches, Values
 from logleap.miner.text.tokens import PLACEHOLDER
+
+Gathered = tuple[
+    int, tuple[int, str], tuple[int, str], tuple[str, int], Sequence[Mapping[str, int] | tuple[int, Sketches]]
+]
+"""Facts as the compiled part gathers them: count, first, last, least, and the values of each position."""
 
 
 class Facts:
@@ -23,6 +28,14 @@ class Facts:
         self.least: tuple[str, int] = ("", 0)
         """The message that comes first in the order of text, and its earliest time."""
         self.values = [Values(bound) for _ in range(positions)]
+
+    @classmethod
+    def of(cls, bound: int, gathered: Gathered) -> "Facts":
+        """Facts that were gathered elsewhere."""
+        facts = cls(0, bound)
+        facts.count, facts.first, facts.last, facts.least, positions = gathered
+        facts.values = [Values.of(bound, of_position) for of_position in positions]
+        return facts
 
     def add(self, times: Sequence[int], messages: Sequence[str]) -> None:
         """Count entries, one or more, and keep the examples. Their values are added by themselves."""

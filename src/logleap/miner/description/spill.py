@@ -1,46 +1,54 @@
 """What does not fit in memory: distinct lines in sorted runs, and the times of entries."""
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from heapq import merge
-from itertools import groupby
 from typing import IO
 
 OpenFile = Callable[[], IO[bytes]]
 """Opens a new, empty, temporary file to write and read, which is deleted when it is closed."""
 
-_READ = 1 << 16
+_READ = 8 << 20  # bytes, of all runs together
+_LEAST_READ = 1 << 16
 
 
 class DistinctLines:
-    """Distinct texts without line breaks, sorted; those that are too many for memory wait in files."""
+    """Distinct lines, without their breaks, sorted; those that are too many for memory wait in files."""
 
     def __init__(self, open_file: OpenFile, held: int) -> None:
-        """`held`: about how many characters are held in memory."""
+        """`held`: about how many bytes are held in memory."""
         self._open = open_file
         self._held = held
         self._size = 0
-        self._lines: set[str] = set()
+        self._lines: set[bytes] = set()
         self._runs: list[IO[bytes]] = []
 
-    def add(self, line: str) -> None:
+    def add(self, line: bytes) -> None:
         """Add one line."""
         lines = self._lines
         before = len(lines)
         lines.add(line)
         if len(lines) > before:
-            self._size += len(line) + 100  # about what a set and a string take beside the characters
+            self._size += len(line) + 100  # about what a set and an object take beside the bytes
             if self._size > self._held:
                 self._spill()
 
-    def __iter__(self) -> Iterator[str]:
-        """All of them, sorted, each once."""
+    def blocks(self) -> Iterator[list[bytes]]:
+        """All of them, sorted, each once, some at a time."""
         if not self._runs:
-            yield from sorted(self._lines)
+            if self._lines:
+                yield sorted(self._lines)
             return
         self._spill()
-        for line, _ in groupby(merge(*map(_lines_of, self._runs))):
-            yield line.decode("utf-8", "surrogatepass")
+        read = max(_READ // len(self._runs), _LEAST_READ)
+        heads = [_Head(run, read) for run in self._runs]
+        while heads := [head for head in heads if head.lines or head.read_on()]:
+            # Every run has given all lines up to the first of the last ones that were read.
+            bound = min(head.lines[-1] for head in heads)
+            taken: list[bytes] = []
+            for head in heads:
+                taken += head.take(bound)
+            yield sorted(set(taken))
 
     def close(self) -> None:
         """Delete the files."""
@@ -48,8 +56,7 @@ class DistinctLines:
             run.close()
 
     def _spill(self) -> None:
-        # Sorted as bytes of UTF-8, which is the order of the characters' numbers: that of str.
-        lines = sorted([line.encode("utf-8", "surrogatepass") for line in self._lines])
+        lines = sorted(self._lines)
         self._lines.clear()
         self._size = 0
         run = self._open()
@@ -58,10 +65,25 @@ class DistinctLines:
         self._runs.append(run)
 
 
-def _lines_of(run: IO[bytes]) -> Iterator[bytes]:
-    run.seek(0)
-    for line in run:
-        yield line[:-1]
+class _Head:
+    """Where the reading of a run is."""
+
+    def __init__(self, run: IO[bytes], read: int) -> None:
+        run.seek(0)
+        self._run = run
+        self._read = read
+        self.lines: list[bytes] = []
+
+    def read_on(self) -> bool:
+        """Read lines; False if there are none left."""
+        self.lines = [line[:-1] for line in self._run.readlines(self._read)]
+        return bool(self.lines)
+
+    def take(self, bound: bytes) -> list[bytes]:
+        """Take away the lines up to this one."""
+        end = bisect_right(self.lines, bound)
+        taken, self.lines = self.lines[:end], self.lines[end:]
+        return taken
 
 
 class Numbers64:

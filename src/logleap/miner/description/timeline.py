@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, pairwise
 
+from logleap.miner import _fast
 from logleap.miner.description.spill import Numbers64, OpenFile
 from logleap.miner.model import Windows
 
@@ -40,8 +41,14 @@ def windows_of(first: int, last: int, most: int) -> Windows:
 class Timeline:
     """The times of all entries, each with a number that says what it is (a template, or what becomes one)."""
 
-    def __init__(self, open_file: OpenFile, held: int = _HELD, merged: int = _MERGED) -> None:
-        """`held`: entries in memory; `merged`: those that are merged at once."""
+    def __init__(
+        self, open_file: OpenFile, held: int = _HELD, merged: int = _MERGED, *, compiled: bool = True
+    ) -> None:
+        """`held`: entries in memory; `merged`: those that are merged at once.
+
+        `compiled`: the compiled part is used, if it is there.
+        """
+        self._compiled = compiled and _fast.COMPILED
         self._times = Numbers64(open_file)
         self._numbers = Numbers64(open_file)
         self._runs: list[_Run] = []
@@ -73,7 +80,7 @@ class Timeline:
         `ranks` has a rank for each number: entries of one time are in the order of their ranks. Both results
         count pairs: (rank, window), and (rank, next rank), where both are in `followed`.
         """
-        found = _Order(ranks, windows, followed)
+        found = _Order(ranks, windows, followed, compiled=self._compiled)
         for start, end in self._parts():
             if end - start == 1:  # one time, perhaps of so many entries that they must not be held
                 counts: Counter[int] = Counter()
@@ -116,7 +123,7 @@ class Timeline:
 class _Order:
     """Counts entries as they come in order."""
 
-    def __init__(self, ranks: Sequence[int], windows: Windows, followed: Set[int]) -> None:
+    def __init__(self, ranks: Sequence[int], windows: Windows, followed: Set[int], *, compiled: bool) -> None:
         self.among: Counter[tuple[int, int]] = Counter()
         self.pairs: Counter[tuple[int, int]] = Counter()
         self._ranks = ranks
@@ -124,6 +131,10 @@ class _Order:
         self._ends = [windows.start + windows.width * (at + 1) for at in range(windows.count)]
         self._followed = followed
         self._before: int | None = None
+        self._compiled = compiled
+        if compiled:
+            self._rank_array, self._end_array = array("q", ranks), array("q", self._ends)
+            self._flags = bytes([rank in followed for rank in range(self._size)])
 
     def add_time(self, time: int, counts: Mapping[int, int]) -> None:
         """Entries of one time, counted by rank."""
@@ -136,6 +147,9 @@ class _Order:
 
     def add_part(self, start: int, entries: "Iterable[tuple[array[int], array[int]]]") -> None:
         """Entries from `start` on, in any order: their times and numbers."""
+        if self._compiled:
+            self._count(list(entries))
+            return
         size, ranks = self._size, self._ranks
         keys: list[int] = []
         for times, numbers in entries:
@@ -159,6 +173,15 @@ class _Order:
         self._before = ordered[-1]
         if len(self.pairs) > _PAIRS:
             self.keep_followed()
+
+    def _count(self, entries: "list[tuple[array[int], array[int]]]") -> None:
+        among, pairs, first, last = _fast.order(entries, self._rank_array, self._end_array, self._flags)
+        if first < 0:
+            return
+        self.among.update(among)
+        self._follow(first)
+        self.pairs.update(pairs)
+        self._before = last
 
     def keep_followed(self) -> None:
         """Drop the pairs of which one is not in `followed`."""

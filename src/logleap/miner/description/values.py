@@ -47,6 +47,9 @@ _MANTISSA = 45  # bits of a double's 52 that a bucket leaves out: 7 stay, so a b
 
 Number = int | float
 
+Sketches = Sequence[tuple[str, int, Number, Number, Mapping[int, int]]]
+"""Unit, how many numbers, the least and the greatest one, and how many are in each bucket."""
+
 
 def number_of(value: str) -> tuple[str, Number] | None:
     """The unit ("" without) and the number that a value is; None if it is none."""
@@ -141,6 +144,21 @@ class Values:
         """By unit; only beyond the bound."""
         self.others = 0
         """How many are no number; only beyond the bound."""
+
+    @classmethod
+    def of(cls, bound: int, found: "Mapping[str, int] | tuple[int, Sketches]") -> "Values":
+        """Values that were gathered elsewhere: all counts, or how many are no number, and sketches."""
+        values = cls(bound)
+        if not isinstance(found, tuple):
+            values.counts = Counter(found)
+            return values
+        values.counts = None
+        values.others, sketches = found
+        for unit, count, least, most, buckets in sketches:
+            sketch = values._sketch(unit)
+            sketch.count, sketch.minimum, sketch.maximum = count, least, most
+            sketch.buckets = Counter(buckets)
+        return values
 
     def add(self, values: Sequence[str]) -> None:
         """Count these values, one or more."""

@@ -36,6 +36,9 @@ class Masks:
         self.pattern = "|".join([*self.expressions.values(), BUILT_IN])
         self._split: Split = split or re.compile(f"({self.pattern})", re.ASCII).split
 
+        self.built_in = not self.expressions and split is None
+        """Whether it is the built-in mask alone, of which there is a compiled form."""
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the expressions and their names: part of the log model."""

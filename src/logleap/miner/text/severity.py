@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 _WORDS = {
@@ -49,6 +50,7 @@ _START = re.compile(
     rf"|\b({_ANY.upper()})(?![A-Za-z0-9_]))",
     re.ASCII,
 )
+_FIRST = re.compile(r"[^A-Za-z]{0,82}([A-Za-z]{1,20})", re.ASCII)  # the only word that _START can match
 _NAMED = re.compile(rf"(?:level|lvl|severity)\"?[=:]\s?\"?((?i:{_ANY}))\b", re.ASCII)
 _REMEMBERED = 1_000  # characters of a context
 _FIELD = re.compile(r'"(?:level|severity|log\.level|PRIORITY|log)"')
@@ -60,10 +62,16 @@ def of_message(message: str) -> str | None:
     Before it may stand what holds no letter (a time, a number of a process). It can be masked.
     """
     start = message[:300]
-    found = _START.match(start)
+    first = _FIRST.match(start)
+    found = _START.match(start) if first and first[1].lower() in WORDS else None
     if found is None and ("level" in start or "lvl" in start or "severity" in start):
         found = _NAMED.search(start)
     return WORDS[found[found.lastindex].lower()] if found and found.lastindex else None
+
+
+def of_contexts(contexts: Sequence[str | None]) -> list[str | None] | None:
+    """The same of many; None if there is no context at all."""
+    return [of_context(context or "") for context in contexts] if any(contexts) else None
 
 
 def of_context(context: str) -> str | None:

@@ -64,6 +64,12 @@ def test_columns_hold_the_entries_that_the_rows_hold(archives: ArchiveStore) -> 
     columns = list(chain.from_iterable(archives.columns(archive)))
     assert columns == [row.entry for row in archives.read(archive)]
     assert len(columns) == archive.entries
+    placed = chain.from_iterable(part.rows() for part in archives.placed_columns(archive))
+    assert sorted(placed, key=repr) == sorted(archives.read(archive), key=repr)
+    early = chain.from_iterable(
+        part.rows() for part in archives.placed_columns(archive, lambda first, _: first < 0)
+    )
+    assert {row for row in archives.read(archive) if row.entry.timestamp.year < 1970} <= set(early)
 
 
 def test_an_archive_says_its_digest(archives: ArchiveStore) -> None:

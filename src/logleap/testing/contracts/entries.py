@@ -151,6 +151,26 @@ def test_columns_hold_the_entries_that_the_rows_hold(
     assert all(entries for entries in columns)
 
 
+def test_placed_columns_hold_the_rows(
+    store: EntryStore, ledger: ReceiptLedger, dataset: Dataset, upload: Upload
+) -> None:
+    for batch in (some_entries(3), SPECIAL, some_entries(1)):
+        upload(dataset, batch)
+    manifest = ledger.manifest(dataset.dataset_id)
+    rows = sorted(store.read(manifest), key=repr)
+    placed = list(store.placed_columns(manifest))
+    assert sorted(chain.from_iterable(part.rows() for part in placed), key=repr) == rows
+    asked: list[tuple[int, int]] = []
+
+    def early(first: int, last: int) -> bool:
+        asked.append((first, last))
+        return first < 0
+
+    some = list(chain.from_iterable(part.rows() for part in store.placed_columns(manifest, early)))
+    assert all(first <= last for first, last in asked)
+    assert {row for row in rows if row.entry.timestamp.year < 1970} <= set(some) <= set(rows)
+
+
 def test_what_is_done_to_columns_does_not_change_what_is_stored(
     store: EntryStore, batch: Batch, acknowledge: Acknowledge
 ) -> None:

@@ -112,3 +112,14 @@ def test_of_concurrent_revocations_all_tell_the_same_time(
     outcomes = race(*(partial(keys.revoke, made.key_id, LATER + timedelta(days=day)) for day in range(4)))
     told = [outcome for outcome in outcomes if not isinstance(outcome, Unavailable)]
     assert set(told) == {keys.get(made.key_id)}
+
+
+def test_the_signing_secret_is_made_once_and_is_no_key(
+    keys: KeyRepository, race: Callable[..., list[Any]]
+) -> None:
+    outcomes = race(*[keys.signing_secret] * 4)
+    made = {outcome for outcome in outcomes if not isinstance(outcome, Unavailable)}
+    assert made == {keys.signing_secret()}
+    assert [len(secret) for secret in made] == [32]
+    assert not keys.exist()
+    assert list(keys.list()) == []

@@ -12,12 +12,13 @@ from uuid import uuid4
 import pytest
 from google.cloud import bigquery
 
+from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
 from logleap.adapters.gcp.bigquery.tables import Layout, SharedTable, TablePerDataset
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.bigquery.writers.storage_write import StorageWriter
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.entries import BigQueryEntryStore
-from logleap.adapters.gcp.google.clients import bigquery_client, write_client
+from logleap.adapters.gcp.google.clients import bigquery_client, read_client, write_client
 from logleap.domain.entries import Batch, Entry
 from tools.emulators import Emulators
 
@@ -191,6 +192,7 @@ def open_store(dataset_name: str) -> Iterator[OpenStore]:
                 "US",
                 LAYOUTS[layout](),
                 WRITERS[writer](),
+                results=ArrowResults(read_client, pause=0.01),
                 **options,
             )
             stores.callback(store.close)

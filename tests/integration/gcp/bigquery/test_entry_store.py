@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
 from logleap.adapters.gcp.bigquery.tables import SharedTable
 from logleap.adapters.gcp.bigquery.writers.streaming_insert import StreamingInserter
 from logleap.adapters.gcp.entries import BigQueryEntryStore
+from logleap.adapters.gcp.google.clients import read_client
 from logleap.domain.entries import Batch, Entry, Manifest, Row
 
 OpenStore = Callable[..., BigQueryEntryStore]
@@ -252,6 +254,13 @@ def test_no_id_is_read_as_sql(open_store: OpenStore, layout: str, dataset_id: st
 @pytest.mark.parametrize("name", ["", "a-b", "a b", "a`b", "a.b", "ä", "x" * 1025])
 def test_a_name_that_is_no_name_is_refused_at_once(name: str) -> None:
     with pytest.raises(ValueError, match="letters, digits and underscores"):
-        BigQueryEntryStore(bigquery.Client, name, "US", SharedTable(), StreamingInserter(bigquery.Client))
+        BigQueryEntryStore(
+            bigquery.Client,
+            name,
+            "US",
+            SharedTable(),
+            StreamingInserter(bigquery.Client),
+            results=ArrowResults(read_client),
+        )
     with pytest.raises(ValueError, match="letters, digits and underscores"):
         SharedTable(name)

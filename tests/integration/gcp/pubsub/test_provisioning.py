@@ -484,6 +484,18 @@ def test_a_missing_role_comes_with_the_command_that_grants_it(
     )
 
 
+def test_a_role_that_makes_reading_faster_may_be_missing(
+    identified: Access, resources: Resources, google: GoogleServer
+) -> None:
+    list(setup(identified, resources))
+    google.denied = frozenset(["bigquery.readsessions.create"])
+    found = {each.name: each for each in check(identified, resources)}
+    assert all(each.ok for each in found.values())
+    role = "roles/bigquery.readSessionUser"
+    assert "Not permitted: bigquery.readsessions.create" in found[role].detail
+    assert str(found[role].remedy).endswith(f"--role={role}")
+
+
 def test_bigquerys_data_role_may_be_missing_in_the_project_if_the_dataset_grants_it(
     identified: Access, resources: Resources, google: GoogleServer, tables: bigquery.Client
 ) -> None:

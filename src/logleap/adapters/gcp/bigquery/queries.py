@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from google.api_core import exceptions
@@ -16,6 +16,14 @@ Values = Mapping[str, Value]
 
 PAGE_ROWS = 10_000
 """BigQuery ends a page at 20 MB: https://cloud.google.com/bigquery/docs/paging-results"""
+
+
+class Result(NamedTuple):
+    """What a SELECT has found. None: not known."""
+
+    rows: Iterator[Sequence[Any]]
+    number: int | None
+    table: bigquery.TableReference | None
 
 
 class Queries:
@@ -32,6 +40,12 @@ class Queries:
     def rows(self, sql: str, values: Values, page_rows: int = PAGE_ROWS) -> Iterator[Sequence[Any]]:
         """The rows that a SELECT finds, page by page."""
         return iter(self._done(sql, values).result(page_rows, job_retry=None, **REQUEST))
+
+    def result(self, sql: str, values: Values) -> Result:
+        """The rows that a SELECT finds, page by page, how many they are, and the table that has them."""
+        job = self._done(sql, values)
+        rows = job.result(PAGE_ROWS, job_retry=None, **REQUEST)
+        return Result(iter(rows), rows.total_rows, job.destination)
 
     def changed_rows(self, sql: str, values: Values) -> int:
         """The number of rows that a DELETE removed."""

@@ -8,6 +8,8 @@ Below a prefix that keeps several installations apart in one database:
     {prefix}-datasets/{data set}/{prefix}-runs/{run}
     {prefix}-outbox/{data set}.{run}
     {prefix}-keys/{key}                                 API keys
+    {prefix}-outgoing-events/{event}                    what others are still to be told of
+    {prefix}-event-streams/{data set}                   when its events are due, and who delivers them
 
 A document takes about one write a second (https://firebase.google.com/docs/firestore/best-practices), so
 uploading writes receipts alone, and a data set's document only when its state changes. Listing and sweeping
@@ -20,6 +22,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -28,7 +31,7 @@ from google.api_core.retry import Retry
 from google.cloud.firestore import Client, CollectionGroup, CollectionReference, DocumentSnapshot, Query
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from logleap.adapters.gcp.firestore.documents import Document, event_document
+from logleap.adapters.gcp.firestore.documents import Document, event_document, outgoing_event_document
 from logleap.adapters.gcp.firestore.gate import GateClosed
 from logleap.adapters.gcp.firestore.rpc import FirestoreRpc, StoredDocument, Writes, update_times
 from logleap.adapters.gcp.google.clients import FirestoreConnection, Lazy
@@ -36,7 +39,9 @@ from logleap.adapters.gcp.google.deadlines import TRANSIENT, Deadline, retrying
 from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset, Event
 from logleap.domain.entries import Totals
-from logleap.domain.runs import TrainingMessage
+from logleap.domain.events import OutgoingEvent, outgoing
+from logleap.domain.runs import Run, TrainingMessage
+from logleap.domain.times import to_micros
 from logleap.ports.errors import Conflict, Unavailable
 
 SERVICE = "Firestore"
@@ -120,13 +125,20 @@ class FirestoreDatabase:
     """
 
     def __init__(
-        self, client: Client, connect: Callable[[], FirestoreConnection], prefix: str = "logleap"
+        self,
+        client: Client,
+        connect: Callable[[], FirestoreConnection],
+        prefix: str = "logleap",
+        *,
+        announces: bool = False,
     ) -> None:
         """`prefix`: letters, digits and `-`; the same in each process of an installation.
 
-        `connect` is called at the first use: after a server's fork.
+        `connect` is called at the first use: after a server's fork. `announces`: changes of data sets are
+        also put where others are told of them.
         """
         self.client = client
+        self.announces = announces
         self.snapshots = SnapshotCache[Snapshot]()
         self._prefix = prefix
         database = f"projects/{client.project}/databases/(default)"
@@ -161,6 +173,18 @@ class FirestoreDatabase:
         """An API key."""
         return f"{self._documents}/{self._prefix}-keys/{document_id(key_id)}"
 
+    def outgoing_event(self, event_id: str) -> str:
+        """An event in the outbox."""
+        return f"{self._documents}/{self._prefix}-outgoing-events/{document_id(event_id)}"
+
+    def event_stream(self, dataset_id: str) -> str:
+        """What is known of a data set's events in the outbox."""
+        return f"{self._documents}/{self._prefix}-event-streams/{document_id(dataset_id)}"
+
+    def signing_secret(self) -> str:
+        """What sessions are signed with."""
+        return f"{self._documents}/{self._prefix}-secrets/sessions"
+
     # ---- collections, for queries ----
 
     def datasets(self) -> CollectionReference:
@@ -186,6 +210,14 @@ class FirestoreDatabase:
     def outbox(self) -> CollectionReference:
         """The messages that are still to be published."""
         return self._collection("outbox")
+
+    def outgoing_events(self) -> CollectionReference:
+        """The events that others are still to be told of, and dead ones."""
+        return self._collection("outgoing-events")
+
+    def event_streams(self) -> CollectionReference:
+        """The data sets that have events in the outbox."""
+        return self._collection("event-streams")
 
     def keys(self) -> CollectionReference:
         """All API keys."""
@@ -215,13 +247,42 @@ class FirestoreDatabase:
         answer = self._rpc().commit({"writes": writes.messages}, retry=retry, timeout=timeout)
         return update_times(answer)
 
-    def log(self, writes: Writes, dataset_id: str, event: Event) -> None:
-        """Add a line to a data set's log, together with what else is written."""
+    def log(
+        self,
+        writes: Writes,
+        dataset_id: str,
+        event: Event,
+        *,
+        dataset: Dataset | None = None,
+        run: Run | None = None,
+    ) -> None:
+        """Add a line to a data set's log, about data set or run as they become, with what else is written."""
         name = f"{time.time_ns():020}-{uuid4().hex[:8]}"
         writes.create(f"{self.dataset(dataset_id)}/{self._prefix}-events/{name}", event_document(event))
+        if self.announces:
+            self.announce(writes, outgoing(str(uuid4()), event, dataset=dataset, run=run))
 
-    def replace(self, changes: Mapping[str, Document], dataset_id: str, event: Event | None) -> None:
+    def announce(self, writes: Writes, event: OutgoingEvent) -> None:
+        """Put an event into the outbox, together with what else is written."""
+        writes.create(self.outgoing_event(event.event_id), outgoing_event_document(event))
+        self.wake(writes, event.dataset_id, event.at)
+
+    def wake(self, writes: Writes, dataset_id: str, now: datetime) -> None:
+        """Have a data set's events delivered from `now` on, unless they are claimed or postponed."""
+        writes.raise_to(self.event_stream(dataset_id), {"datasetId": dataset_id}, "due", to_micros(now))
+
+    def replace(
+        self,
+        changes: Mapping[str, Document],
+        dataset_id: str,
+        event: Event | None,
+        *,
+        dataset: Dataset | None = None,
+        run: Run | None = None,
+    ) -> None:
         """Replace documents, by name, that are stored one version behind, and log the event: all or nothing.
+
+        `dataset` and `run` are what they are of, as far as they are.
 
         Raises Conflict if one is stored in another version, or not at all.
         """
@@ -241,7 +302,7 @@ class FirestoreDatabase:
                 unchanged = stored[name].update_timestamp
                 writes.update(name, {**document, "mark": mark}, if_unchanged_since=unchanged)
             if event is not None:
-                self.log(writes, dataset_id, event)
+                self.log(writes, dataset_id, event, dataset=dataset, run=run)
             self.commit(writes, **deadline.single_attempt())
 
         self.snapshots.invalidate(dataset_id)

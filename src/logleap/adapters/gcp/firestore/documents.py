@@ -14,6 +14,7 @@ from typing import Any
 from logleap.domain.artifacts import Artifact
 from logleap.domain.datasets import NO_RETENTION, Archive, Dataset, Event, EventKind, Retention, State
 from logleap.domain.entries import Receipt, Totals
+from logleap.domain.events import OutgoingEvent, WaitingEvent
 from logleap.domain.keys import ApiKey
 from logleap.domain.log_models import baseline_of
 from logleap.domain.runs import Origin, Run, RunError, RunState, TrainingMessage
@@ -192,6 +193,46 @@ def message_document(message: TrainingMessage) -> Document:
 def message_of(document: Document) -> TrainingMessage:
     """The message that message_document() was made of."""
     return TrainingMessage(document["owner"], document["datasetId"], document["runId"], _origin_of(document))
+
+
+def outgoing_event_document(event: OutgoingEvent) -> Document:
+    """An event that is new in the outbox. `details` are None once they are forgotten."""
+    return {
+        "eventId": event.event_id,
+        "datasetId": event.dataset_id,
+        "owner": event.owner,
+        "kind": event.kind,
+        "at": event.at,
+        "details": None if event.details is None else _text(event.details),
+        **attempts_document(WaitingEvent(event)),
+    }
+
+
+def attempts_document(event: WaitingEvent) -> Document:
+    """What became of an event so far. `dead`, `waitingSince` and `deadAt` are there for queries."""
+    dead = event.dead_at is not None
+    return {
+        "attempts": event.attempts,
+        "error": event.error,
+        "dead": dead,
+        "waitingSince": None if dead else event.event.at,
+        "deadAt": event.dead_at,
+    }
+
+
+def waiting_event_of(document: Document) -> WaitingEvent:
+    """The event of the outbox that the two documents above were made of."""
+    details, dead_at = document["details"], document["deadAt"]
+    event = OutgoingEvent(
+        event_id=document["eventId"],
+        dataset_id=document["datasetId"],
+        owner=document["owner"],
+        kind=document["kind"],
+        at=time_of(document["at"]),
+        details=None if details is None else json.loads(details),
+    )
+    died = None if dead_at is None else time_of(dead_at)
+    return WaitingEvent(event, document["attempts"], document["error"], died)
 
 
 def _origin_document(origin: Origin) -> Document:

@@ -117,9 +117,26 @@ class Writes:
         condition = {"exists": True} if if_unchanged_since is None else {"update_time": if_unchanged_since}
         self._put(name, fields, update_mask={"field_paths": sorted(fields)}, current_document=condition)
 
-    def delete(self, name: str) -> None:
-        """Remove a document, if there is one."""
-        self.messages.append(_Write(delete=name))
+    def raise_to(self, name: str, fields: Document, counter: str, value: int) -> None:
+        """Replace these fields of a document, and its integer `counter` if that is smaller than `value`.
+
+        If there is no document, it is added.
+        """
+        transform = {"field_path": counter, "maximum": {"integer_value": value}}
+        self._put(name, fields, update_mask={"field_paths": sorted(fields)}, update_transforms=[transform])
+
+    def delete(self, name: str, *, if_unchanged_since: Timestamp | None = None) -> None:
+        """Remove a document, if there is one.
+
+        The commit raises FailedPrecondition or NotFound if the document was not written last at
+        `if_unchanged_since`, where that is given.
+        """
+        condition = {} if if_unchanged_since is None else {"update_time": if_unchanged_since}
+        self.messages.append(_Write(delete=name, **({"current_document": condition} if condition else {})))
+
+    def remove(self, name: str) -> None:
+        """Remove a document. The commit raises NotFound if there is none."""
+        self.messages.append(_Write(delete=name, current_document={"exists": True}))
 
     def verify(self, name: str, update_time: Timestamp) -> None:
         """Change nothing. The commit raises FailedPrecondition unless the document was last written then.

@@ -17,7 +17,8 @@ from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials, Credentials, with_scopes_if_required
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery, firestore
-from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient, BigQueryWriteClient
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from grpc.experimental import ChannelOptions
@@ -80,6 +81,24 @@ def write_client(credentials: Credentials | None = None) -> BigQueryWriteClient:
 
 
 def close_write_client(client: BigQueryWriteClient) -> None:
+    """Close its connection."""
+    client.transport.close()
+
+
+def read_client(credentials: Credentials | None = None) -> BigQueryReadClient:
+    """The client of the Storage Read API; as above. Its streams are read in the caller's thread."""
+    emulator = os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST")
+    channel: grpc.Channel
+    if emulator:
+        channel = grpc.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
+    else:
+        channel = BigQueryReadGrpcTransport.create_channel(
+            BigQueryReadGrpcTransport.DEFAULT_HOST, credentials=credentials, options=_CHANNEL_OPTIONS
+        )
+    return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+
+
+def close_read_client(client: BigQueryReadClient) -> None:
     """Close its connection."""
     client.transport.close()
 

@@ -49,7 +49,11 @@ class PubSubProvisioning:
         self._access = access
         self._publisher: PublisherClient = publisher(credentials)
         self._subscriber: SubscriberClient = subscriber(credentials)
-        self._topics = (names.topic_path, names.dead_topic_path)
+        self._topics: tuple[str, ...] = (names.topic_path, names.dead_topic_path)
+        self._publishers: tuple[str, ...] = ("API and worker need", "the worker needs")
+        if resources.events_topic is not None:
+            self._topics += (f"projects/{names.project}/topics/{resources.events_topic}",)
+            self._publishers += ("API and worker need",)
         self._subscriptions = (
             # The dead letters' first: nothing may become one while nobody keeps them.
             Subscription(
@@ -109,7 +113,7 @@ class PubSubProvisioning:
             return  # emulators know no roles
         for resource, role in self._forwarding:
             yield self._check_forwarding(resource, role)
-        for topic, who in zip(self._topics, ("API and worker need", "the worker needs"), strict=True):
+        for topic, who in zip(self._topics, self._publishers, strict=True):
             yield self._check_permission(topic, "pubsub.topics.publish", "roles/pubsub.publisher", who)
         for wanted in self._subscriptions:
             permission, role = "pubsub.subscriptions.consume", "roles/pubsub.subscriber"

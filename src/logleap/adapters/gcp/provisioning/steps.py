@@ -34,6 +34,7 @@ class Resources:
     `max_deliveries` (5 to 100) is after how many deliveries a message is dead: more than a run's attempts,
     because a message that finds its run in other hands, or Firestore out of reach, counts as delivered too.
     `location` is where BigQuery's dataset is made, for instance `EU` or `europe-west3`.
+    `events_topic` is the topic that events go to, if they go to one.
     """
 
     queue: QueueNames
@@ -43,6 +44,7 @@ class Resources:
     firestore_prefix: str = "logleap"
     ack_deadline: int = 60
     max_deliveries: int = 20
+    events_topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

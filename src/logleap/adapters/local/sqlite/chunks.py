@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from logleap.domain.entries import Batch, Entries, Entry
+from logleap.codecs.packed import columns as packed
+from logleap.domain.entries import Batch, Entries, Entry, PackedEntries, PlacedEntries
 from logleap.domain.times import to_micros
 
 if sys.version_info >= (3, 14):
@@ -81,6 +82,29 @@ class Chunk(NamedTuple):
             "which this version of LogLeap does not know: use the one that wrote it"
         )
 
+    @property
+    def _packable(self) -> bool:
+        return packed.COMPILED and self.data.startswith(_FORMAT)
+
+    def unpack_packed(self) -> Entries:
+        """Its entries in their order: if possible packed. Raises ValueError as above."""
+        found = packed.unpacked(self._plain()) if self._packable else None
+        return self.unpack() if found is None else found
+
+    def placed(self) -> PlacedEntries:
+        """Its entries and where they stand: if possible packed, and then in the time order.
+
+        Raises ValueError as above.
+        """
+        if self._packable:
+            found = packed.unpacked_in_order(self._plain())
+            if found is not None:
+                entries, order = found
+                sequences = range(self.first, self.first + len(entries))
+                placed_at = sequences if order is None else [sequences[index] for index in order]
+                return PlacedEntries(entries, [self.batch_id] * len(entries), placed_at)
+        return PlacedEntries.of_batch(self.batch_id, self.first, self.unpack())
+
     def _plain(self) -> bytes:
         return zstd.decompress(memoryview(self.data)[1:])
 
@@ -126,13 +150,15 @@ def pack(batch: Batch, entries: Sequence[Entry], first: int) -> Chunk:
     data = _FORMAT + _of_thread.compressor.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
     count = len(entries)
     checksum = _checksum(batch.dataset_id, batch.batch_id, first, count, data)
-    return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data, *times_of(columns.micros))
+    return Chunk(batch.dataset_id, batch.batch_id, first, count, checksum, data, *times_of(columns))
 
 
-def times_of(micros: "array[int]") -> tuple[int, int]:
+def times_of(entries: Entries) -> tuple[int, int]:
     """The times of the earliest and the latest of these entries; 0 where there are none."""
-    ordered = sorted(micros)  # a third of what min and max take: most logs are in order already, or nearly
-    return (ordered[0], ordered[-1]) if ordered else (0, 0)
+    micros: Sequence[int] = entries.micros
+    if not (isinstance(entries, PackedEntries) and entries.ordered):
+        micros = sorted(micros)  # a third of what min and max take: most logs are in order already, or nearly
+    return (micros[0], micros[-1]) if micros else (0, 0)
 
 
 def _lowest_byte_first(numbers: "array[int]") -> "array[int]":

@@ -130,7 +130,7 @@ class ChunksInTime:
             with self._database.reading() as connection:
                 row = connection.execute(_CHUNK, (number,)).fetchone()
             if row is not None and is_whole(chunk := Chunk(*row)):
-                times = times_of(chunk.unpack().micros)
+                times = times_of(chunk.unpack())
                 yield (times[1] - times[0]).bit_length(), *times, number
 
 

@@ -4,11 +4,12 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from logleap.adapters.files.durable import make_durable
 from logleap.adapters.local.sqlite.connections import Connections
@@ -89,12 +90,21 @@ class Database:
     Readers wait for nobody. Writers take turns. What `writing` stored is on the disk when it ends.
     """
 
-    def __init__(self, folder: Path, reserve: int | None = None, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        reserve: int | None = None,
+        *,
+        accept_loss: bool = False,
+        announces: bool = False,
+    ) -> None:
         """Open the file in `folder`, or make what is missing of both.
 
         `reserve`: bytes of the disk that `adding` leaves free; None for a default, see DiskSpace.
+        `announces`: changes of data sets are also put where others are told of them.
         Raises StorageUnusable: CommitsMissing, unless `accept_loss`, if the latest changes are not there.
         """
+        self.announces = announces
         self._folder = folder.absolute()
         self._path = self._folder / FILE_NAME
         self._marker = marker_of(self._path)
@@ -119,6 +129,11 @@ class Database:
             raise StorageUnusable(f"{self._path}: {str(error).removeprefix(_THE_STORE)}.") from error
 
     @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return self._folder
+
+    @property
     def staging(self) -> Staging:
         """The chunks that this process has taken, and not written yet."""
         return self._connections.staging
@@ -133,22 +148,31 @@ class Database:
         with self._translated, self._connections.reader() as connection:
             yield connection
 
+    def first_row(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row of a query, as `reading` would see it. Raises Unavailable."""
+        with self._translated:
+            return self._connections.first_row(query, parameters)
+
     @contextmanager
     def writing(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
         """A transaction, with no other writer beside it. What the block raises undoes it.
 
         `payload` is about how many bytes it stores. Raises Unavailable.
         """
-        with self._translated, self._transaction(payload) as connection:
+        with self._translated, self._connections.transaction() as connection:
+            self._added = None
             yield connection
+            self._count(payload)
 
     @contextmanager
     def adding(self, payload: int = 0) -> Iterator[sqlite3.Connection]:
         """The same for what makes the file larger. Raises StorageFull where that would use up the reserve."""
         try:
-            with self._translated, self._transaction(payload) as connection:
+            with self._translated, self._connections.transaction() as connection:
+                self._added = None
                 self.space.take(payload + TRANSACTION_OVERHEAD)
                 yield connection
+                self._count(payload)
         except StorageFull:
             if self.space.log_size > LEAST_LOG:  # empty the log: there may be room for the next try
                 self._logged = max(self._logged, LOG_LIMIT)
@@ -156,14 +180,11 @@ class Database:
                     pass
             raise
 
-    @contextmanager
-    def _transaction(self, payload: int) -> Iterator[sqlite3.Connection]:
-        with self._connections.transaction() as connection:
-            self._added = None
-            yield connection
-            self._last_added = self._added
-            self._counts = self._counts or self._added is None
-            self._logged += payload + TRANSACTION_OVERHEAD
+    def _count(self, payload: int) -> None:
+        """A transaction is complete, and will be committed."""
+        self._last_added = self._added
+        self._counts = self._counts or self._added is None
+        self._logged += payload + TRANSACTION_OVERHEAD
 
     def added(self, receipt: Receipt) -> None:
         """Declare that the current transaction stores this receipt with its batch, and nothing else."""

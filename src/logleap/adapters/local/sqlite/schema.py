@@ -219,6 +219,35 @@ _VERSION_7 = (
 # What a run compares with: JSON. NULL: nothing.
 _VERSION_8 = ("ALTER TABLE runs ADD COLUMN baseline TEXT",)
 
+# Events for others. `details` is JSON; NULL once the data set is deleted. A data set that has some is in
+# `event_streams`, with the time from which on they may be claimed, and the token of who has claimed them.
+_VERSION_9 = (
+    """
+    CREATE TABLE outgoing_events (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_id TEXT NOT NULL UNIQUE,
+        dataset_id TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        details TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        error TEXT,
+        dead_at INTEGER
+    )
+    """,
+    "CREATE INDEX outgoing_events_in_order ON outgoing_events (dataset_id, number)",
+    """
+    CREATE TABLE event_streams (
+        dataset_id TEXT PRIMARY KEY,
+        due_at INTEGER NOT NULL,
+        failing_since INTEGER,
+        token TEXT
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX event_streams_due ON event_streams (due_at)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -228,6 +257,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_6,
     _VERSION_7,
     _VERSION_8,
+    _VERSION_9,
 )
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 

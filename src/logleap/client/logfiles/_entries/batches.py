@@ -28,6 +28,20 @@ class Batch:
         """The line on which the first one begins."""
         return self.starts[0]
 
+    def place(self, index: int) -> str:
+        """Where in the file the entry with this index begins: the line, and its number among that line's."""
+        line, nth = self.starts[index], 0
+        while index > nth and self.starts[index - nth - 1] == line:
+            nth += 1
+        return f"{line}-{nth + self.nth if line == self.first_line else nth}"
+
+    def part(self, entries: range) -> bytes:
+        """The body of some of the entries, which follow each other."""
+        if len(entries) == self.entries:
+            return self.body
+        lines = self.body.split(b"\n")[entries.start : entries.stop]
+        return b"".join(line + b"\n" for line in lines)
+
 
 class Limits(NamedTuple):
     """What one batch may hold at most. A single larger entry is a batch of its own."""

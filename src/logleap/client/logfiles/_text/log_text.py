@@ -43,11 +43,19 @@ class LogText:
     are no text are to be left out: such a line is then `UNDECODED`.
     """
 
-    def __init__(self, stream: BinaryIO, *, name: str, encoding: str | None, skip: bool = False) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        name: str,
+        encoding: str | None,
+        skip: bool = False,
+        most: int | None = None,
+    ) -> None:
         self.name = name
         self.notes: list[str] = []
         self._skip = skip
-        self._source = Unpacked(stream, name)
+        self._source = Unpacked(stream, name, most)
         self._chunks = self._source.chunks()
         begin = b""
         while len(begin) < 4096 and (chunk := next(self._chunks, b"")):

@@ -84,10 +84,11 @@ _UNREADABLE: Sequence[tuple[bytes, str, str]] = (
 class Unpacked:
     """The bytes of a stream, unpacked if they are packed; `packing` names how. Damage raises LogFileError.
 
-    `note`: what was passed over at its end, as `gzip -d` does.
+    So does a file of more than `most` bytes. `note`: what was passed over at its end, as `gzip -d` does.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, most: int | None = None) -> None:
+        self._most = most
         self._stream = stream
         self._name = name
         self.note: str | None = None
@@ -106,6 +107,16 @@ class Unpacked:
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, in pieces that are not empty."""
+        size = 0
+        for chunk in self._chunks():
+            size += len(chunk)
+            if self._most is not None and size > self._most:
+                raise LogFileError(
+                    self._name, None, f"it has more than {self._most:,} bytes. Split it into several files."
+                )
+            yield chunk
+
+    def _chunks(self) -> Iterator[bytes]:
         if self._packing is None:
             yield from self._raw()
             return

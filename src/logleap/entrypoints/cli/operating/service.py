@@ -39,7 +39,7 @@ _METRIC_FILES = "PROMETHEUS_MULTIPROC_DIR"
 @click.option("--worker/--no-worker", default=None, help="Run trainings in this process too (not with gcp).")
 @click.option("--accept-loss", is_flag=True, help="Start although the latest changes are missing.")
 def serve(accept_loss: bool, **flags: Any) -> None:
-    """Serve the HTTP API until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API and the console until Ctrl-C or SIGTERM."""
     with endings():
         _serve(flags, accept_loss=accept_loss)
 
@@ -67,14 +67,15 @@ def worker(push: bool, **flags: Any) -> None:
         stop = _stop_on_signals()
         if settings.metrics_port is not None:
             _show_metrics(settings.host, settings.metrics_port, container)
-        if push:
-            _serve_pushes(settings, container, stop)
-        else:
-            from logleap.entrypoints.worker.worker import make_worker
+        with _delivering(container, stop):
+            if push:
+                _serve_pushes(settings, container, stop)
+            else:
+                from logleap.entrypoints.worker.worker import make_worker
 
-            worker = make_worker(container)
-            note(f"LogLeap worker waiting for trainings (backend {settings.backend}). Press Ctrl-C to stop.")
-            worker.run(stop)
+                worker = make_worker(container)
+                note(f"LogLeap worker waiting for trainings (backend {settings.backend}). Ctrl-C stops it.")
+                worker.run(stop)
         _close(container)
 
 
@@ -91,6 +92,24 @@ def sweep(**flags: Any) -> None:
         swept = make_worker(container).sweep_once()
         _close(container)
     click.echo(f"published {swept.published}, failed {swept.failed}, finished {swept.finished}")
+
+
+@contextlib.contextmanager
+def _delivering(container: "Container", stop: threading.Event) -> Iterator[None]:
+    """Deliver events, if they are on, from threads of their own until `stop` is set."""
+    from logleap.entrypoints.worker.event_delivery import make_event_delivery
+
+    delivery = make_event_delivery(container)
+    if delivery is None:
+        yield
+        return
+    thread = threading.Thread(target=delivery.run, args=(stop,), name="events")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _serve_pushes(settings: "Settings", container: "Container", stop: threading.Event) -> None:
@@ -127,6 +146,7 @@ def _configure(flags: dict[str, Any]) -> "Settings":
     from logleap.settings import load_settings
 
     settings = load_settings(flags)
+    os.environ.pop("LOGLEAP_EVENTS_SECRET", None)  # a training task would inherit it
     project = settings.gcp_project or os.environ.get("GOOGLE_CLOUD_PROJECT")
     configure_logging(settings.log_format, settings.log_level, project=project)
     return settings
@@ -165,12 +185,14 @@ def _serve(flags: dict[str, Any], *, accept_loss: bool) -> None:
             notes.append(f"{settings.processes} processes")
         if not COMPILED:
             notes.append("slow parser: installed without a C compiler")
-        note(f"LogLeap listens on {url_of(listener)} ({', '.join(notes)}). Ctrl-C stops it.")
+        url = url_of(listener)
+        told = ", ".join(notes)
+        note(f"LogLeap listens on {url} ({told}). Its console is at {url}/console. Ctrl-C stops it.")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         with endings():
             worker_inside = number == 0 and settings.worker and capabilities.worker_inside
-            _answer(settings, listener, stop, ready, with_worker=worker_inside)
+            _answer(settings, listener, stop, ready, with_worker=worker_inside, delivers=number == 0)
 
     if settings.processes == 1:
         work(0, ready)
@@ -214,18 +236,19 @@ def _answer(
     ready: Callable[[], None],
     *,
     with_worker: bool,
+    delivers: bool,
 ) -> None:
-    """Answer requests in this process, and run trainings too if it is to."""
+    """Answer requests in this process, and run trainings and deliver events too if it is to."""
     from logleap.container import build_container
-    from logleap.entrypoints.http.app import create_app
     from logleap.entrypoints.http.server.server import ServerOptions, serve
+    from logleap.entrypoints.web import create_web_app
     from logleap.entrypoints.worker.worker import make_worker
 
     if _METRIC_FILES in os.environ:
         _allocate_metric_files(Path(os.environ[_METRIC_FILES]))
     container = build_container(settings)
     count_dropped_lines(container.metrics().log_lines_dropped)
-    app = create_app(container)
+    app = create_web_app(container)
     threads = [threading.Thread(target=make_worker(container).run, args=(stop,))] if with_worker else []
 
     def listening() -> None:
@@ -238,8 +261,10 @@ def _answer(
         body_limit=max(settings.ndjson_body_limit, settings.json_body_limit) + 1,
         grace=settings.stop_grace,
         request_time=settings.request_time_limit,
+        path_prefix=settings.path_prefix or "",
     )
-    serve(app, listener, options, stop=stop, listening=listening)
+    with _delivering(container, stop) if delivers else contextlib.nullcontext():
+        serve(app, listener, options, stop=stop, listening=listening)
     for thread in threads:
         thread.join()
     _close(container)

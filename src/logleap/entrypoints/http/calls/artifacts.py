@@ -95,10 +95,14 @@ def add(api: Api, *, artifacts: ShowArtifacts, long_calls: LongCalls) -> None:
         query = parse_query(RunQuery, request)
         stored = artifacts.find(g.owner, data_id, name, query.run_id)
         observability.bind_ids(runId=stored.blob.run_id)
-        return _answer(request, stored.artifact, partial(artifacts.open, g.owner, stored), long_calls)
+        return answer_artifact(request, stored.artifact, partial(artifacts.open, g.owner, stored), long_calls)
 
 
-def _answer(request: Request, artifact: Artifact, opened: Opened, long_calls: LongCalls) -> Response:
+def answer_artifact(request: Request, artifact: Artifact, opened: Opened, long_calls: LongCalls) -> Response:
+    """The artifact, or the part of it that is asked for. `opened` reads it.
+
+    Raises ArtifactMissing, Busy, RangeNotSatisfiable, and what `opened` raises.
+    """
     coding = _coding(request, artifact)
     etag = artifact.sha256 if coding == "identity" else f"{artifact.sha256}-{coding}"
     response = Response(content_type=artifact.media_type)

@@ -16,8 +16,9 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.contract.headers import RepeatableHeaders
 from logleap.entrypoints.http.contract.requests import AppendQuery, idempotency_key, parse_query
 from logleap.entrypoints.http.contract.schemas import ref
-from logleap.entrypoints.http.ingest.decoding import Decoders, InTurn
+from logleap.entrypoints.http.ingest.decoding import Decoders
 from logleap.entrypoints.http.ingest.entry_stream import JSON_TYPES, entry_stream, format_named
+from logleap.entrypoints.http.ingest.once import key_of_body
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.quotas import Quota
 from logleap.usecases.append import AppendEntries, CheckEntries, EntrySource
@@ -126,8 +127,10 @@ def add(
         query = parse_query(AppendQuery, request)
         key = idempotency_key(request)
         form = format_named(query.mapping, query.timezone, formats)
+        if key is None and query.once is not None and not query.dry_run:
+            key = key_of_body(request, limits, query)
         source = entry_stream(request, limits, form=form, formats=formats, partial=query.partial)
-        taken = InTurn(source, decoders.turn(request)) if request.mimetype in JSON_TYPES else source
+        taken = decoders.in_turn(source, request) if request.mimetype in JSON_TYPES else source
         if query.dry_run:
             checked = check(owner, data_id, taken)
             return responses.Checked.of(checked, source.refused).response()

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
+from typing import cast
 
 from flask import Request, Response, g
 
@@ -30,16 +31,17 @@ _ONE_MORE_THREAD = "logleap.one_more_thread"  # see server/tasks.py
 _PIECE = 1 << 18  # bytes
 
 Blocks = Iterator[PlacedEntries]
+Part = bytes | memoryview
 Metadata = Mapping[str, str]
 
 
-def _arrow(blocks: Blocks, metadata: Metadata) -> Iterator[bytes]:
+def _arrow(blocks: Blocks, metadata: Metadata) -> Iterator[Part]:
     from logleap.codecs.export.tables import arrow
 
     return arrow(blocks, metadata)
 
 
-def _parquet(blocks: Blocks, metadata: Metadata) -> Iterator[bytes]:
+def _parquet(blocks: Blocks, metadata: Metadata) -> Iterator[Part]:
     from logleap.codecs.export.tables import parquet
 
     return parquet(blocks, metadata)
@@ -49,7 +51,7 @@ def _parquet(blocks: Blocks, metadata: Metadata) -> Iterator[bytes]:
 class Format:
     """How entries are written: with pyarrow, if it needs that; `compressed`, if it is by itself."""
 
-    write: Callable[[Blocks, Metadata], Iterator[bytes]]
+    write: Callable[[Blocks, Metadata], Iterator[Part]]
     content_type: str
     example: str
     needs_pyarrow: bool = False
@@ -121,7 +123,7 @@ def answer(
 
 def send(
     request: Request,
-    parts: Iterator[bytes],
+    parts: Iterator[Part],
     resources: ExitStack,
     scratch: Scratch,
     *,
@@ -140,17 +142,18 @@ def send(
             headers["Content-Length"] = str(file.size)
             parts = _read_back(file)
         else:
-            parts = _in_pieces(parts)
+            parts = _in_pieces(parts, views=_ONE_MORE_THREAD in request.environ)
         another_thread = request.environ.get(_ONE_MORE_THREAD, nullcontext)
         sent = _Sent(parts, resources.pop_all(), another_thread, f"request {g.request_id}: {about}")
-    return Response(sent, headers=headers, content_type=content_type)
+    # Werkzeug only hands the parts on.
+    return Response(cast("Iterator[bytes]", sent), headers=headers, content_type=content_type)
 
 
-class _Sent(Iterator[bytes]):
+class _Sent(Iterator[Part]):
     """The parts of a stream; what it holds is released when it ends, however it does."""
 
     def __init__(
-        self, parts: Iterator[bytes], resources: ExitStack, another_thread: Callable[..., object], about: str
+        self, parts: Iterator[Part], resources: ExitStack, another_thread: Callable[..., object], about: str
     ) -> None:
         self._parts = parts
         self._resources = resources
@@ -158,7 +161,7 @@ class _Sent(Iterator[bytes]):
         self._about = about
         self._begun = False
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> Part:
         try:
             if not self._begun:
                 self._begun = True
@@ -178,14 +181,16 @@ class _Sent(Iterator[bytes]):
         self._resources.close()
 
 
-def _in_pieces(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The same in pieces that the server need not put into a file."""
+def _in_pieces(parts: Iterator[Part], *, views: bool) -> Iterator[Part]:
+    """The same in pieces that a server need not put into a file; as `views`, they are not copied."""
     for part in parts:
-        for place in range(0, len(part), _PIECE):
-            yield part[place : place + _PIECE]
+        view = memoryview(part)
+        for place in range(0, len(view), _PIECE):
+            piece = view[place : place + _PIECE]
+            yield piece if views else piece.tobytes()
 
 
-def _read_back(file: ScratchFile) -> Iterator[bytes]:
+def _read_back(file: ScratchFile) -> Iterator[Part]:
     place = 0
     while part := file.read(place, _PIECE):
         yield part

@@ -198,7 +198,9 @@ class Api(Blueprint):
         def answer(**path: str) -> Response:
             asked = request._get_current_object()  # type: ignore[attr-defined]
             response = view(asked, *path.values())
-            return tagged(asked, response) if owned and "ETag" not in response.headers else response
+            if not owned or asked.method not in ("GET", "HEAD") or "ETag" in response.headers:
+                return response
+            return tagged(asked, response)
 
         return answer
 

@@ -25,11 +25,12 @@ or 504, after `Retry-After` seconds. HEAD is answered wherever GET is, and OPTIO
 """
 
 
-def add(app: Flask, apis: Sequence[Api]) -> None:
-    """Register the calls of `apis`, and /openapi.json which describes them."""
+def add(app: Flask, apis: Sequence[Api], path_prefix: str | None = None) -> None:
+    """Register the calls of `apis`, and /openapi.json, which describes them under that prefix, if any."""
     for api in apis:
         app.register_blueprint(api)
-    text = json.dumps(describe(apis))
+    servers = {"servers": [{"url": path_prefix}]} if path_prefix is not None else {}
+    text = json.dumps({**describe(apis), **servers})
 
     @app.get("/openapi.json")
     def openapi() -> Response:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -148,6 +148,11 @@ class ScoreQuery(NoQuery):
     ] = None
     """With `mapping`: the time zone of timestamps without an offset, such as `Europe/Berlin` or `+01:00` (in
     a URL: `%2B01:00`). It counts in place of the mapping's own `zone`; without either they are refused."""
+    once: Annotated[Literal["body"] | SkipJsonSchema[None], Field(examples=["body"])] = None
+    """`body`: a request without an `Idempotency-Key` that repeats the bytes of an earlier one (decompressed,
+    and with the same `mapping`, `timezone` and `partial`) adds nothing, and is answered as a repetition. For
+    clients that repeat a request whose answer was lost but send no key. Two batches that have the same bytes
+    by nature also count once."""
 
 
 class AppendQuery(ScoreQuery):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
@@ -47,10 +47,10 @@ class Answer(BaseModel):
     )
 
     def response(self, status: int = 200, location: str | None = None) -> Response:
-        """The answer as a response."""
+        """The answer as a response. `location` is a path of this API."""
         response = Response(self.model_dump_json(), status=status, content_type="application/json")
         if location is not None:
-            response.headers["Location"] = location
+            response.headers["Location"] = request.script_root + location
         return response
 
 

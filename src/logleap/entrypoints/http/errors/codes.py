@@ -327,7 +327,23 @@ PUSH_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
 )
 """Those that Pub/Sub and a scheduler may be answered besides."""
 
-_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS))
+CONSOLE_PROBLEMS: Mapping[Code, Meaning] = MappingProxyType(
+    {
+        "FILE_MISSING": Meaning(422, "The form has no file.", "Choose a log file."),
+        "FORM_EXPIRED": Meaning(
+            403, "The form belongs to another session, or is too old.", "Reload its page, and send it again."
+        ),
+        "FORM_INVALID": Meaning(
+            422, "A field of the form cannot be taken.", "Correct the field that the page names."
+        ),
+        "LOG_UNREADABLE": Meaning(
+            422, "The log file cannot be read with certainty.", "Follow the remedy that the page names."
+        ),
+    }
+)
+"""Those that the console's pages may show besides."""
+
+_ALL: Mapping[Code, Meaning] = ChainMap(dict(PROBLEMS), dict(PUSH_PROBLEMS), dict(CONSOLE_PROBLEMS))
 
 
 def meaning_of(code: Code) -> Meaning:

@@ -23,6 +23,12 @@ def open_body(request: Request, limit: int) -> Body:
     return Body(environ["wsgi.input"], _declared_length(environ), _coding(environ), limit)
 
 
+def open_sent(request: Request, limit: int) -> Body:
+    """As `open_body`, but the bytes as they are sent: not decompressed."""
+    environ = request.environ
+    return Body(environ["wsgi.input"], _declared_length(environ), CODINGS[""], limit)
+
+
 def read_body(request: Request, limit: int) -> bytes:
     """The decoded body of a request that may have none: then it is empty. Raises as `open_body` and Body."""
     if "CONTENT_LENGTH" not in request.environ and "HTTP_TRANSFER_ENCODING" not in request.environ:

@@ -21,8 +21,15 @@ class Decoders:
 
     def turn(self, request: Request) -> AbstractContextManager[object]:
         """Wait for a turn, and keep it as long as the body of `request` is decoded."""
-        small = (request.content_length or SMALL + 1) <= SMALL
-        return nullcontext() if small and not request.content_encoding else self._turns
+        return nullcontext() if _is_small(request) else self._turns
+
+    def in_turn(self, source: EntrySource, request: Request) -> EntrySource:
+        """The entries of `request`, decoded in turn."""
+        return source if _is_small(request) else InTurn(source, self._turns)
+
+
+def _is_small(request: Request) -> bool:
+    return 0 < (request.content_length or 0) <= SMALL and not request.content_encoding
 
 
 class InTurn:

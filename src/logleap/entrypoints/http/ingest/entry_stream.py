@@ -50,13 +50,19 @@ def judged_entries(request: Request, limits: Limits, form: EntryFormat) -> Judge
 
 
 def _opened(request: Request, limits: Limits) -> tuple[Body, Reader]:
+    body = open_body(request, body_limit(request, limits))
+    return body, read_json if request.mimetype in JSON_TYPES else read_ndjson
+
+
+def body_limit(request: Request, limits: Limits) -> int:
+    """How many bytes the decoded body may have. Raises UnsupportedCharset or HttpError, for its headers."""
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedCharset(charset)
     if request.mimetype in JSON_TYPES:
-        return open_body(request, limits.json_bytes), read_json
+        return limits.json_bytes
     if request.mimetype in NDJSON_TYPES:
-        return open_body(request, limits.ndjson_bytes), read_ndjson
+        return limits.ndjson_bytes
     raise _unsupported_media_type(request.mimetype)
 
 

@@ -58,10 +58,22 @@ def encoded(request: Request, message: Message, status: int = 200) -> Response:
     return Response(json_format.MessageToJson(message, indent=None), status, content_type=JSON)
 
 
+LONGEST_RETRY_AFTER = 5
+"""Seconds. OpenTelemetry's exporter for Python drops an export at once if it should wait for longer than
+what is left of its timeout, 10 seconds by default: findings/otel-python-gives-up-on-a-long-retry-after.sh
+"""
+
+
 def as_status(response: Response) -> Response:
-    """A problem as google.rpc.Status, which is how OTLP is told of failures; other responses as they are."""
+    """A problem as google.rpc.Status, which is how OTLP is told of failures; other responses as they are.
+
+    `Retry-After` is cut to LONGEST_RETRY_AFTER.
+    """
     if response.mimetype != "application/problem+json":
         return response
+    if "Retry-After" in response.headers:
+        seconds = min(int(response.headers["Retry-After"]), LONGEST_RETRY_AFTER)
+        response.headers["Retry-After"] = str(seconds)
     problem = response.get_json()
     message = f"{problem['code']}: {problem['detail']} (request {problem['requestId']})"
     status = encoded(request, _status(response.status_code, message), response.status_code)

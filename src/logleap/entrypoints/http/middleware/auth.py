@@ -18,10 +18,10 @@ ANONYMOUS = "anonymous"
 
 
 class Authenticator:
-    """Tells the owner of a request by its key, or `anonymous` where none is needed.
+    """Tells the owner of a request by its key.
 
     A key is `<keyId>.<secret>`, in `X-API-Key` or as `Authorization: Bearer`. `required` is whether one must
-    be shown; None: as soon as there is one.
+    be shown; None: as soon as there is one. BrowserGuard looks, for each request, whether there is.
     """
 
     def __init__(self, settings: Settings, capabilities: Capabilities, authenticate: Authenticate) -> None:
@@ -32,12 +32,7 @@ class Authenticator:
             raise SettingsError(_without_keys(settings, capabilities))
 
     def owner_of(self, request: Request) -> str:
-        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it.
-
-        Where keys are not required from the start, they are from the moment when the first one is made.
-        """
-        if not self.required and (self.required is False or not self._authenticate.any_keys()):
-            return ANONYMOUS
+        """The owner. Raises HttpError (401) without a key, InvalidApiKey whatever is wrong with it."""
         shown = request.headers.get("X-API-Key") or _bearer(request)
         if shown is None:
             raise HttpError(

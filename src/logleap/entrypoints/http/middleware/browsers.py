@@ -7,6 +7,7 @@ this machine (DNS rebinding), and those of which the page does not see the answe
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -19,7 +20,7 @@ from logleap.usecases.keys import Authenticate
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """For probes and scrapers, which use whatever name they were given. Nothing there names an owner."""
 
-_FORWARDING = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
+_FORWARDING = frozenset({"HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"})
 _DEFAULT_PORTS = (":80", ":443")
 
 
@@ -31,26 +32,25 @@ class BrowserGuard:
         self._authenticate = authenticate
         self._allowed = frozenset(host.lower() for host in settings.allowed_hosts)
 
-    def check(self, request: Request) -> None:
-        """Raises HttpError (403). Where keys are required only LOGLEAP_ALLOWED_HOSTS is checked.
+    def check(self, request: Request) -> bool:
+        """Whether the request must show a key. Raises HttpError (403).
 
-        May raise Unavailable, where it is not known whether there are any keys.
+        Where keys are required only LOGLEAP_ALLOWED_HOSTS is checked. May raise Unavailable, where it is not
+        known whether there are any keys.
         """
         environ = request.environ
         host = _host(environ.get("REQUEST_URI", ""), environ.get("HTTP_HOST", ""))
         probed = environ.get("PATH_INFO") in OPEN_PATHS
         origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
         if probed and origin is None and site is None:
-            return
+            return True
         name = _name(host)
         if self._allowed and not probed:
             self._check_host(name, self._allowed)
         if self._keyed():
-            return
+            return True
         if self._required is None and not probed:
-            if any(name in environ for name in _FORWARDING) or any(
-                name.startswith("HTTP_X_FORWARDED_") for name in environ
-            ):
+            if not _FORWARDING.isdisjoint(environ) or " HTTP_X_FORWARDED_" in " ".join(("", *environ)):
                 raise HttpError(
                     "FORWARDED_WITHOUT_KEYS",
                     "A proxy forwarded this request, and this server has no keys: everyone whom the proxy "
@@ -65,6 +65,7 @@ class BrowserGuard:
                 "and this server asks for no key. Send it from a program, or from a page of this server, or "
                 "require keys.",
             )
+        return False
 
     def _keyed(self) -> bool:
         return self._required is True or (self._required is None and self._authenticate.any_keys())
@@ -114,6 +115,7 @@ def _without_default_port(authority: str) -> str:
     return authority
 
 
+@lru_cache(maxsize=64)  # most requests are for one name
 def _is_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3: never another machine
         return True

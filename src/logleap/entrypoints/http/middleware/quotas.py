@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
@@ -34,6 +34,19 @@ _AWAY = 5.0  # seconds for which it is not asked again, so that few requests wai
 class _Left(NamedTuple):
     amount: int
     seconds: int
+
+
+class Standing(NamedTuple):
+    """What a quota allows in a window of so many seconds, and what is left for the next `resets_in` seconds.
+
+    The last two are None if the store does not answer.
+    """
+
+    what: str
+    amount: int
+    window: int
+    left: int | None
+    resets_in: int | None
 
 
 class Counts:
@@ -129,6 +142,13 @@ class Quota:
         if self._item is not None:
             self._counts.add(self._item, self._who(owner), amount)
 
+    def standing(self, owner: str) -> Standing | None:
+        """How it stands for the owner; None if there is no limit."""
+        if self._item is None:
+            return None
+        left = self._counts.left(self._item, self._who(owner)) or (None, None)
+        return Standing(self._what, self._item.amount, self._item.get_expiry(), *left)
+
     def tell(self, owner: str, response: Response) -> None:
         """Add the quota, and what is left of it, to the headers of `response`."""
         if self._item is None:
@@ -172,6 +192,11 @@ class Quotas:
     def limited(self) -> bool:
         """Whether any is set."""
         return self.requests.limited or self.entries.limited or self.datasets.limited
+
+    def standings(self, owner: str) -> Sequence[Standing]:
+        """How those that are set stand for the owner."""
+        quotas = (self.requests, self.entries, self.datasets)
+        return [found for quota in quotas if (found := quota.standing(owner)) is not None]
 
     def tell(self, owner: str, response: Response) -> None:
         """Add all to the headers of `response`: draft-ietf-httpapi-ratelimit-headers-10."""

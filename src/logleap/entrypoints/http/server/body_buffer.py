@@ -52,6 +52,10 @@ class BodyBuffer(OverflowableBuffer):
             super().close()
 
 
+def _failed(buffer: object) -> bool:
+    return isinstance(buffer, BodyBuffer) and buffer.failed
+
+
 class BufferingParser(HTTPRequestParser):
     """Reads a request. One whose body found no room gets the error NoRoomForBody."""
 
@@ -59,13 +63,13 @@ class BufferingParser(HTTPRequestParser):
         """What comes before the body."""
         super().parse_header(header_plus)
         receiver: Any = self.body_rcv
-        if receiver is not None:
+        if receiver is not None and not 0 < self.content_length < self.adj.inbuf_overflow:
             receiver.buf = BodyBuffer(self.adj.inbuf_overflow)
 
     def received(self, data: bytes) -> int:
         """More of the request: how many bytes of it were needed."""
         consumed = super().received(data)
         receiver: Any = self.body_rcv
-        if self.completed and self.error is None and receiver is not None and receiver.buf.failed:
+        if self.completed and self.error is None and receiver is not None and _failed(receiver.buf):
             self.error = NoRoomForBody("there is no room for its body in the server's temporary folder")
         return consumed

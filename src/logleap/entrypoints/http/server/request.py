@@ -95,11 +95,12 @@ class Request(BufferingParser):
         _check_head(header_plus)
         super().parse_header(header_plus)
         # waitress knows one option alone (RFC 9110, 7.6.1: a list of them).
-        options = {option.strip() for option in self.headers.get("CONNECTION", "").lower().split(",")}
-        for option in ("close", "keep-alive"):
-            if option in options:
-                self.headers["CONNECTION"] = option
-                break
+        if "CONNECTION" in self.headers:
+            options = {option.strip() for option in self.headers["CONNECTION"].lower().split(",")}
+            for option in ("close", "keep-alive"):
+                if option in options:
+                    self.headers["CONNECTION"] = option
+                    break
 
     def _refuse(self, error: Error) -> None:
         self.error = error

@@ -52,13 +52,15 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # need
 class ServerOptions:
     """How many threads answer, the largest body accepted (bytes), how long a stop may take (seconds).
 
-    `request_time` is how long a client may take to send a request (seconds).
+    `request_time` is how long a client may take to send a request (seconds). `path_prefix` is taken off the
+    paths that begin with it, and becomes the app's SCRIPT_NAME for all of them.
     """
 
     threads: int
     body_limit: int
     grace: float
     request_time: float = 1800.0
+    path_prefix: str = ""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -104,6 +106,7 @@ def serve(
         max_request_header_size=MAX_HEAD,
         connection_limit=most + 4,  # with waitress's own two: _make_room comes first
         recv_bytes=1 << 18,
+        url_prefix=options.path_prefix,
     )
     server.channel_class = Channel
     server.stopping = False

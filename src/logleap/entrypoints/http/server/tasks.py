@@ -84,16 +84,26 @@ class Task(WSGITask):
             self.chunked_response = False
         super().finish()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send a part of the answer."""
-        whole = self.complete and self.has_body and len(data) == self.content_length
-        if self.wrote_header or not whole:
-            super().write(data)
+        if not (self.complete and self.has_body and data):
+            super().write(bytes(data))
             return
-        # Header and body in one packet: waitress would send two.
-        self.channel.write_soon(self.build_response_header() + data)
-        self.wrote_header = True
-        self.content_bytes_written = len(data)
+        if self.wrote_header:
+            head = b""
+        else:
+            head = self.build_response_header()
+            self.wrote_header = True
+        if self.chunked_response:
+            frame = b"%s%X\r\n" % (head, len(data))
+            self.channel.send_stream(frame, data, b"\r\n")  # type: ignore[attr-defined]
+        elif head and len(data) == self.content_length:
+            # Header and body in one packet: waitress would send two.
+            self.channel.write_soon(head + data)
+            self.content_bytes_written = len(data)
+        else:
+            self.channel.write_soon(head)
+            super().write(bytes(data))
 
     def get_environment(self) -> dict[str, Any]:
         """The WSGI environment: with a way to have another thread work while this one sends a stream."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from logleap.domain.entries import Entries, Row
+from logleap.domain.entries import Entries, PlacedEntries, Row, Wanted
 from logleap.domain.errors import ArtifactsTooLarge, InvalidArtifact
 from logleap.domain.runs import RunError
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
@@ -95,15 +95,18 @@ class ExecuteTask:
         count: Callable[[], int]
         read: Callable[[], Iterator[Row]]
         columns: Callable[[], Iterator[Entries]]
+        placed: Callable[[Wanted | None], Iterator[PlacedEntries]]
         if job.archive is not None:
             count = partial(self.archives.count, job.archive)
             read = partial(self.archives.read, job.archive)
             columns = partial(self.archives.columns, job.archive)
+            placed = partial(self.archives.placed_columns, job.archive)
         else:
             manifest = self.ledger.manifest(job.dataset_id)
             count, read = partial(self.store.count, manifest), partial(self.store.read, manifest)
             columns = partial(self.store.columns, manifest)
-        return CheckedTrainingSet(job.entries, count, read, columns)
+            placed = partial(self.store.placed_columns, manifest)
+        return CheckedTrainingSet(job.entries, count, read, columns, placed)
 
 
 def _outcome_of(error: BaseException, job: TaskJob) -> TaskOutcome:

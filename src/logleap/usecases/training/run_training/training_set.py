@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from logleap.domain.entries import Entries, Row
+from logleap.domain.entries import Entries, PlacedEntries, Row, Wanted
 from logleap.ports.errors import CountMismatch
 from logleap.ports.task import TrainingSet
 
@@ -16,6 +16,7 @@ class CheckedTrainingSet(TrainingSet):
     counted: Callable[[], int]
     read: Callable[[], Iterator[Row]]
     read_columns: Callable[[], Iterator[Entries]]
+    read_placed: Callable[[Wanted | None], Iterator[PlacedEntries]] | None = None
     known: int | None = None
 
     def count(self) -> int:
@@ -39,6 +40,18 @@ class CheckedTrainingSet(TrainingSet):
             found += len(entries)
             yield entries
         self._checked(found)
+
+    def placed_columns(self, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        """Raises CountMismatch, at the end, if entries were missing or too many: where all are wanted."""
+        if self.read_placed is None:
+            yield from PlacedEntries.in_blocks(self.rows())
+            return
+        found = 0
+        for placed in self.read_placed(wanted):
+            found += len(placed)
+            yield placed
+        if wanted is None:
+            self._checked(found)
 
     def _checked(self, found: int) -> int:
         if found != self.acknowledged:

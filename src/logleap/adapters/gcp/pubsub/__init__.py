@@ -1,0 +1,1 @@
+"""What goes over Pub/Sub besides trainings."""

@@ -1,0 +1,135 @@
+"""A report in one pass over entries, in bounded memory: while Polars counts some, Python reads the next."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import pairwise
+
+import polars as pl
+
+from logleap.codecs.packed.columns import text_size
+from logleap.columnar.columns import contexts_of, messages_of, times_of
+from logleap.columnar.frequent import FrequentMessages
+from logleap.columnar.hashes import Hashes
+from logleap.columnar.largest import LargestEntries
+from logleap.columnar.times import Times
+from logleap.domain.report import Report
+from logleap.ports.errors import CountMismatch
+from logleap.reporting.block import Block, Blocks
+
+ROWS = 20_000
+"""How many entries are counted together, or as many more as the last block has."""
+
+TEXT = 4 << 20
+"""The same in bytes of text."""
+
+
+def report_on(blocks: Blocks, expected: int) -> Report:
+    """The report on all entries of the blocks, as `logleap.columnar.reports.report_on` has it."""
+    with closing(_Counts(expected)) as counts, ThreadPoolExecutor(1, "report") as thread:
+        counting: Future[None] | None = None
+        for group in _groups(blocks(packed=True)):
+            if counting is not None:
+                counting.result()
+            counting = thread.submit(counts.add, group)
+        if counting is not None:
+            counting.result()
+        return counts.report(_groups(blocks(packed=True)))
+
+
+class _Counts:
+    """What all figures are made from. Texts are told apart by hashes of 64 bits.
+
+    Their keys are drawn by lot, so that nobody can choose entries that are taken for equal: among ten million
+    different ones the chance that two are is 3 in a million, and it grows with the square of their number.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._entries = self._out_of_order = 0
+        self._batch_id, self._latest = "", 0
+        self._times, self._largest = Times(), LargestEntries()
+        self._rows, self._messages = Hashes(expected), Hashes(expected)
+        self._message_seed, self._context_seed, *factors = (secrets.randbits(64) for _ in range(4))
+        self._time_factor, self._context_factor = (pl.lit(factor | 1, pl.UInt64) for factor in factors)
+
+    def close(self) -> None:
+        self._rows.close()
+        self._messages.close()
+
+    def add(self, blocks: list[Block]) -> None:
+        """Count the entries of some blocks, at least one, which come after those before."""
+        for batch_id, _, entries in blocks:
+            if batch_id == self._batch_id and self._latest > entries.micros[0]:
+                self._out_of_order += 1
+            self._batch_id, self._latest = batch_id, entries.micros[-1]
+        blocks.sort(key=_place)
+        parts = [block.entries for block in blocks]
+        times, messages, contexts = times_of(parts), messages_of(parts), contexts_of(parts)
+        self._entries += len(times)
+        self._out_of_order += int((times.slice(1) < times.slice(0, len(times) - 1)).sum())
+        self._out_of_order -= sum(
+            before.entries.micros[-1] > after.entries.micros[0] for before, after in pairwise(blocks)
+        )
+        self._times.add(times)
+        self._largest.add(blocks, messages, contexts)
+        hashes = messages.hash(self._message_seed)
+        self._messages.add(hashes)
+        # For each entry a number that is another one for another time, and most likely for other texts.
+        columns = pl.DataFrame({"time": times, "message": hashes, "context": contexts})
+        rows = columns.select(
+            pl.col("message")
+            + pl.col("time").reinterpret(signed=False) * self._time_factor
+            + pl.col("context").hash(self._context_seed) * self._context_factor
+        )
+        self._rows.add(rows.to_series())
+
+    def report(self, again: Iterator[list[Block]]) -> Report:
+        """All figures. `again`: all entries once more, which are read as far as needed.
+
+        Raises CountMismatch if they are others.
+        """
+        duplicates = self._entries - sum(share.n_unique() for share in self._rows.shares())
+        frequent = FrequentMessages(self._messages.shares())
+        read = 0
+        while not frequent.complete and (group := next(again, None)) is not None:
+            messages = messages_of([block.entries for block in group])
+            frequent.look_up(messages.hash(self._message_seed), messages)
+            read += len(messages)
+        if not frequent.complete and read != self._entries:
+            raise CountMismatch(self._entries, read)
+        timeline = self._times.timeline()
+        width, spans = timeline.histogram()
+        return Report(
+            entries=self._entries,
+            first=timeline.first,
+            last=timeline.last,
+            gaps=timeline.gaps(),
+            gap_resolution=timeline.resolution,
+            out_of_order=self._out_of_order,
+            duplicates=duplicates,
+            duplicates_complete=True,
+            frequent=frequent.top(),
+            frequent_missed=0,
+            largest=self._largest.top(),
+            histogram=spans,
+            histogram_width=width,
+        )
+
+
+def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    group: list[Block] = []
+    rows = text = 0
+    for block in blocks:
+        group.append(block)
+        rows += len(block.entries)
+        text += text_size(block.entries)
+        if rows >= ROWS or text >= TEXT:
+            yield group
+            group, rows, text = [], 0, 0
+    if group:
+        yield group
+
+
+def _place(block: Block) -> tuple[str, int]:
+    return block.batch_id, block.sequences[0]

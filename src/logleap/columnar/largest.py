@@ -1,0 +1,36 @@
+"""The largest entries, in bounded memory and in one pass."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from heapq import nsmallest
+from itertools import accumulate
+
+import polars as pl
+
+from logleap.domain.report import LISTED, LargeEntry, excerpt
+from logleap.reporting.block import Block
+
+
+class LargestEntries:
+    """Keeps the largest entries; of entries of one size those first in the order of batch id and sequence."""
+
+    def __init__(self, most: int = LISTED) -> None:
+        self._most = most
+        self._kept: list[tuple[int, str, int, str]] = []  # the size is negated: largest first
+
+    def add(self, blocks: Sequence[Block], messages: pl.Series, contexts: pl.Series) -> None:
+        """Look at entries: those of the blocks, which are in the order of batch id and sequence."""
+        sizes = messages.str.len_bytes().cast(pl.Int64) + contexts.str.len_bytes().fill_null(0)
+        least = sizes.top_k(self._most).min()
+        larger = (sizes > least).arg_true().to_list()
+        found = larger + (sizes == least).arg_true().head(self._most - len(larger)).to_list()
+        starts = list(accumulate((len(block.entries) for block in blocks), initial=0))
+        for index in found:
+            block, start = blocks[at := bisect_right(starts, index) - 1], starts[at]
+            sequence, text = block.sequences[index - start], block.entries[index - start].message
+            self._kept.append((-sizes[index], block.batch_id, sequence, excerpt(text)))
+        self._kept = nsmallest(self._most, self._kept)
+
+    def top(self) -> list[LargeEntry]:
+        """The largest, largest first."""
+        return [LargeEntry(-less, batch_id, sequence, text) for less, batch_id, sequence, text in self._kept]

@@ -1,0 +1,21 @@
+"""What all requests of a process share: who calls, what is left to them, how much is done at a time."""
+
+from logleap.container import Container
+from logleap.entrypoints.http.calls.long_calls import LongCalls
+from logleap.entrypoints.http.ingest.decoding import Decoders
+from logleap.entrypoints.http.middleware.auth import Authenticator
+from logleap.entrypoints.http.middleware.quotas import Quotas
+from logleap.ordering.scratch import Scratch
+
+
+class Bounds:
+    """One of each, for the API and the console alike. Raises SettingsError."""
+
+    def __init__(self, container: Container) -> None:
+        settings = container.settings()
+        self.authenticator = Authenticator(settings, container.capabilities(), container.authenticate())
+        self.quotas = Quotas(settings)
+        self.long_calls = LongCalls(settings.threads)
+        self.readings = LongCalls(settings.threads)
+        self.decoders = Decoders(settings.threads)
+        self.scratch = Scratch(settings.temporary_limit)

@@ -1,0 +1,97 @@
+"""The compiled part of the miner: it is there, gives the same, and touches no memory but its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from array import array
+from pathlib import Path
+
+import pytest
+
+from logleap.miner import _fast
+
+HERE = Path(__file__).parent
+SOURCE = Path(_fast.__file__).with_name("_scan.c")
+SANITIZERS = ("address", "undefined")
+ROUNDS = 100
+
+
+def compiler() -> str:
+    found = shutil.which("gcc")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs gcc: the compiled miner is what customers use.")
+        pytest.skip("gcc is missing: models are mined by Python here.")
+    return found
+
+
+def test_it_is_compiled_where_there_is_a_compiler() -> None:
+    compiler()
+    assert _fast.COMPILED, "The package was installed without it: rm .venv/.stamp-app && make setup"
+
+
+def test_it_gives_what_python_gives_and_touches_no_foreign_memory(tmp_path: Path) -> None:
+    gcc = compiler()
+    headers = sysconfig.get_paths()["include"]
+    build = ["-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
+    sanitize = [f"-fsanitize={','.join(SANITIZERS)}", "-fno-sanitize-recover=all"]
+    subprocess.run([gcc, *build, *sanitize, SOURCE, "-o", tmp_path / "_scan.so"], check=True)
+    libraries = [
+        subprocess.check_output([gcc, f"-print-file-name=lib{short}.so"], text=True).strip()
+        for short in ("asan", "ubsan")
+    ]
+    done = subprocess.run(
+        [sys.executable, HERE / "garbled_messages.py", tmp_path, str(ROUNDS)],
+        env={"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["alike"] == ROUNDS
+    assert found["kept"] < 10_000
+
+
+compiled = pytest.mark.skipif(not _fast.COMPILED, reason="gcc is missing: models are mined by Python here")
+
+
+def scanner(answer: object = (0, ())) -> "_fast.Scanner":
+    return _fast.Scanner(lambda key: answer, 4, ("ms",), bytes(16))  # type: ignore[arg-type, return-value]
+
+
+@compiled
+@pytest.mark.parametrize(
+    "answer",
+    [None, (0,), (0, ["a"]), (0, (1,)), ("0", ()), (-1, ("a",)), (0, ("\0\0",)), (1 << 40, ())],
+    ids=repr,
+)
+def test_a_wrong_answer_is_an_error(answer: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        scanner(answer).add(array_of(1), ["message 1"], None)
+
+
+@compiled
+def test_what_the_callback_raises_comes_out_and_it_cannot_call_back() -> None:
+    def again(key: str) -> tuple[int, tuple[str, ...]]:
+        found.forget()
+        return 0, ()
+
+    found = _fast.Scanner(again, 4, (), bytes(16))
+    with pytest.raises(RuntimeError, match="at work"):
+        found.add(array_of(1), ["message"], None)
+    with pytest.raises(TypeError):
+        scanner().add(array_of(1), [b"message"], None)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="times"):
+        scanner().add(array_of(1, 2), ["message"], None)
+    with pytest.raises(ValueError, match="seed"):
+        _fast.Scanner(again, 4, (), b"short")
+    with pytest.raises(ValueError, match="rank"):
+        _fast.order([(array_of(1), array_of(7))], array_of(0), array_of(9), b"\1")
+
+
+def array_of(*numbers: int) -> "array[int]":
+    return array("q", numbers)
