@@ -235,6 +235,9 @@ FIELDS = {
 }
 """Names in what is stored, or sent to other programs: they are no words to people."""
 
+CLIENTS = {"adapters/webhook/deliverer.py"}
+"""They speak HTTP to other programs, whose words these are."""
+
 
 def texts(source: str) -> Iterator[str]:
     """All string constants, those in f-strings and docstrings too."""
@@ -248,6 +251,8 @@ def test_no_http_path_header_or_command_is_named_below_the_entry_points() -> Non
     for layer in BELOW:
         for file in (PACKAGE / layer).rglob("*.py"):
             where = file.relative_to(PACKAGE).as_posix()
+            if where in CLIENTS:
+                continue
             for text in texts(file.read_text("utf-8")):
                 if (where, text) in FIELDS:
                     seen.add((where, text))
