@@ -224,6 +224,7 @@ WORDS = re.compile(
 )
 FIELDS = {
     ("codecs/cloud_events.py", "application/cloudevents+json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "application/json"): "of an event that is sent",
     ("domain/events.py", "runId"): "of an event that is sent",
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
