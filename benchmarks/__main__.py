@@ -29,6 +29,7 @@ from benchmarks.parts import (
     many_datasets,
     model,
     push,
+    score,
     training,
     upload,
 )
@@ -49,6 +50,7 @@ PARTS: Mapping[str, Callable[[Iterations], Findings]] = {
     "training": training.run,
     "model": model.run,
     "console": console.run,
+    "score": score.run,
 }
 
 

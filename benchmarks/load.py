@@ -151,9 +151,10 @@ def call(
     return json.loads(text) if text and is_json else text.decode().strip()
 
 
-def train(port: int, data_id: str, patience: float = 600.0) -> Any:
+def train(port: int, data_id: str, patience: float = 600.0, task: str | None = None) -> Any:
     """Start a training of LogLeap's and wait for its end: the run. Raises LoadFailed if it fails."""
-    call(port, "POST", f"/train/{data_id}")
+    body = b"" if task is None else json.dumps({"task": task}).encode()
+    call(port, "POST", f"/train/{data_id}", body, {"Content-Type": "application/json"})
     end = time.monotonic() + patience
     while time.monotonic() < end:
         run = call(port, "GET", f"/train/{data_id}")

@@ -7,18 +7,21 @@ def train_model(context):
     table = pa.Table.from_batches(record_batches(context.training_set), SCHEMA)
 """
 
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from logleap.codecs.packed.columns import text_size
+from logleap.domain.entries import Entries
 from logleap.extras import needing
 from logleap.ports.task import TrainingSet
 
 with needing("arrow", "logleap.arrow"):
     import pyarrow as pa
 
+    from logleap.codecs.export.arrow_columns import TIME, contexts, messages, times
+
 _FIELDS: "list[pa.Field[Any]]" = [
-    pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("timestamp", TIME, nullable=False),
     pa.field("message", pa.string(), nullable=False),
     pa.field("context", pa.string()),
 ]
@@ -27,7 +30,7 @@ SCHEMA = pa.schema(_FIELDS)
 
 MAX_ROWS = 10_000
 MAX_TEXT = 64 << 20
-"""Characters of a record batch, but for one that is longer because its entries came together."""
+"""Bytes of a record batch's texts, about, but for one that is longer because its entries came together."""
 
 
 def record_batches(training_set: TrainingSet, max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
@@ -38,26 +41,23 @@ def record_batches(training_set: TrainingSet, max_rows: int = MAX_ROWS) -> Itera
     """
     if max_rows < 1:
         raise ValueError(f"max_rows is {max_rows}; it must be 1 or more.")
-    micros, messages, contexts = array("q"), list[str](), list[str | None]()
-    text = 0
+    parts: list[Entries] = []
+    rows = text = 0
     for entries in training_set.columns():
+        held = text_size(entries)
         start = 0
         while start < len(entries):
-            part = slice(start, start + max_rows - len(messages))
-            start = part.stop
-            micros.extend(entries.micros[part])
-            messages += entries.messages[part]
-            contexts += entries.contexts[part]
-            text += sum(map(len, entries.messages[part]))
-            if len(messages) == max_rows or text >= MAX_TEXT:
-                yield _record_batch(micros, messages, contexts)
-                micros, messages, contexts, text = array("q"), [], [], 0
-    if messages:
-        yield _record_batch(micros, messages, contexts)
+            part = entries[start : start + max_rows - rows]
+            start += len(part)
+            parts.append(part)
+            rows += len(part)
+            text += held * len(part) // len(entries)
+            if rows == max_rows or text >= MAX_TEXT:
+                yield _record_batch(parts)
+                parts, rows, text = [], 0, 0
+    if parts:
+        yield _record_batch(parts)
 
 
-def _record_batch(micros: "array[int]", messages: list[str], contexts: list[str | None]) -> pa.RecordBatch:
-    # The times as they lie in memory: Arrow's are 64-bit numbers in the machine's order, too.
-    times = pa.Array.from_buffers(SCHEMA.field("timestamp").type, len(micros), [None, pa.py_buffer(micros)])
-    columns = [times, pa.array(messages, pa.string()), pa.array(contexts, pa.string())]
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+def _record_batch(parts: Sequence[Entries]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([times(parts), messages(parts), contexts(parts)], schema=SCHEMA)

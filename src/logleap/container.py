@@ -157,12 +157,22 @@ class Container(containers.DeclarativeContainer):
         archives=backend.provided.archives,
         runs=backend.provided.runs,
     )
+    masks = providers.ThreadSafeSingleton(load_masks, settings.provided.masks)
+    loaded_models = providers.ThreadSafeSingleton(
+        LoadedModels,
+        datasets=backend.provided.datasets,
+        runs=backend.provided.runs,
+        artifacts=backend.provided.artifacts,
+        masks=masks,
+        decompress=providers.Object(unzstd),
+    )
     read_entries = providers.ThreadSafeSingleton(
         ReadEntries,
         datasets=backend.provided.datasets,
         store=backend.provided.store,
         ledger=backend.provided.ledger,
         archives=backend.provided.archives,
+        models=loaded_models,
     )
     start_training = providers.ThreadSafeSingleton(
         StartTraining,
@@ -200,15 +210,6 @@ class Container(containers.DeclarativeContainer):
         datasets=backend.provided.datasets,
         runs=backend.provided.runs,
         store=backend.provided.artifacts,
-    )
-    masks = providers.ThreadSafeSingleton(load_masks, settings.provided.masks)
-    loaded_models = providers.ThreadSafeSingleton(
-        LoadedModels,
-        datasets=backend.provided.datasets,
-        runs=backend.provided.runs,
-        artifacts=backend.provided.artifacts,
-        masks=masks,
-        decompress=providers.Object(unzstd),
     )
     score_entries = providers.ThreadSafeSingleton(ScoreEntries, models=loaded_models)
     task_executor = providers.ThreadSafeSingleton(

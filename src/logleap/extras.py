@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-Extra = Literal["server", "archive", "arrow", "gcp", "otel", "redis"]
+Extra = Literal["server", "archive", "arrow", "gcp", "otel", "redis", "report"]
 
 
 class ExtraMissing(Exception):

@@ -21,7 +21,15 @@ import httpx2
 import pytest
 
 from logleap.client import Client
-from tools.clients.programs import Journal, Program, journal, npm_environment, rsyslog, syslog_ng
+from tools.clients.programs import (
+    Journal,
+    Program,
+    journal,
+    log4j,
+    npm_environment,
+    rsyslog,
+    syslog_ng,
+)
 
 HERE = Path(__file__).parent
 PAGES = HERE.parents[1] / "docs/clients"
@@ -238,6 +246,13 @@ def rsyslogd() -> Program:
 def systemd_journal() -> Journal:
     programs: Journal = _needed(journal(), "journalctl with systemd-journal-remote")
     return programs
+
+
+@pytest.fixture(scope="session")
+def java() -> Program:
+    """Java with Log4j 2."""
+    program: Program = _needed(log4j(), "Java with its compiler and Log4j 2")
+    return program
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,15 @@ def test_answers_that_get_lost_count_once(
     assert [row.message for row in server.trained(data_id)] == [entry["message"] for entry in ENTRIES]
 
 
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/json"])
+def test_a_file_without_its_newlines_is_refused_with_the_option_to_use(
+    server: Any, bash: str, folder: Path, kind: str
+) -> None:
+    url = f"{server.url}/data/{server.announce()}"
+    done = run(bash, f"curl -sS -d @app.ndjson -H 'Content-Type: {kind}' '{url}'", folder)
+    assert "--data-binary" in done.stdout
+
+
 def test_a_bad_entry_is_named_at_once(server: Any, bash: str, example: Any, folder: Path) -> None:
     with (folder / "app.ndjson").open("a") as file:
         file.write('{"message": "when?"}\n')

@@ -40,5 +40,14 @@ def test_the_program_is_told_what_was_refused_and_loses_it(
     assert server.entries(data_id) == 0
 
 
+def test_a_lost_answer_counts_once_and_is_told(
+    server: Any, proxy: Any, npm: Mapping[str, str], example: Any
+) -> None:
+    data_id = server.announce()
+    proxy.losing = 1
+    assert "not sent" in run(shown(example, data_id, int(proxy.url.rpartition(":")[2])), npm)
+    assert (len(proxy.seen), server.entries(data_id)) == (1, 3)
+
+
 def test_a_server_that_is_away_costs_the_batch(npm: Mapping[str, str], example: Any) -> None:
     assert "not sent" in run(shown(example, "x", 9), npm)

@@ -17,10 +17,12 @@ from tools.faults.campaigns import (
     zombies,
 )
 from tools.faults.cluster import Cluster
+from tools.faults.console_user import console_life
 from tools.faults.event_campaign import event_kills
-from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS
+from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, LOG_MODEL
 from tools.faults.faulty_proxy import Fault
 from tools.faults.installations import Installation, local_installation
+from tools.faults.log_model_crashes import log_model_crash
 from tools.faults.workload import NEVER, Caller, archiving_meeting
 
 
@@ -51,6 +53,13 @@ def test_a_process_that_is_killed_at(
     assert outcome.kept, str(outcome)
 
 
+@pytest.mark.parametrize("point", LOG_MODEL)
+def test_a_worker_that_is_killed_in_a_comparison_at(
+    point: str, shared_site: Installation, cluster: Cluster
+) -> None:
+    assert log_model_crash(shared_site, cluster, point) == []
+
+
 @pytest.fixture(scope="module")
 def soon_swept() -> Iterator[tuple[Installation, Cluster]]:
     with local_installation() as installation:
@@ -75,6 +84,14 @@ def test_servers_and_workers_that_are_killed_while_data_sets_are_archived_and_de
     assert outcome.counts["kills"] >= 20
     assert outcome.counts["archivings ok"] > 0
     assert outcome.counts["deletions ok"] > 0
+
+
+def test_servers_and_workers_that_are_killed_while_people_use_the_console(site: Installation) -> None:
+    outcome = kills(site, rounds=12, seconds=15, job=console_life, clients=4, seed=5)
+    assert outcome.kept, str(outcome)
+    assert outcome.counts["kills"] >= 5
+    for done in ("batches ok", "starts ok", "archivings ok"):
+        assert outcome.counts[done] > 0, str(outcome)
 
 
 def test_uploads_starts_archivings_and_deletions_that_meet(site: Installation) -> None:

@@ -32,6 +32,8 @@ _OTHER_PACKAGES = (
     "systemd",
     "systemd-journal-remote",
 )  # apt takes only one syslog daemon at a time
+_LOG4J = FOLDER / "debian-log4j"
+_LOG4J_JARS = ("log4j-api.jar", "log4j-core.jar")
 _PROXIES = FOLDER / "debian-proxies"
 _PROXY_PACKAGES = ("nginx", "haproxy", "apache2-bin")
 _SPIN = FOLDER / "spin"
@@ -94,6 +96,17 @@ def rsyslog() -> Program | None:
     for module in _OTHERS.glob("usr/lib/*/rsyslog/imtcp.so"):
         program = str(_OTHERS / "usr/sbin/rsyslogd")
         return Program((program, "-M", str(module.parent)), debian.libraries(_OTHERS))
+    return None
+
+
+def log4j() -> Program | None:
+    """Java with Log4j 2, to run a source file with; None: there is none, or no compiler."""
+    if shutil.which("java") is None or shutil.which("javac") is None:
+        return None
+    for root in (Path("/"), _LOG4J):
+        jars = [root / "usr/share/java" / name for name in _LOG4J_JARS]
+        if all(jar.exists() for jar in jars):
+            return Program(("java", "-cp", ":".join(map(str, jars))), {})
     return None
 
 
@@ -243,6 +256,7 @@ def _main() -> int:
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
         _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
         _unpack(_PROXY_PACKAGES, _PROXIES) if None in (nginx(), haproxy(), apache()) else None,
+        _unpack(("liblog4j2-java",), _LOG4J) if log4j() is None and shutil.which("javac") else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
         _unpack_browser() if browser() is None else None,
     ]

@@ -44,6 +44,18 @@ ARTIFACT: Mapping[str, Failpoint] = {
     "artifact: written, nobody knows of it": Failpoint("artifacts.write", "after"),
 }
 """In the task."""
+LOG_MODEL: Mapping[str, tuple[Failpoint, int]] = {
+    "log model: before it is written": (Failpoint("artifacts.write", "before"), 1),
+    "log model: written, before the changes": (Failpoint("artifacts.write", "before"), 2),
+    "log model: changes written, before the result": (Failpoint("artifacts.write", "after"), 2),
+    "log model: before the result is stored": (Failpoint("runs.finish", "before"), 1),
+    "log model: result stored, before the artifacts are published": (
+        Failpoint("artifacts.publish", "before"),
+        1,
+    ),
+    "log model: artifacts published": (Failpoint("artifacts.publish", "after"), 1),
+}
+"""Of a run of the task `log-model` with a baseline, hit for the so-manieth time."""
 FAILPOINTS: Mapping[str, Failpoint] = {**UPLOAD, **START, **RUN}
 CANCEL: Mapping[str, Failpoint] = {
     "before it is stored": Failpoint("runs.save", "before"),

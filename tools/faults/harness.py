@@ -292,7 +292,7 @@ def dataset_found(backend: Backend, announced: Operation) -> DatasetFound:
             "lines of its log": len(backend.datasets.events(data_id)),
             "receipts": len(backend.ledger.manifest(data_id).batches),
             "archive files": _archive_files(backend.archives, data_id),
-            "artifacts": _artifact_files(backend.artifacts, data_id),
+            "artifacts": artifact_files(backend.artifacts, data_id),
         }
         remains = [f"it is gone, but {number} {what} are left" for what, number in left.items() if number]
         return DatasetFound(data_id, there=False, remains=remains)
@@ -322,7 +322,7 @@ def _archive_files(archives: ArchiveStore, data_id: str) -> int:
     return sum(data_id in str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def _artifact_files(artifacts: ArtifactStore, data_id: str) -> int:
+def artifact_files(artifacts: ArtifactStore, data_id: str) -> int:
     """How many published artifacts of a data set there are, whether anybody knows of them or not."""
     if isinstance(artifacts, MemoryArtifactStore):
         return sum(blob.dataset_id == data_id for blob in artifacts._blobs.keys() - artifacts._staged)

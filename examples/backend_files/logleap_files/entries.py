@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import uuid4
 
+from logleap.columnar.reports import report_on
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
 from logleap.domain.selection import Selection
@@ -13,7 +14,6 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.block import blocks_of
-from logleap.reporting.reporter import report_on
 from logleap_files.folder import Folder, available, file_name
 
 

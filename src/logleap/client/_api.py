@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import SpooledTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -35,6 +35,8 @@ PARQUET = "application/vnd.apache.parquet"
 """The media types of streams of entries."""
 
 _Answered = TypeVar("_Answered")
+_IN_MEMORY = 8 << 20  # bytes of entries to be scored: more of them wait in a file
+_PIECE = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,34 @@ class Client:
         path = f"/train/{_segment(data_id)}/artifacts/{_segment(name)}"
         return self._call("GET", path, shape, query={"runId": run_id})
 
+    def score(self, data_id: str, entries: Iterable[Json]) -> "Scores":
+        """Judge entries by the data set's log model: an iterable of what is said of each, nothing is stored.
+
+        The entries are written to a temporary file first, so that the call can be retried until its answer
+        begins. Raises ApiError, Unreachable.
+        """
+        return self.score_lines(data_id, (_encode(entry) + b"\n" for entry in entries))
+
+    def score_lines(self, data_id: str, parts: Iterable[bytes]) -> "Scores":
+        """The same of entries that are NDJSON already, in parts of any size."""
+        with SpooledTemporaryFile(_IN_MEMORY) as body:
+            for part in parts:
+                body.write(part)
+            length = body.tell()
+
+            def call() -> httpx2.Response:
+                body.seek(0)
+                return self._opened(
+                    self._http.build_request(
+                        "POST",
+                        f"/score/{_segment(data_id)}",
+                        content=iter(lambda: body.read(_PIECE), b""),
+                        headers={"Content-Type": NDJSON, "Content-Length": str(length)},
+                    )
+                )
+
+            return Scores(self._retried(call))
+
     def cancel(self, data_id: str, run_id: str | None = None) -> Json:
         """Cancel the latest run, or this one. It fails as CANCELLED, within the server's grace time.
 
@@ -301,11 +331,12 @@ class Client:
         start: str | None = None,
         end: str | None = None,
         contains: str | None = None,
+        template: str | None = None,
         size: int = 1000,
         token: str | None = None,
     ) -> Json:
         """A page of entries in the order of time, and the `nextPageToken` of the following one."""
-        query = {**_selection(start, end, contains), "pageSize": str(size)}
+        query = {**_selection(start, end, contains, template), "pageSize": str(size)}
         if token is not None:
             query["pageToken"] = token
         return self._call("GET", _entries_path(data_id), shapes.EntryPage, query=query)
@@ -320,14 +351,23 @@ class Client:
         return entries
 
     def entries(
-        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+        self,
+        data_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+        template: str | None = None,
     ) -> Iterator[Json]:
         """The acknowledged entries in the order of time, one by one, in bounded memory.
 
-        `start` (included) and `end` (excluded) are RFC 3339 times; `contains` is text of the message. Raises
-        Incomplete if not all of them arrive: the entries so far are right, but are not all.
+        `start` (included) and `end` (excluded) are RFC 3339 times; `contains` is text of the message,
+        `template` the id of a template of the data set's log model. Raises Incomplete if not all of them
+        arrive: the entries so far are right, but are not all.
         """
-        with self.export(data_id, NDJSON, start=start, end=end, contains=contains) as export:
+        with self.export(
+            data_id, NDJSON, start=start, end=end, contains=contains, template=template
+        ) as export:
             number = 0
             for line in _lines(export.parts):
                 number += 1
@@ -344,6 +384,7 @@ class Client:
         start: str | None = None,
         end: str | None = None,
         contains: str | None = None,
+        template: str | None = None,
     ) -> "Iterator[Export]":
         """The selected entries in this media type, as a stream. It is retried until it begins, not after.
 
@@ -353,7 +394,7 @@ class Client:
             "GET",
             _entries_path(data_id),
             headers={"Accept": media_type, "Accept-Encoding": "zstd, gzip"},
-            params=_selection(start, end, contains),
+            params=_selection(start, end, contains, template),
         )
         response = self._retried(lambda: self._opened(request))
         try:
@@ -365,7 +406,13 @@ class Client:
             response.close()
 
     def to_arrow(
-        self, data_id: str, *, start: str | None = None, end: str | None = None, contains: str | None = None
+        self,
+        data_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        contains: str | None = None,
+        template: str | None = None,
     ) -> "pa.Table":
         """The selected entries as a table of pyarrow, which must be installed. Raises Incomplete.
 
@@ -373,7 +420,9 @@ class Client:
         """
         with needing("archive", "Client.to_arrow"):
             import pyarrow as pa
-        with self.export(data_id, ARROW, start=start, end=end, contains=contains) as export:
+        with self.export(
+            data_id, ARROW, start=start, end=end, contains=contains, template=template
+        ) as export:
             try:
                 table = pa.ipc.open_stream(_Readable(export.parts)).read_all()
             except pa.ArrowInvalid as error:
@@ -472,6 +521,55 @@ class Client:
         return isinstance(error, httpx2.TransportError)
 
 
+class Scores:
+    """What `POST /score` answers: to be iterated once, an object for each entry; then it has the `summary`.
+
+    Iterating raises Incomplete where the answer breaks off, with the reason if the server said one. It is to
+    be closed, as a context manager, unless it is iterated to its end.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self._summary: Json | None = None
+
+    def __enter__(self) -> "Scores":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._response.close()
+
+    @property
+    def summary(self) -> Json:
+        """What all entries came to. Raises Incomplete before the end."""
+        if self._summary is None:
+            raise Incomplete("The scores have no summary yet: iterate all of them first.")
+        return self._summary
+
+    def __iter__(self) -> Iterator[Json]:
+        for line in self.lines():
+            told: Json = msgspec.json.decode(line)
+            if "index" in told:
+                yield told
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines as they are, the summary's too."""
+        problem: Json | None = None
+        try:
+            for line in _lines(self._response.iter_bytes()):
+                if not line.startswith(b'{"index"'):
+                    last: Json = msgspec.json.decode(line)
+                    self._summary, problem = last.get("summary"), last.get("problem")
+                if problem is None:
+                    yield line
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            why = f"{problem['code']}: {problem['detail']}" if problem else str(error)
+            raise Incomplete(f"The scores broke off: {why}") from error
+        finally:
+            self._response.close()
+        if self._summary is None:
+            raise Incomplete("The scores ended without their summary.")
+
+
 class Export:
     """A stream of entries. `entries`: how many it has, if the server said so; `parts`: its bytes."""
 
@@ -526,8 +624,10 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
         raise Incomplete("The stream of entries ended in the middle of an entry.")
 
 
-def _selection(start: str | None, end: str | None, contains: str | None) -> dict[str, str]:
-    given = {"from": start, "to": end, "contains": contains}
+def _selection(
+    start: str | None, end: str | None, contains: str | None, template: str | None
+) -> dict[str, str]:
+    given = {"from": start, "to": end, "contains": contains, "template": template}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 from logleap.domain.errors import EntryError
 from logleap.domain.times import from_micros, to_micros
@@ -82,7 +82,7 @@ class PackedEntries(Entries):
     context_spans: "array[int]"
     """The same; NO_TEXT where there is none."""
     ordered: bool
-    """Whether they are known to be in the time order, where all are of one batch."""
+    """Whether they are known to be in the time order."""
 
     def __init__(
         self,
@@ -104,17 +104,21 @@ class PackedEntries(Entries):
 
     def __getattr__(self, name: str) -> list[str] | list[str | None]:
         """`messages` and `contexts` as lists, which are kept."""
-        texts: list[str] | list[str | None]
         if name == "messages":
-            texts = [self._text(span) for span in self.message_spans]
+            texts = self._texts(self.message_spans)
         elif name == "contexts":
-            texts = [None if span == NO_TEXT else self._text(span) for span in self.context_spans]
+            texts = self._texts(self.context_spans)
         else:
             raise AttributeError(name)
         object.__setattr__(self, name, texts)
         return texts
 
-    def _text(self, span: int) -> str:
+    def _texts(self, spans: "array[int]") -> list[str] | list[str | None]:
+        return [self._text(span) for span in spans]
+
+    def _text(self, span: int) -> Any:
+        if span == NO_TEXT:
+            return None
         start = span >> 32
         return self.texts[start : start + (span & 0xFFFFFFFF)].decode()
 
@@ -129,13 +133,17 @@ class PackedEntries(Entries):
         if isinstance(at, slice):
             spans = self.message_spans[at], self.context_spans[at]
             ordered = self.ordered and (at.step or 1) > 0
-            return PackedEntries(self.micros[at], self.texts, *spans, ordered=ordered)
-        context = self.context_spans[at]
-        return Entry(
-            from_micros(self.micros[at]),
-            self._text(self.message_spans[at]),
-            None if context == NO_TEXT else self._text(context),
-        )
+            return type(self)(self.micros[at], self.texts, *spans, ordered=ordered)
+        message, context = self._text(self.message_spans[at]), self._text(self.context_spans[at])
+        return Entry(from_micros(self.micros[at]), message, context)
+
+    @staticmethod
+    def merged(parts: "Sequence[PlacedEntries]") -> "PlacedEntries | None":
+        """The entries of all parts, each of packed entries in the time order, together in it, each once.
+
+        None: here there is no quicker way than by the lists.
+        """
+        return None
 
 
 def in_columns(rows: "Iterable[Row]", size: int = 1_000) -> Iterator[Entries]:

@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from itertools import compress, islice
 from operator import not_
 from os import urandom
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from logleap.miner import _fast
 from logleap.miner.description.describe import Facts, Plan, filled, gather
 from logleap.miner.description.values import UNITS
-from logleap.miner.match import keys, names
+from logleap.miner.match import keys, matching, names
 from logleap.miner.repeats import Repeats
 from logleap.miner.text.mask import Masks
 from logleap.miner.text.severity import of_contexts
-from logleap.miner.text.tokens import PLACEHOLDER
+from logleap.miner.text.tokens import PLACEHOLDER, Tokenizer
 
 PlanOf = Callable[[str], tuple[int, tuple[str, ...]]]
 """Of a key (a masked message, with what its context tells of its severity) the number of the facts that the
@@ -27,8 +27,13 @@ class Collector(Protocol):
     def add(self, times: "array[int]", messages: list[str], contexts: Sequence[str | None]) -> "array[int]":
         """Add entries, in the order of time; the numbers of their facts. What `plan_of` raises comes out."""
 
-    def unseen(self, messages: list[str], contexts: Sequence[str | None]) -> Sequence[str]:
-        """The keys of these messages, without most of those that were answered before."""
+    def lines(
+        self, messages: list[str], contexts: Sequence[str | None]
+    ) -> tuple[Sequence[bytes], Sequence[str]]:
+        """What of these messages is to be mined, and keys of which it must be found out.
+
+        Without most of what was answered before. A line is severity, number of tokens, and tokens.
+        """
 
     def take(self, number: int) -> Facts | None:
         """These facts, which are then forgotten: after the last entry was added. None: there are none."""
@@ -38,21 +43,50 @@ class Collector(Protocol):
         """About how many values all facts hold."""
 
 
+class Templates(NamedTuple):
+    """Templates by severity and tokens (without blanks), numbered as they come, the later of two that are
+    equal first; and what cuts messages into tokens.
+    """
+
+    tokenizer: Tokenizer
+    listed: Sequence[tuple[str | None, tuple[str, ...]]]
+
+
+class Settings(NamedTuple):
+    """How facts are collected."""
+
+    masks: Masks
+    most_keys: int
+    """The plans of so many keys, or more, are remembered."""
+    compiled: bool
+    """The compiled part is used, if it is there."""
+
+
 def collector(
-    masks: Masks, plan_of: PlanOf, bound: int, most_keys: int, *, repeats: bool = False, compiled: bool = True
+    settings: Settings,
+    plan_of: PlanOf,
+    bound: int,
+    templates: Templates | None = None,
+    *,
+    repeats: bool = False,
 ) -> Collector:
     """A collector that counts up to `bound` distinct values of a position exactly.
 
-    It remembers the plans of at least `most_keys` keys. `repeats`: it pays to know messages that come again.
+    `templates`: those among which `plan_of` finds the number of a key, so that it need not be asked.
+    `repeats`: it pays to know messages that come again.
     """
-    if compiled and _fast.COMPILED and masks.built_in:
-        return _Compiled(plan_of, bound, most_keys)
-    return _Plain(masks, plan_of, bound, most_keys, repeats=repeats)
+    if settings.compiled and _fast.COMPILED and settings.masks.built_in:
+        return _Compiled(plan_of, bound, settings.most_keys, templates)
+    return _Plain(settings.masks, plan_of, bound, settings.most_keys, repeats=repeats)
 
 
 class _Compiled:
-    def __init__(self, plan_of: PlanOf, bound: int, most_keys: int) -> None:
-        self._scanner = _fast.Scanner(plan_of, bound, UNITS, urandom(16))
+    def __init__(self, plan_of: PlanOf, bound: int, most_keys: int, templates: Templates | None) -> None:
+        self._scanner = (
+            _fast.Scanner(plan_of, bound, UNITS, urandom(16))
+            if templates is None
+            else matching(plan_of, bound, *templates)
+        )
         self._bound = bound
         self._most = most_keys * _KEY
 
@@ -63,10 +97,12 @@ class _Compiled:
         numbers.frombytes(self._scanner.add(times, messages, of_contexts(contexts)))
         return numbers
 
-    def unseen(self, messages: list[str], contexts: Sequence[str | None]) -> Sequence[str]:
+    def lines(
+        self, messages: list[str], contexts: Sequence[str | None]
+    ) -> tuple[Sequence[bytes], Sequence[str]]:
         if self._scanner.bytes > self._most:
             self._scanner.forget()
-        return self._scanner.unseen(messages, of_contexts(contexts))
+        return self._scanner.lines(messages, of_contexts(contexts))
 
     def take(self, number: int) -> Facts | None:
         taken = self._scanner.take(number)
@@ -115,12 +151,14 @@ class _Plain:
         repeats.seen(times[-1])
         return array("q", [number for number, _ in found])
 
-    def unseen(self, messages: list[str], contexts: Sequence[str | None]) -> Sequence[str]:
+    def lines(
+        self, messages: list[str], contexts: Sequence[str | None]
+    ) -> tuple[Sequence[bytes], Sequence[str]]:
         if len(self._seen) > self._most:
             self._seen.clear()
         found = set(keys(self._masks.mask(messages)[0], contexts)) - self._seen
         self._seen |= found
-        return list(found)
+        return (), list(found)
 
     def take(self, number: int) -> Facts | None:
         if self._repeats is not None:

@@ -1,17 +1,18 @@
 """Which template a message is of: literally equal tokens first, then variable positions."""
 
 from array import array
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from os import urandom
 
 from logleap.miner import _fast
 from logleap.miner.description.describe import filled
+from logleap.miner.description.values import UNITS
 from logleap.miner.model import VARIABLE, LogModel
 from logleap.miner.text import severity as severities
 from logleap.miner.text.mask import Masks
-from logleap.miner.text.tokens import Shape, Tokenizer
+from logleap.miner.text.tokens import ROW, Shape, Tokenizer
 
 _KNOWN = 100_000
 _KNOWN_BYTES = 64 << 20
@@ -89,11 +90,10 @@ class Matcher:
         self._ids = [*[template.id for template in model.templates], None]  # the last one by -1: none
         self._variable = [are_variable(template.tokens) for template in model.templates]
         self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
-        self._scanner = (
-            _fast.Scanner(self._plan, 0, (), urandom(16))
-            if compiled and _fast.COMPILED and masks.built_in
-            else None
-        )
+        self._scanner: _fast.Scanner | None = None
+        if compiled and _fast.COMPILED and masks.built_in:
+            templates = [(template.severity, bare(template.tokens)) for template in model.templates]
+            self._scanner = matching(self._plan, 0, self._tokenizer, templates)
 
     def match(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[Match | None]:
         """For each message its template and values, None where no template matches."""
@@ -153,6 +153,23 @@ class Matcher:
                 known[key] = self._plan(key)
             plans.append(known[key])
         return plans
+
+
+def matching(
+    plan_of: Callable[[str], tuple[int, tuple[str, ...]]],
+    bound: int,
+    tokenizer: Tokenizer,
+    templates: Iterable[tuple[str | None, tuple[str, ...]]],
+) -> "_fast.Scanner":
+    """A compiled scanner that finds the template of a message by itself, in most cases.
+
+    `plan_of` does in the others: it answers with a number in the order of `templates`, -1 for none.
+    """
+    scanner = _fast.Scanner(plan_of, bound, UNITS, urandom(16))
+    scanner.tokenize(tokenizer.learn, severities.of_message, tuple(severities.WORDS), tokenizer.most, ROW)
+    for severity, tokens in templates:
+        scanner.template(severity, tokens)
+    return scanner
 
 
 def tree_of(model: LogModel) -> Tree:

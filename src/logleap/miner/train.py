@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from logleap.miner import _fast
-from logleap.miner.collect import Collector, PlanOf, collector
+from logleap.miner.collect import Collector, PlanOf, Settings, Templates, collector
 from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
-from logleap.miner.match import Tree, are_variable, bare, recipes, shape_of, tree_of
+from logleap.miner.match import Tree, are_variable, bare, matching, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -30,6 +30,8 @@ from logleap.miner.text.tokens import Shape, Tokenizer
 
 BLOCK = 32_768
 """The most entries that are worked on at once."""
+
+_LINES = 1000  # that are added at once, of those to be mined
 
 CHARACTERS = 16 << 20
 """About the most characters of their messages."""
@@ -124,6 +126,7 @@ class _Training:
         self._tokenizer = Tokenizer(parameters.max_tokens)
         self._known = _Templates(baseline)
         self._kinds: list[tuple[str | None, Shape]] = []
+        self._matching: _fast.Scanner | None = None
         self._lines = DistinctLines(open_file, limits.characters)
         self._timeline = self._new_timeline()
 
@@ -156,25 +159,27 @@ class _Training:
             return found
         self._kinds.clear()
         del found
-        noting = self._collector(self._kind, 0)
+        noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
         for _, messages, contexts in chain([block], blocks):
-            for key in noting.unseen(messages, contexts):
+            lines, new = noting.lines(messages, contexts)
+            for start in range(0, len(lines), _LINES):
+                self._lines.add(lines[start : start + _LINES])
+            for key in new:
                 self._note(*shape_of(key, self._tokenizer))
         return None
+
+    def _templates(self, listed: Sequence[tuple[str | None, tuple[str, ...]]]) -> Templates:
+        return Templates(self._tokenizer, listed)
 
     def _new_timeline(self) -> Timeline:
         limits = self._limits
         return Timeline(self._open_file, limits.entries, limits.entries // 4, compiled=limits.compiled)
 
-    def _collector(self, plan_of: PlanOf, bound: int, *, repeats: bool = False) -> Collector:
-        return collector(
-            self._masks,
-            plan_of,
-            bound,
-            4 * self._limits.kinds,
-            repeats=repeats,
-            compiled=self._limits.compiled,
-        )
+    def _collector(
+        self, plan_of: PlanOf, bound: int, templates: Templates | None = None, *, repeats: bool = False
+    ) -> Collector:
+        settings = Settings(self._masks, 4 * self._limits.kinds, self._limits.compiled)
+        return collector(settings, plan_of, bound, templates, repeats=repeats)
 
     def _kind(self, key: str) -> tuple[int, tuple[str, ...]]:
         """A masked message is facts of its own until the templates are known."""
@@ -190,7 +195,7 @@ class _Training:
         tokens = shape.tokens
         if self._known.find(severity, tokens) is None:
             line = f"{severity or '-'} {len(tokens)} {' '.join(tokens)}"
-            self._lines.add(line.encode("utf-8", "surrogatepass"))
+            self._lines.add((line.encode("utf-8", "surrogatepass"),))
 
     def _mine(self) -> None:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
@@ -200,6 +205,8 @@ class _Training:
 
     def _mine_some(self) -> bool:
         """Mine the messages that no template matches yet; True if there were too many of one length."""
+        if self._limits.compiled and _fast.COMPILED:
+            self._matching = matching(self._kind, 0, self._tokenizer, self._known.listed())
         left = False
         templates: list[tuple[str | None, tuple[str, ...]]] = []
         for severity, lines in _groups(self._lines.blocks()):
@@ -222,18 +229,25 @@ class _Training:
         """
         most = self._parameters.mined_messages
         chosen: list[tuple[int, bytes]] = []
-        left = False
+        unmatched, largest = 0, 1 << 32
         for part in parts:
             for start in range(0, len(part), most):
-                lines: Iterable[bytes] = part[start : start + most]
-                if self._known:
-                    lines = [line for line in lines if self._known.find(severity, _tokens_of(line)) is None]
-                chosen += [(crc32(line), line) for line in lines]
-                if len(chosen) > most:
-                    left = True
+                lines = self._unmatched(severity, part[start : start + most])
+                unmatched += len(lines)
+                chosen += [pair for pair in zip(map(crc32, lines), lines, strict=True) if pair[0] <= largest]
+                if len(chosen) > 2 * most:
                     chosen.sort()
                     del chosen[most:]
-        return [line for _, line in chosen], left
+                    largest = chosen[-1][0]
+        chosen.sort()
+        return [line for _, line in chosen[:most]], unmatched > most
+
+    def _unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
+        if not self._known:
+            return lines
+        if self._matching is not None:
+            return self._matching.unmatched(severity, lines)
+        return [line for line in lines if self._known.find(severity, _tokens_of(line)) is None]
 
     def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]]:
         """Facts by template, from those by masked message, and the template of each kind's number."""
@@ -260,18 +274,20 @@ class _Training:
         self._timeline.close()
         self._timeline = self._new_timeline()
         variable = list(map(are_variable, self._known.tokens))
+        order = self._known.order
+        place = {number: at for at, number in enumerate(order)}
 
         def plan_of(key: str) -> tuple[int, tuple[str, ...]]:
             shape, severity = shape_of(key, self._tokenizer)
             number = self._known.of(severity, shape)
-            return number, recipes(shape, variable[number])
+            return place[number], recipes(shape, variable[number])
 
-        found = self._collector(plan_of, self._bound(self._known.tokens))
+        bound = self._bound(self._known.tokens)
+        found = self._collector(plan_of, bound, self._templates(self._known.listed(order)))
         for block in map(_in_order, _blocks(entries, self._limits.block)):
             self._timeline.add(block.times, found.add(*block))
-        numbers = range(len(self._known.tokens))
-        facts = {number: of_it for number in numbers if (of_it := found.take(number)) is not None}
-        return facts, list(numbers)
+        facts = {number: of_it for at, number in enumerate(order) if (of_it := found.take(at)) is not None}
+        return facts, order
 
     def _bound(self, templates: Iterable[Sequence[str]]) -> int:
         """Up to how many distinct values of a position are counted exactly."""
@@ -382,6 +398,8 @@ class _Templates:
         self._old = tree_of(baseline) if baseline else Tree()
         self._new = Tree()
         self._all = Tree()
+        self.order: list[int] = []
+        """Those that have entries of their own, once mining has ended; the later ones first."""
         self._same: dict[int, int] = {}
         for template in self._baseline:
             self.severities.append(template.severity)
@@ -395,6 +413,12 @@ class _Templates:
         self._new.add(severity, tokens, len(self.tokens))
         self.severities.append(severity)
         self.tokens.append(tokens)
+
+    def listed(self, numbers: Iterable[int] | None = None) -> list[tuple[str | None, tuple[str, ...]]]:
+        """Severity and tokens of these templates, or of all."""
+        if numbers is None:
+            numbers = range(len(self.tokens))
+        return [(self.severities[number], self.tokens[number]) for number in numbers]
 
     def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
         """The number of a template of such a message, None if it is to be mined."""
@@ -411,9 +435,9 @@ class _Templates:
         if self._baseline:
             self._relate()
         # Of two that became equal the first one has all entries.
-        for number in reversed(range(len(self.tokens))):
-            if number not in self._same:
-                self._all.add(self.severities[number], self.tokens[number], number)
+        self.order = [number for number in reversed(range(len(self.tokens))) if number not in self._same]
+        for number in self.order:
+            self._all.add(self.severities[number], self.tokens[number], number)
 
     def _relate(self) -> None:
         old = len(self._baseline)

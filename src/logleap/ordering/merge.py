@@ -191,6 +191,11 @@ class _Merge:
 
 def _merged(parts: Sequence[PlacedEntries]) -> PlacedEntries:
     """The entries of the parts in the time order, each once."""
+    first = parts[0].entries
+    if isinstance(first, PackedEntries) and all(isinstance(part.entries, PackedEntries) for part in parts):
+        found = first.merged(parts)
+        if found is not None:
+            return found
     together = PlacedEntries.joined(parts)
     order, keys = _order(together)
     sorted_keys = list(map(keys.__getitem__, order))

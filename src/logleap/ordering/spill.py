@@ -13,14 +13,15 @@ BLOCK_BYTES = 256 * 1024
 
 _NONE = -1  # in place of a text's length
 _OVERHEAD = 200
-"""Bytes of memory that an entry takes besides its texts, about."""
+_OVERHEAD_PACKED = 64
+"""Bytes of memory that an entry takes besides its texts, about: as an object for each text, and packed."""
 
 
 def weight(placed: PlacedEntries) -> int:
     """About how many bytes of memory these entries take."""
     entries = placed.entries
     if isinstance(entries, PackedEntries):
-        return len(entries.texts) + _OVERHEAD * len(placed)
+        return len(entries.texts) + _OVERHEAD_PACKED * len(placed)
     texts = sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)
     return texts + _OVERHEAD * len(placed)
 

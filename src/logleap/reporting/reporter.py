@@ -1,6 +1,5 @@
-"""A report on entries, in bounded memory: by Polars in columns, or by Python alone."""
+"""A report in one pass over entries, in bounded memory."""
 
-from importlib.util import find_spec
 from itertools import islice
 from operator import gt
 
@@ -11,26 +10,12 @@ from logleap.reporting.frequent import FrequentMessages
 from logleap.reporting.largest import LargestEntries
 from logleap.reporting.timeline import Timeline
 
-FEW = 50_000
-"""Up to how many entries Python alone is no slower than loading Polars the first time."""
-
 
 def report_on(blocks: Blocks, expected: int) -> Report:
-    """The report on all entries of the blocks: the same whichever way, but for `frequent_missed`.
+    """The report on all entries of the blocks.
 
-    `expected`: about how many entries will come. It decides how memory is used, not what is answered. Where
-    the libraries of the extra `report` are missing, Python counts alone. Raises Unavailable without room for
-    temporary files, CountMismatch if the entries change meanwhile.
+    `expected`: about how many entries will come. It decides how memory is used, not what is answered.
     """
-    if expected > FEW and find_spec("polars") and find_spec("pyarrow"):
-        from logleap.reporting.columnar.reporter import report_on as report_in_columns
-
-        return report_in_columns(blocks, expected)
-    return report_by_python(blocks, expected)
-
-
-def report_by_python(blocks: Blocks, expected: int) -> Report:
-    """The same by the standard library alone, in one pass."""
     entries = out_of_order = 0
     timeline, frequent, largest = Timeline(), FrequentMessages(), LargestEntries()
     batch_id, latest = None, None

@@ -13,5 +13,5 @@ def usable() -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable(
-            f"a report needs room for temporary files, eight bytes an entry: {error.strerror}"
+            f"a report needs room for temporary files, up to 16 bytes per entry: {error.strerror}"
         ) from error

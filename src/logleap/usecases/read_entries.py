@@ -6,13 +6,15 @@ from typing import TypeVar
 
 from logleap.domain.datasets import Dataset, State
 from logleap.domain.entries import PlacedEntries
-from logleap.domain.errors import EntryNotFound, InvalidTransition
+from logleap.domain.errors import EntryNotFound, InvalidTransition, TemplateNotFound
 from logleap.domain.selection import Position, Selection
+from logleap.miner.score import Scorer
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.ports.receipts import ReceiptLedger
+from logleap.usecases.loaded_models import LoadedModels
 
 Found = TypeVar("Found")
 
@@ -42,20 +44,24 @@ class ReadEntries:
     """Reads acknowledged entries in the time order, wherever they are.
 
     All calls raise DatasetNotFound, InvalidTransition (while the data set is being deleted), ArchiveDamaged,
-    TemporarySpaceFull.
+    TemporarySpaceFull. Those that take a `template`, the id of one of the data set's current log model, also
+    raise ModelMissing, ModelUnusable, ArtifactMissing and TemplateNotFound.
     """
 
     datasets: DatasetRepository
     store: EntryStore
     ledger: ReceiptLedger
     archives: ArchiveStore
+    models: LoadedModels
 
-    def page(self, owner: str, dataset_id: str, selection: Selection, size: int) -> Page:
-        """The first `size` entries of the selection. Raises PositionNotFound, too."""
-        one_more = replace(selection, limit=size + 1)
+    def page(
+        self, owner: str, dataset_id: str, selection: Selection, size: int, template: str | None = None
+    ) -> Page:
+        """The first `size` entries of the selection, of this template. Raises PositionNotFound, too."""
+        chosen = self._chosen(owner, dataset_id, selection, template)
 
         def read(dataset: Dataset) -> Page:
-            found = list(self._select(dataset, one_more))
+            found = list(chosen.first(lambda wanted: self._select(dataset, wanted), size + 1))
             if not found:
                 return Page(None, None)
             entries = PlacedEntries.joined(found)
@@ -83,14 +89,23 @@ class ReadEntries:
             raise EntryNotFound(dataset_id, batch_id, sequence)
         return found
 
-    def count(self, owner: str, dataset_id: str, selection: Selection) -> int | None:
+    def count(
+        self, owner: str, dataset_id: str, selection: Selection, template: str | None = None
+    ) -> int | None:
         """How many entries a stream of the selection has now; None: that is not known before."""
         dataset = self._readable(owner, dataset_id)
+        self._chosen(owner, dataset_id, selection, template)
         totals = dataset.sealed or self.ledger.totals(dataset_id)
-        return totals.entries if selection.whole else None
+        return totals.entries if selection.whole and template is None else None
 
-    def stream(self, owner: str, dataset_id: str, selection: Selection) -> EntryStream:
-        """All entries of the selection, of those acknowledged so far: the first block has been read."""
+    def stream(
+        self, owner: str, dataset_id: str, selection: Selection, template: str | None = None
+    ) -> EntryStream:
+        """All entries of the selection, of this template, of those acknowledged so far: the first block has
+        been read.
+        """
+        chosen = self._chosen(owner, dataset_id, selection, template)
+        selection = chosen.selection
         while True:
             dataset = self._readable(owner, dataset_id)
             if dataset.archive is not None and dataset.sealed is not None:
@@ -107,7 +122,9 @@ class ReadEntries:
                 if self.datasets.get(owner, dataset_id).version == dataset.version:
                     raise
                 continue
-            return EntryStream(known, _with_first(first, checked))
+            return EntryStream(
+                known if chosen.scorer is None else None, chosen.of(_with_first(first, checked))
+            )
 
     def _checked(
         self, dataset: Dataset, blocks: Iterator[PlacedEntries], known: int | None
@@ -141,6 +158,18 @@ class ReadEntries:
         now = self.datasets.get(dataset.owner, dataset.dataset_id)
         return now.archive is not None or now.state is State.DELETING
 
+    def _chosen(self, owner: str, dataset_id: str, selection: Selection, template: str | None) -> "_Chosen":
+        """Raises ModelMissing, ModelUnusable, ArtifactMissing or TemplateNotFound, if a template is given."""
+        if template is None:
+            return _Chosen(selection, None, None)
+        self._readable(owner, dataset_id)
+        scorer = self.models.current(owner, dataset_id).scorer
+        if not scorer.has(template):
+            raise TemplateNotFound(dataset_id, template)
+        if selection.contains is None and (word := scorer.common_word(template)):
+            selection = replace(selection, contains=word)  # the store finds such entries faster
+        return _Chosen(selection, template, scorer)
+
     def _readable(self, owner: str, dataset_id: str) -> Dataset:
         dataset = self.datasets.get(owner, dataset_id)
         if dataset.state is State.DELETING:
@@ -151,6 +180,39 @@ class ReadEntries:
         if dataset.archive is not None:
             return self.archives.select(dataset.archive, selection)
         return self.store.select(self.ledger.acknowledged(dataset.dataset_id), selection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A selection, of which only the entries of one template count, if one is given."""
+
+    selection: Selection
+    template: str | None
+    scorer: Scorer | None
+
+    def first(
+        self, select: Callable[[Selection], Iterator[PlacedEntries]], number: int
+    ) -> Iterator[PlacedEntries]:
+        """The first so many."""
+        if self.scorer is None:
+            yield from select(replace(self.selection, limit=number))
+            return
+        for block in self.of(select(self.selection)):
+            yield block.part(0, min(number, len(block)))
+            number -= len(block)
+            if number <= 0:
+                return
+
+    def of(self, blocks: Iterator[PlacedEntries]) -> Iterator[PlacedEntries]:
+        """Those of the template. Blocks without any are left out."""
+        if self.scorer is None:
+            yield from blocks
+            return
+        for block in blocks:
+            found = self.scorer.templates(block.entries.messages, block.entries.contexts)
+            places = [at for at, template in enumerate(found) if template == self.template]
+            if places:
+                yield block.picked(places)
 
 
 class _Moved(Unavailable):

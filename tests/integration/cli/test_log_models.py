@@ -86,6 +86,42 @@ def test_a_log_model_is_shown_and_stored(
     file = tmp_path / "model.json"
     assert logleap("model", sets[0], "-o", str(file), **at).returncode == 0
     assert json.loads(file.read_bytes())["entries"] == 600
+    seeds = tmp_path / "drain.yaml"
+    assert logleap("model", sets[0], "-o", str(seeds), "--format", "otel-drain", **at).returncode == 0
+    assert seeds.read_text().endswith('    seed_templates:\n      - "Order <*> left by gate <*>"\n')
+    nowhere = logleap("model", sets[0], "-o", str(tmp_path / "x" / "y"), "--format", "otel-drain", **at)
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
+
+
+def test_a_log_file_is_scored_and_the_entries_of_a_template_are_printed(
+    logleap: Logleap, server: Any, sets: tuple[str, str], tmp_path: Path
+) -> None:
+    at = {"LOGLEAP_URL": server.url}
+    file = tmp_path / "today.log"
+    known = [f"2026-03-03 07:00:{at:02} Order {7000 + at} left by gate {at % 4}" for at in range(30)]
+    traced = "2026-03-03 07:01:00 [ERR] Table lost\n  at line 7"
+    file.write_text("\n".join([*known, traced, "2026-03-03 07:01:01 Order 9 left by gate 9", ""]))
+    done = logleap("score", str(file), "--model", sets[0], **at)
+    assert done.returncode == 0, done.stderr
+    first, new, value, *_ = done.stdout.splitlines()
+    assert first == (
+        "32 entries of today.log: 31 of known templates, 1 of none, 1 with a value never seen before."
+    )
+    assert new.split()[:6] == ["1", "from", "line", "31", "new", "error"]
+    assert value.split()[:5] == ["1", "from", "line", "33", "value"]
+    gate = logleap(
+        "score", "-", "--model", sets[0], "--json", "--fail-on", "new", stdin=file.read_bytes(), **at
+    )
+    assert gate.returncode == 5
+    lines = [json.loads(line) for line in gate.stdout.splitlines()]
+    assert [line["index"] for line in lines[:-1]] == list(range(32))
+    assert lines[-1]["summary"]["findings"] == {"new": 1, "value": 1}
+    template = lines[0]["templateId"]
+    shown = logleap("entries", sets[0], "--template", template, "--limit", "3", **at)
+    assert shown.stdout.count("left by gate") == 3
+    refused = logleap("score", str(file), "--model", sets[1], **at)
+    assert refused.returncode == 1
+    assert "has no log model" in refused.stderr
 
 
 def test_train_with_a_baseline_tells_the_changes(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from logleap.client import Client
@@ -140,3 +141,20 @@ def test_a_baseline_made_with_other_masks_is_a_clear_failure(memory: Any) -> Non
             tasks["log-model"] = usual
     assert run["error"]["code"] == "TASK_FAILED"
     assert "trained with other masks" in run["error"]["detail"]
+
+
+@pytest.mark.parametrize(("name", "file"), [("log-model", "log-model.json"), ("changes", "changes.json")])
+def test_the_schemas_of_the_files_are_served_and_the_files_are_as_they_say(
+    memory: Any, name: str, file: str
+) -> None:
+    answer = memory.http.get(f"/schemas/{name}.schema.json")
+    assert answer.headers["Content-Type"] == "application/schema+json"
+    with Client(memory.url) as client:
+        before = upload(client, entries(), 1000, f"line of {name}")
+        trained(client, before)
+        after = upload(client, entries("[ERR] Table orders lost its column 7"), 1000, f"line of {name}")
+        trained(client, after, baseline="previous")
+    document = memory.http.get(f"/train/{after}/artifacts/{file}").json()
+    jsonschema_rs.validate(answer.json(), document)
+    assert not jsonschema_rs.is_valid(answer.json(), {**document, "version": "1"})
+    assert memory.http.get("/schemas/nothing").status_code == 404

@@ -59,3 +59,36 @@ def _post(port: int, data_id: str, coding: str, block: bytes, blocks: int) -> in
     answer = json.load(connection.getresponse())
     connection.close()
     return int(answer["accepted"])
+
+
+def test_a_long_body_that_is_scored_hardly_grows_the_server() -> None:
+    tail = "and so it went on " * 25
+    stamp = '"timestamp": "2026-03-02T06:00:00Z"'
+    lines = [f'{{{stamp}, "message": "Order {at} left by gate {at % 4} {tail}"}}\n' for at in range(_LINES)]
+    block = "".join(lines).encode()
+    blocks = 2 * _MOST // len(block)
+    with servers.running(servers.logleap("local")) as server:
+        data_id = load.call(server.port, "POST", "/data")["dataId"]
+        _post(server.port, data_id, "identity", block, 1)
+        load.train(server.port, data_id, task="log-model")
+        assert _score(server.port, data_id, block, 1) == _LINES
+        server.forget_peak()
+        before = server.memory()
+        assert _score(server.port, data_id, block, blocks) == blocks * _LINES
+        growth = server.peak() - before
+    assert growth < _MOST
+
+
+def _score(port: int, data_id: str, block: bytes, blocks: int) -> int:
+    """How many entries the summary counts."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=100)
+    headers = {"Content-Type": "application/x-ndjson"}
+    connection.request(
+        "POST", f"/score/{data_id}", (block for _ in range(blocks)), headers, encode_chunked=True
+    )
+    answer = connection.getresponse()
+    last = b""
+    while part := answer.read(1 << 20):
+        last = (last + part)[-(4 << 20) :]
+    connection.close()
+    return int(json.loads(last.splitlines()[-1])["summary"]["entries"])

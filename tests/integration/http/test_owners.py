@@ -22,7 +22,7 @@ ENTRY = {"timestamp": "2026-03-02T06:00:00Z", "message": "ok"}
 BODIES = {"/data/<dataId>": ENTRY, "/score/<dataId>": ENTRY, "/data/<dataId>/v1/logs": {}}
 """What is posted where an empty body would be refused before the data set is looked for."""
 
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi", "/docs", "/static/")
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi", "/schemas/", "/docs", "/static/")
 """All other routes want a key."""
 
 

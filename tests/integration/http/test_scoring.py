@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from logleap.client import Client
+from logleap.client import ApiError, Client, Incomplete
 from logleap.codecs.compression import compress_zstd
 from logleap.entrypoints.http.calls import scoring
 
@@ -244,3 +244,43 @@ def test_the_example_of_the_document_has_the_fields_of_an_answer(server: Any, mo
     assert set(example[-1]["summary"]) == set(summary)
     assert set(example[-1]["summary"]["warnings"][0]) == set(summary["warnings"][0])
     assert set(example[1]) == set(found[1])
+
+
+def test_the_entries_of_a_template_are_read_in_pages_and_streams(server: Any, model: str) -> None:
+    templates = server.http.get(f"/train/{model}/artifacts/log-model.json").json()["templates"]
+    station = next(one for one in templates if one["text"].startswith("Station"))
+    with Client(server.url) as client:
+        found = list(client.entries(model, template=station["id"]))
+        assert len(found) == station["count"] == 180
+        assert all(one["message"].startswith("Station") for one in found)
+        page = client.page(model, template=station["id"], size=100)
+        assert page["entries"] == found[:100]
+        rest = client.page(model, template=station["id"], size=100, token=page["nextPageToken"])
+        assert (rest["entries"], rest["nextPageToken"]) == (found[100:], None)
+    for accept in ("application/json", "application/x-ndjson"):
+        headers = {"Accept": accept}
+        answers = [
+            server.http.get(f"/data/{data_id}/entries?template=0123", headers=headers)
+            for data_id in (model, server.announce())
+        ]
+        assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+            (404, "TEMPLATE_NOT_FOUND"),
+            (409, "MODEL_MISSING"),
+        ]
+    both = server.http.get(f"/data/{model}/entries?template=0123&around=b:1")
+    assert (both.status_code, both.json()["code"]) == (400, "QUERY_PARAMETER_INVALID")
+
+
+def test_the_client_scores_entries_and_tells_a_broken_answer_from_a_whole_one(
+    server: Any, model: str
+) -> None:
+    with Client(server.url) as client:
+        scores = client.score(model, GIVEN)
+        with pytest.raises(Incomplete, match="iterate all"):
+            _ = scores.summary
+        assert [told["index"] for told in scores] == list(range(7))
+        assert scores.summary["matched"] == 4
+        with pytest.raises(Incomplete, match="ENTRY_TOO_LARGE: Line 28801"):
+            list(client.score_lines(model, [broken_body()]))
+        with pytest.raises(ApiError, match="has no log model"):
+            client.score(server.announce(), GIVEN)

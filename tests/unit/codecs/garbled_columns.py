@@ -36,7 +36,7 @@ def _columns(chance: random.Random) -> bytes:
 
 def _used(fast: Any, chance: random.Random, data: bytes) -> bool:
     """Whether the columns could be read; all else is done with them then, with wrong spans now and then."""
-    found = fast.unpack(data)
+    found = fast.unpack(data, chance.random() < 0.8)
     if found is None:
         return False
     micros, messages, contexts = (array("q", column) for column in found[:3])
@@ -48,9 +48,19 @@ def _used(fast: Any, chance: random.Random, data: bytes) -> bool:
     ids, sequences = ["batch \u20ac"] * rows, range(rows + (chance.random() < 0.05))
     try:
         fast.arrow([(data, messages), (data, contexts)])
+        fast.texts(data, messages)
+        fast.texts(data, contexts)
         for as_json in (True, False):
             fast.lines(as_json, data, micros, messages, contexts, ids, sequences)
-    except ValueError:
+        part = (data, micros, messages, contexts, ids, sequences)
+        fast.merge([part] * chance.randrange(1, 5))
+        fast.merge(
+            [
+                tuple(column[at::3] if at and column is not data else column for column in part)
+                for at in range(4)
+            ]
+        )
+    except ValueError:  # UnicodeDecodeError is one
         return False
     return True
 

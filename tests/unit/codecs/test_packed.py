@@ -87,12 +87,14 @@ def test_a_range_of_times_is_the_same(entries: list[Entry], data: st.DataObject)
     assert found[0] == found[1]
 
 
-def test_little_of_what_overlaps_a_little_is_unpacked() -> None:
-    at = [datetime(2026, 3, 2, 6, 0, second, tzinfo=UTC) for second in range(40)]
-    chunks = chunks_of([[Entry(time, "a") for time in at[first : first + 11]] for first in (0, 10, 20)])
+@pytest.mark.parametrize("overlap", [0, 1, 9])
+def test_what_overlaps_stays_packed(overlap: int) -> None:
+    at = [datetime(2026, 3, 2, 6, 0, second, tzinfo=UTC) for second in range(60)]
+    starts = [0, 10, 12, 20, 30]
+    chunks = chunks_of([[Entry(time, "a") for time in at[first : first + 10 + overlap]] for first in starts])
     blocks = list(in_order(chunks, packed))
-    assert sum(len(block) for block in blocks) == 33
-    assert sum(len(block) for block in blocks if not isinstance(block.entries, PackedEntries)) <= 4
+    assert sum(len(block) for block in blocks) == 5 * (10 + overlap)
+    assert all(isinstance(block.entries, PackedEntries) for block in blocks)
 
 
 def test_more_entries_than_a_record_batch_holds_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +116,28 @@ def test_packed_and_other_entries_are_in_one_record_batch() -> None:
 @given(st.binary(max_size=60) | st.binary(max_size=40).map(b"\x93\xc4\x08".__add__))
 def test_other_bytes_are_not_unpacked(data: bytes) -> None:
     found = columns.unpacked(data)
-    if found is not None:
-        assert len(data) >= len(found[0].micros) * 8
+    assert found is None or len(found) * 8 <= len(data)
+
+
+@given(BATCHES, st.integers(0, 3))
+def test_what_is_there_twice_comes_once(batches: list[list[Entry]], twice: int) -> None:
+    chunks = chunks_of(batches)
+    chunks.append(chunks[twice % len(chunks)])
+    rows = [[row for block in in_order(chunks, way) for row in block.rows()] for way in (packed, plain)]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == sum(map(len, batches))
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=20), st.integers(0, 20))
+def test_columns_hold_the_entries_in_their_order(entries: list[Entry], start: int) -> None:
+    chunk = pack(Batch("d", "o", "b"), entries, 0)
+    found = chunk.unpack_packed()[start:]
+    assert isinstance(found, PackedEntries)
+    assert list(found) == entries[start:]
+    assert (found.messages, found.contexts) == (
+        chunk.unpack().messages[start:],
+        chunk.unpack().contexts[start:],
+    )
 
 
 @pytest.mark.parametrize("span", [(1 << 32) | 3, (4 << 32), -2, 1 << 62])
@@ -125,9 +147,13 @@ def test_a_span_outside_of_its_texts_is_refused(span: int) -> None:
     entries = PackedEntries(array("q", [0]), b"abc", array("q", [span]), array("q", [-1]))
     with pytest.raises(ValueError, match="span"):
         columns.json_lines(PlacedEntries(entries, ["b"], [0]))
+    with pytest.raises(ValueError, match="span"):
+        columns.CompiledEntries.merged([PlacedEntries(entries, ["b"], [0])])
+    with pytest.raises(ValueError, match="span"):
+        columns.CompiledEntries(array("q", [0]), b"abc", array("q", [span]), array("q")).messages  # noqa: B018
 
 
 def test_without_the_compiled_functions_the_way_is_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "COMPILED", False)
     chunk = pack(Batch("d", "o", "b"), [Entry(datetime(2026, 3, 2, tzinfo=UTC), "a")], 0)
-    assert type(chunk.placed().entries) is Entries
+    assert type(chunk.placed().entries) is type(chunk.unpack_packed()) is Entries

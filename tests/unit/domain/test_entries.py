@@ -47,5 +47,6 @@ def test_packed_entries_are_the_same_sequence_with_lists_that_are_made_when_they
     assert not packed[::-1].ordered
     assert packed.messages is packed.messages
     assert packed.contexts == [None, "c", "{}"]
+    assert packed.merged([]) is None
     with pytest.raises(AttributeError, match="others"):
         packed.others  # noqa: B018

@@ -223,6 +223,9 @@ WORDS = re.compile(
     r"|\blogleap (?:serve|worker|keys|push|upload|train|demo|report)\b"
 )
 FIELDS = {
+    ("codecs/cloud_events.py", "application/cloudevents+json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "application/json"): "of an event that is sent",
+    ("domain/events.py", "runId"): "of an event that is sent",
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
     ("adapters/gcp/firestore/documents.py", "runId"): "of a document in Firestore",

@@ -23,7 +23,9 @@ from logleap.codecs.compression import compress_zstd, unzstd
 from logleap.domain.datasets import NO_RETENTION, Dataset
 from logleap.domain.entries import Entry
 from logleap.domain.errors import Refusal
-from logleap.domain.runs import Run, TrainingMessage
+from logleap.domain.log_models import LOG_MODEL, MODEL_FILE
+from logleap.domain.runs import JsonObject, Run, TrainingMessage
+from logleap.miner.text.mask import Masks
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.task import TrainingContext, TrainingTask
 from logleap.usecases.append import AppendEntries, EntrySource
@@ -32,6 +34,7 @@ from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.lifecycle.retention import ApplyRetention
 from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
+from logleap.usecases.loaded_models import LoadedModels
 from logleap.usecases.training.cancel_training import CancelTraining
 from logleap.usecases.training.run_training import ExecuteTask, RunTraining, TaskThreads
 from logleap.usecases.training.start_training import ShowTraining, StartTraining
@@ -279,6 +282,43 @@ def run_training(
         grace=timedelta(0),
         time_limit=timedelta(hours=24),
     )
+
+
+@pytest.fixture
+def loaded(
+    datasets: MemoryDatasetRepository, runs: MemoryRunRepository, artifacts: MemoryArtifactStore
+) -> LoadedModels:
+    return LoadedModels(datasets, runs, artifacts, Masks(), unzstd)
+
+
+@pytest.fixture
+def with_model(
+    announce: AnnounceDataset,
+    append: AppendEntries,
+    source: Callable[..., EntrySource],
+    start: StartTraining,
+    run_training: RunTraining,
+    *,
+    advance: Callable[[float], None],
+) -> Callable[..., str]:
+    """A data set of alice's with these messages, whose log model is these bytes."""
+
+    def call(content: bytes, *messages: str, compress: bool = True) -> str:
+        def work(context: TrainingContext) -> JsonObject:
+            context.artifacts.save(MODEL_FILE, "application/json", content, compress=compress)
+            return {}
+
+        dataset_id = announce("alice", None, {}).dataset_id
+        append("alice", dataset_id, source(*messages or ("a",)))
+        advance(1)
+        begin = replace(start, tasks=(LOG_MODEL,))
+        run = begin("alice", dataset_id, task=LOG_MODEL)
+        assert isinstance(run_training.executor, TaskThreads)
+        execute = replace(run_training.executor.execute, tasks={LOG_MODEL: work}, artifact_limit=1 << 20)
+        replace(run_training, executor=TaskThreads(execute))(TrainingMessage.of(run).to_bytes())
+        return dataset_id
+
+    return call
 
 
 @pytest.fixture

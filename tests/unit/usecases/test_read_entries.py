@@ -1,5 +1,7 @@
 """Read a data set's entries, while others are added, and while it is archived or deleted."""
 
+import tempfile
+from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -10,14 +12,24 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Dataset
-from logleap.domain.entries import Manifest, PlacedEntries
-from logleap.domain.errors import DatasetNotFound, EntryNotFound, InvalidTransition, PositionNotFound
+from logleap.domain.entries import Entries, Manifest, PlacedEntries
+from logleap.domain.errors import (
+    DatasetNotFound,
+    EntryNotFound,
+    InvalidTransition,
+    ModelMissing,
+    PositionNotFound,
+    TemplateNotFound,
+)
 from logleap.domain.selection import Position, Selection
+from logleap.miner.text.mask import Masks
+from logleap.miner.train import train
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.usecases.datasets import AnnounceDataset
 from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
+from logleap.usecases.loaded_models import LoadedModels
 from logleap.usecases.read_entries import EntryStream, ReadEntries
 
 Uploaded = Callable[[], Dataset]
@@ -56,8 +68,9 @@ def read(
     store: MemoryEntryStore,
     ledger: MemoryReceiptLedger,
     archives: MemoryArchiveStore,
+    loaded: LoadedModels,
 ) -> ReadEntries:
-    return ReadEntries(datasets, store, ledger, archives)
+    return ReadEntries(datasets, store, ledger, archives, loaded)
 
 
 def messages(placed: PlacedEntries | None) -> str:
@@ -214,3 +227,39 @@ def test_a_data_set_deleted_while_it_is_read_is_not_found(
         store.before = partial(delete_dataset, "alice", dataset_id)
         with pytest.raises(DatasetNotFound):
             call(dataset_id)
+
+
+def test_entries_of_one_template_are_read_page_by_page_and_as_a_stream(
+    read: ReadEntries, with_model: Callable[..., str], announce: AnnounceDataset
+) -> None:
+    texts = [f"gate {at} opened" if at % 3 else f"belt {at} stopped" for at in range(30)] + ["7", "8"]
+    entries = Entries(array("q", range(len(texts))), texts, [None] * len(texts))
+    model = train([entries], masks=Masks(), open_file=tempfile.TemporaryFile)
+    dataset_id = with_model(model.to_bytes(), *texts)
+    counts = {}
+    for template in model.templates:
+        stream = read.stream("alice", dataset_id, ALL, template.id)
+        assert stream.entries is None
+        found = [text for block in stream.blocks for text in block.entries.messages]
+        counts[template.text] = len(found)
+        assert len(found) == template.count
+        paged: list[str] = []
+        position = None
+        while True:
+            page = read.page("alice", dataset_id, Selection(after=position), 4, template.id)
+            paged += page.entries.entries.messages if page.entries else []
+            position = page.following
+            if position is None:
+                break
+        assert paged == found
+        assert read.count("alice", dataset_id, ALL, template.id) is None
+    assert counts == {"gate <*> opened": 20, "belt <*> stopped": 10, "<*>": 2}
+    gate = next(template.id for template in model.templates if template.text == "gate <*> opened")
+    some = read.stream("alice", dataset_id, Selection(contains="gate 1"), gate)
+    assert sum(len(block) for block in some.blocks) == 8
+    none = read.page("alice", dataset_id, Selection(contains="belt"), 4, gate)
+    assert (none.entries, none.following) == (None, None)
+    with pytest.raises(TemplateNotFound):
+        read.page("alice", dataset_id, ALL, 4, "nowhere")
+    with pytest.raises(ModelMissing):
+        read.stream("alice", announce("alice", None, {}).dataset_id, ALL, gate)

@@ -17,6 +17,7 @@ from logleap.adapters.local.sqlite.chunks import (
 )
 from logleap.adapters.local.sqlite.chunks_in_time import ChunksInTime, ChunkTimes, forget_times
 from logleap.adapters.local.sqlite.database import Database
+from logleap.columnar.reports import report_on
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
@@ -25,7 +26,6 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.block import Block
-from logleap.reporting.reporter import report_on
 
 _COLUMNS = "dataset_id, batch_id, first, entries, checksum, data, first_time, last_time"
 _INSERT = f"INSERT INTO chunks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -98,7 +98,7 @@ class SqliteEntryStore(EntryStore):
 
     def columns(self, manifest: Manifest) -> Iterator[Entries]:
         for chunk, fresh in self._stored(manifest):
-            entries = chunk.unpack()
+            entries = chunk.unpack_packed()
             yield entries[fresh - chunk.first :] if fresh > chunk.first else entries
 
     def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:

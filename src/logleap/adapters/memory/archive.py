@@ -8,6 +8,7 @@ from functools import partial
 from io import BytesIO
 from uuid import uuid4
 
+from logleap.columnar.reports import report_on
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entry, Manifest, PlacedEntries, Row
 from logleap.domain.report import Report
@@ -17,7 +18,6 @@ from logleap.ordering.select import around, find, pieces_of, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
 from logleap.reporting.block import blocks_of
-from logleap.reporting.reporter import report_on
 
 
 class MemoryArchiveStore(ArchiveStore):

@@ -5,6 +5,7 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from threading import Lock
 
+from logleap.columnar.reports import report_on
 from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
@@ -13,7 +14,6 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.entries import EntryStore
 from logleap.reporting.block import BLOCK, Block
-from logleap.reporting.reporter import report_on
 
 _Chunks = dict[int, Entries]  # by the sequence number of the first
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from logleap.adapters.parquet.locations import ArchiveLocation
+from logleap.columnar.reports import report_on
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.report import Report
@@ -21,7 +22,6 @@ from logleap.ordering.scratch import Scratch
 from logleap.ordering.select import around, select
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch, Unavailable
-from logleap.reporting.reporter import report_on
 
 _REMEMBERED = 1_000  # archives whose digest was checked
 _NO_NAME = re.compile(r"[^A-Za-z0-9-]")

@@ -1,18 +1,18 @@
 """Entries as Arrow streams and Parquet files. Needs pyarrow."""
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logleap.codecs.packed.columns import arrow_buffers
-from logleap.domain.entries import Entries, PackedEntries, PlacedEntries
+from logleap.codecs.export.arrow_columns import TIME, Column, contexts, messages, times
+from logleap.codecs.packed.columns import text_size
+from logleap.domain.entries import PlacedEntries
 
 _FIELDS: "list[pa.Field[Any]]" = [
-    pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("timestamp", TIME, nullable=False),
     pa.field("message", pa.string(), nullable=False),
     pa.field("context", pa.string()),  # text, whatever JSON it is: readers make doubles of large numbers
     pa.field("batchId", pa.string(), nullable=False),
@@ -111,7 +111,7 @@ def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[pa.RecordB
     parts: list[PlacedEntries] = []
     number = size = 0
     for block in blocks:
-        held = _memory(block.entries)
+        held = text_size(block.entries)
         for start in range(0, len(block), rows):
             part = block.part(start, min(start + rows, len(block)))
             parts.append(part)
@@ -124,68 +124,29 @@ def _together(blocks: Iterable[PlacedEntries], rows: int) -> Iterator[pa.RecordB
         yield _record_batch(parts)
 
 
-def _memory(entries: Entries) -> int:
-    """The bytes of memory that the texts take, about."""
-    if isinstance(entries, PackedEntries):
-        return len(entries.texts)
-    return sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)
-
-
 def _record_batch(parts: Sequence[PlacedEntries]) -> pa.RecordBatch:
-    micros = array("q")
-    for part in parts:
-        micros.extend(part.entries.micros)
-    columns: list[pa.Array[Any]] = [
-        pa.Array.from_buffers(pa.timestamp("us", tz="UTC"), len(micros), [None, pa.py_buffer(micros)]),
-        _joined(list(_messages(parts))),
-        _joined(list(_contexts(parts))),
+    entries = [part.entries for part in parts]
+    columns = [
+        times(entries),
+        messages(entries),
+        contexts(entries),
         _joined([_batch_ids(part.batch_ids) for part in parts]),
         _joined([_sequences(part.sequences) for part in parts]),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _joined(arrays: "list[pa.Array[Any]]") -> "pa.Array[Any]":
-    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+def _joined(columns: Sequence[Column]) -> Column:
+    return columns[0] if len(columns) == 1 else pa.concat_arrays(columns)
 
 
-def _messages(parts: Iterable[PlacedEntries]) -> "Iterator[pa.Array[Any]]":
-    for packed, others in _grouped(parts):
-        if packed:
-            yield _texts([(entries.texts, entries.message_spans) for entries in packed])
-        else:
-            yield pa.array(list(chain.from_iterable(entries.messages for entries in others)), pa.string())
-
-
-def _contexts(parts: Iterable[PlacedEntries]) -> "Iterator[pa.Array[Any]]":
-    for packed, others in _grouped(parts):
-        if packed:
-            yield _texts([(entries.texts, entries.context_spans) for entries in packed])
-        else:
-            yield pa.array(list(chain.from_iterable(entries.contexts for entries in others)), pa.string())
-
-
-def _grouped(parts: Iterable[PlacedEntries]) -> Iterator[tuple[list[PackedEntries], list[Entries]]]:
-    """The parts' entries in their order: some that are packed, or some that are not."""
-    for _, some in groupby((part.entries for part in parts), type):
-        group = list(some)
-        packed = [entries for entries in group if isinstance(entries, PackedEntries)]
-        yield packed, [] if packed else group
-
-
-def _texts(spans: "Sequence[tuple[bytes, array[int]]]") -> "pa.Array[Any]":
-    offsets, texts, valid, missing = arrow_buffers(spans)
-    buffers = [None if valid is None else pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(texts)]
-    return pa.Array.from_buffers(pa.string(), len(offsets) // 4 - 1, buffers, missing)
-
-
-def _batch_ids(ids: Sequence[str]) -> "pa.Array[Any]":
+def _batch_ids(ids: Sequence[str]) -> Column:
     same = ids[0] == ids[-1] and ids.count(ids[0]) == len(ids)
     return pa.repeat(ids[0], len(ids)) if same else pa.array(ids, pa.string())
 
 
-def _sequences(sequences: Sequence[int]) -> "pa.Array[Any]":
+def _sequences(sequences: Sequence[int]) -> Column:
     if isinstance(sequences, range) and sequences.step == 1:
-        numbers: pa.Array[Any] = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
+        numbers: Column = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
         return numbers
     return pa.array(sequences, pa.int64())

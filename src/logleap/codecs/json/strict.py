@@ -156,6 +156,8 @@ def members(data: bytes) -> list[tuple[bytes, Span]]:
         raise too_deep(None if name is None else field_name(name)) from None
     except Malformed as error:
         detail = f"The line is not JSON: at its byte {error.position + 1}, {error}. Send one entry per line."
+        if error.trailing and data[error.position : error.position + 1] == b"{":
+            detail += " With curl send a file by --data-binary: -d removes its newlines."
         raise InvalidEntry("JSON_MALFORMED", detail) from None
     if not is_object:
         example = f'{{"timestamp": "{EXAMPLE}", "message": "…"}}'

@@ -185,12 +185,12 @@ static PyObject *put_in_order(const char *texts, int64_t *micros, int64_t *messa
     return order;
 }
 
-static PyObject *unpacked(PyObject *data, bool in_time_order)
+static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    if (!PyBytes_Check(data)) {
-        PyErr_SetString(PyExc_TypeError, "bytes are unpacked");
+    PyObject *data;
+    int in_order;
+    if (!PyArg_ParseTuple(arguments, "Sp", &data, &in_order))
         return NULL;
-    }
     const unsigned char *start = (const unsigned char *)PyBytes_AS_STRING(data);
     Py_ssize_t size = PyBytes_GET_SIZE(data);
     Walk walk = {start, start, start + size};
@@ -211,9 +211,12 @@ static PyObject *unpacked(PyObject *data, bool in_time_order)
         if (!read_columns(&walk, rows, numbers_of(messages), numbers_of(contexts))) {
             found = Py_NewRef(Py_None);
         } else {
-            PyObject *order = !in_time_order ? Py_NewRef(Py_None)
-                                             : put_in_order((const char *)start, numbers_of(micros),
-                                                            numbers_of(messages), numbers_of(contexts), rows);
+            PyObject *order = Py_None;
+            if (in_order)
+                order = put_in_order((const char *)start, numbers_of(micros), numbers_of(messages),
+                                     numbers_of(contexts), rows);
+            else
+                Py_INCREF(order);
             if (order != NULL)
                 found = Py_BuildValue("(OOON)", micros, messages, contexts, order);
         }
@@ -223,10 +226,6 @@ static PyObject *unpacked(PyObject *data, bool in_time_order)
     Py_XDECREF(contexts);
     return found;
 }
-
-static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *data) { return unpacked(data, true); }
-
-static PyObject *unpack_as_stored(PyObject *Py_UNUSED(module), PyObject *data) { return unpacked(data, false); }
 
 /* ---- Arrow --------------------------------------------------------------------------------------------------- */
 
@@ -286,7 +285,7 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
         PyErr_SetString(PyExc_TypeError, "a list of (texts, spans)");
         return NULL;
     }
-    Py_ssize_t rows = 0, bytes = 0, nulls = 0;
+    Py_ssize_t rows = 0, bytes = 0, nulls = 0, count = PyList_GET_SIZE(list);
     Part *parts = parts_of(list, &rows, &bytes, &nulls);
     if (parts == NULL)
         return NULL;
@@ -305,7 +304,8 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
         if (bits)
             memset(bits, 0, (rows + 7) / 8);
         Py_ssize_t row = 0;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        Py_BEGIN_ALLOW_THREADS /* the buffers are held, and nobody else has the new ones */
+        for (Py_ssize_t i = 0; i < count; i++) {
             const int64_t *span = parts[i].spans.buf, *end = span + parts[i].spans.len / 8;
             for (; span < end; span++, row++) {
                 offset[row] = (int32_t)(to - start);
@@ -318,12 +318,257 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
             }
         }
         offset[rows] = (int32_t)(to - start);
+        Py_END_ALLOW_THREADS
         found = Py_BuildValue("(OOOn)", offsets, texts, valid, nulls);
     }
     Py_XDECREF(offsets);
     Py_XDECREF(texts);
     Py_XDECREF(valid);
-    release(parts, PyList_GET_SIZE(list));
+    release(parts, count);
+    return found;
+}
+
+/* Whether the columns are as long as each other, and every span is within the texts. */
+static bool fit(const Py_buffer *texts, const Py_buffer *micros, const Py_buffer *messages, const Py_buffer *contexts,
+                PyObject *batch_ids, PyObject *sequences)
+{
+    Py_ssize_t rows = micros->len / 8;
+    if (messages->len / 8 != rows || contexts->len / 8 != rows || PySequence_Fast_GET_SIZE(batch_ids) != rows ||
+        PySequence_Fast_GET_SIZE(sequences) != rows)
+        return false;
+    const int64_t *message = messages->buf, *context = contexts->buf;
+    for (Py_ssize_t i = 0; i < rows; i++)
+        if (message[i] == NONE || !is_within(message[i], texts->len) || !is_within(context[i], texts->len))
+            return false;
+    return true;
+}
+
+/* ---- objects ------------------------------------------------------------------------------------------------- */
+
+static PyObject *texts_of(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer texts, spans;
+    if (!PyArg_ParseTuple(arguments, "y*y*", &texts, &spans))
+        return NULL;
+    Py_ssize_t rows = spans.len / 8;
+    const int64_t *span = spans.buf;
+    PyObject *list = PyList_New(rows);
+    for (Py_ssize_t i = 0; list != NULL && i < rows; i++) {
+        PyObject *text = NULL;
+        if (span[i] == NONE)
+            text = Py_NewRef(Py_None);
+        else if (is_within(span[i], texts.len))
+            text = PyUnicode_DecodeUTF8(start_of(texts.buf, span[i]), size_of(span[i]), NULL);
+        else
+            PyErr_SetString(PyExc_ValueError, "a span is outside of its texts");
+        if (text == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, text);
+    }
+    PyBuffer_Release(&texts);
+    PyBuffer_Release(&spans);
+    return list;
+}
+
+/* ---- merge --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Py_buffer texts, micros, messages, contexts;
+    PyObject *batch_ids, *sequences; /* as PySequence_Fast has them */
+    Py_ssize_t rows;
+} Block;
+
+typedef struct {
+    Block *blocks;
+    bool failed; /* with an exception */
+} Merge;
+
+/* An entry of a block: the block's number << 32 | its row. */
+static inline Block *block_of(Merge *merge, int64_t entry) { return &merge->blocks[entry >> 32]; }
+static inline Py_ssize_t row_of(int64_t entry) { return (Py_ssize_t)(entry & 0xFFFFFFFF); }
+static inline int64_t number_in(const Py_buffer *column, Py_ssize_t row) { return ((const int64_t *)column->buf)[row]; }
+
+static int compared_across(const Block *one, int64_t left, const Block *other, int64_t right)
+{
+    if (left == NONE || right == NONE)
+        return (left != NONE) - (right != NONE);
+    Py_ssize_t size = size_of(left), other_size = size_of(right);
+    int sign = memcmp(start_of(one->texts.buf, left), start_of(other->texts.buf, right), size < other_size ? size : other_size);
+    return sign ? sign : (size > other_size) - (size < other_size);
+}
+
+/* The time order in full. 0: they are the same entry. */
+static int compared_entries(Merge *merge, int64_t left, int64_t right)
+{
+    Block *one = block_of(merge, left), *other = block_of(merge, right);
+    Py_ssize_t i = row_of(left), j = row_of(right);
+    int64_t earlier = number_in(&one->micros, i), later = number_in(&other->micros, j);
+    if (earlier != later)
+        return earlier < later ? -1 : 1;
+    int sign = compared_across(one, number_in(&one->messages, i), other, number_in(&other->messages, j));
+    if (sign == 0)
+        sign = compared_across(one, number_in(&one->contexts, i), other, number_in(&other->contexts, j));
+    if (sign == 0 && !merge->failed) {
+        sign = PyUnicode_Compare(PySequence_Fast_GET_ITEM(one->batch_ids, i), PySequence_Fast_GET_ITEM(other->batch_ids, j));
+        if (sign == 0) {
+            long long first = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(one->sequences, i));
+            long long second = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(other->sequences, j));
+            sign = (first > second) - (first < second);
+        }
+        merge->failed = PyErr_Occurred() != NULL;
+    }
+    return sign;
+}
+
+/* Merges the entries of the blocks `first` to before `end`, which lie one behind the other; how many are left. */
+static Py_ssize_t merge_blocks(Merge *merge, int64_t *entries, int64_t *room, Py_ssize_t first, Py_ssize_t end)
+{
+    if (end - first == 1) {
+        Py_ssize_t rows = merge->blocks[first].rows;
+        for (Py_ssize_t row = 0; row < rows; row++)
+            entries[row] = (int64_t)first << 32 | row;
+        return rows;
+    }
+    Py_ssize_t middle = first + (end - first) / 2, half = 0;
+    for (Py_ssize_t i = first; i < middle; i++)
+        half += merge->blocks[i].rows;
+    Py_ssize_t left_count = merge_blocks(merge, entries, room, first, middle);
+    Py_ssize_t right_count = merge_blocks(merge, entries + half, room, middle, end);
+    memcpy(room, entries, left_count * sizeof(int64_t));
+    int64_t *left = room, *left_end = room + left_count, *right = entries + half, *right_end = right + right_count;
+    int64_t *to = entries;
+    while (left < left_end && right < right_end) {
+        int sign = compared_entries(merge, *left, *right);
+        if (sign == 0)
+            right++; /* there twice */
+        else
+            *to++ = sign < 0 ? *left++ : *right++;
+    }
+    while (left < left_end)
+        *to++ = *left++;
+    while (right < right_end)
+        *to++ = *right++;
+    return to - entries;
+}
+
+static void release_blocks(Block *blocks, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyBuffer_Release(&blocks[i].texts);
+        PyBuffer_Release(&blocks[i].micros);
+        PyBuffer_Release(&blocks[i].messages);
+        PyBuffer_Release(&blocks[i].contexts);
+        Py_XDECREF(blocks[i].batch_ids);
+        Py_XDECREF(blocks[i].sequences);
+    }
+    PyMem_Free(blocks);
+}
+
+static bool read_block(Block *block, PyObject *tuple)
+{
+    PyObject *batch_ids, *sequences;
+    if (!PyTuple_Check(tuple)) {
+        PyErr_SetString(PyExc_TypeError, "a list of tuples");
+        return false;
+    }
+    if (!PyArg_ParseTuple(tuple, "y*y*y*y*OO", &block->texts, &block->micros, &block->messages, &block->contexts,
+                          &batch_ids, &sequences)) {
+        *block = (Block){0};
+        return false;
+    }
+    block->rows = block->micros.len / 8;
+    if ((block->batch_ids = PySequence_Fast(batch_ids, "batch_ids is no sequence")) == NULL ||
+        (block->sequences = PySequence_Fast(sequences, "sequences is no sequence")) == NULL)
+        return false;
+    if (!fit(&block->texts, &block->micros, &block->messages, &block->contexts, block->batch_ids, block->sequences)) {
+        PyErr_SetString(PyExc_ValueError, "columns of one length, and spans within the texts");
+        return false;
+    }
+    for (Py_ssize_t row = 0; row < block->rows; row++)
+        if (!PyUnicode_Check(PySequence_Fast_GET_ITEM(block->batch_ids, row)) ||
+            !PyLong_Check(PySequence_Fast_GET_ITEM(block->sequences, row))) {
+            PyErr_SetString(PyExc_TypeError, "batch ids are str, sequences int");
+            return false;
+        }
+    return true;
+}
+
+static int64_t moved(char *texts, int64_t *size, const Block *block, int64_t span)
+{
+    if (span == NONE)
+        return NONE;
+    memcpy(texts + *size, start_of(block->texts.buf, span), size_of(span));
+    int64_t new = *size << 32 | size_of(span);
+    *size += size_of(span);
+    return new;
+}
+
+/* The columns of these entries, whose texts have so many bytes. */
+static PyObject *columns_of(Merge *merge, const int64_t *entries, Py_ssize_t count, Py_ssize_t bytes)
+{
+    PyObject *columns[5] = {NULL}, *batch_ids = PyList_New(count), *found = NULL;
+    columns[0] = PyBytes_FromStringAndSize(NULL, bytes);
+    bool made = batch_ids != NULL && columns[0] != NULL;
+    for (int i = 1; i < 5; i++)
+        made = (columns[i] = PyBytes_FromStringAndSize(NULL, count * 8)) != NULL && made;
+    if (made) {
+        int64_t size = 0, *micros = numbers_of(columns[1]), *messages = numbers_of(columns[2]);
+        int64_t *contexts = numbers_of(columns[3]), *sequences = numbers_of(columns[4]);
+        char *texts = PyBytes_AS_STRING(columns[0]);
+        for (Py_ssize_t i = 0; i < count; i++) {
+            const Block *block = block_of(merge, entries[i]);
+            Py_ssize_t row = row_of(entries[i]);
+            micros[i] = number_in(&block->micros, row);
+            messages[i] = moved(texts, &size, block, number_in(&block->messages, row));
+            contexts[i] = moved(texts, &size, block, number_in(&block->contexts, row));
+            sequences[i] = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(block->sequences, row));
+            PyList_SET_ITEM(batch_ids, i, Py_NewRef(PySequence_Fast_GET_ITEM(block->batch_ids, row)));
+        }
+        if (!PyErr_Occurred())
+            found = Py_BuildValue("(OOOOOO)", columns[0], columns[1], columns[2], columns[3], batch_ids, columns[4]);
+    }
+    for (int i = 0; i < 5; i++)
+        Py_XDECREF(columns[i]);
+    Py_XDECREF(batch_ids);
+    return found;
+}
+
+static PyObject *merge(PyObject *Py_UNUSED(module), PyObject *list)
+{
+    if (!PyList_Check(list) || PyList_GET_SIZE(list) == 0) {
+        PyErr_SetString(PyExc_TypeError, "a list of tuples, at least one");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_GET_SIZE(list), rows = 0, bytes = 0;
+    Merge merge = {PyMem_Calloc(count, sizeof(Block)), false};
+    if (merge.blocks == NULL)
+        return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Block *block = &merge.blocks[i];
+        if (!read_block(block, PyList_GET_ITEM(list, i))) {
+            release_blocks(merge.blocks, count);
+            return NULL;
+        }
+        rows += block->rows;
+        for (Py_ssize_t row = 0; row < block->rows; row++) {
+            int64_t context = number_in(&block->contexts, row);
+            bytes += size_of(number_in(&block->messages, row)) + (context == NONE ? 0 : size_of(context));
+        }
+    }
+    PyObject *found = NULL;
+    int64_t *entries = PyMem_Malloc((2 * rows + 1) * sizeof(int64_t));
+    if (bytes > MOST || rows > MOST) {
+        found = Py_NewRef(Py_None);
+    } else if (entries == NULL) {
+        PyErr_NoMemory();
+    } else {
+        Py_ssize_t left = merge_blocks(&merge, entries, entries + rows, 0, count);
+        if (!merge.failed)
+            found = columns_of(&merge, entries, left, bytes);
+    }
+    PyMem_Free(entries);
+    release_blocks(merge.blocks, count);
     return found;
 }
 
@@ -550,21 +795,6 @@ static bool put_line(Out *out, Writer *writer, int64_t micros, int64_t message, 
     return true;
 }
 
-/* Whether the columns are as long as each other, and every span is within the texts. */
-static bool fit(const Py_buffer *texts, const Py_buffer *micros, const Py_buffer *messages, const Py_buffer *contexts,
-                PyObject *batch_ids, PyObject *sequences)
-{
-    Py_ssize_t rows = micros->len / 8;
-    if (messages->len / 8 != rows || contexts->len / 8 != rows || PySequence_Fast_GET_SIZE(batch_ids) != rows ||
-        PySequence_Fast_GET_SIZE(sequences) != rows)
-        return false;
-    const int64_t *message = messages->buf, *context = contexts->buf;
-    for (Py_ssize_t i = 0; i < rows; i++)
-        if (message[i] == NONE || !is_within(message[i], texts->len) || !is_within(context[i], texts->len))
-            return false;
-    return true;
-}
-
 static PyObject *lines(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     int json;
@@ -608,8 +838,9 @@ static PyObject *lines(PyObject *Py_UNUSED(module), PyObject *arguments)
 /* ---- the module ---------------------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
-    {"unpack", unpack, METH_O, "unpack(data): see _fast.pyi."},
-    {"unpack_as_stored", unpack_as_stored, METH_O, "unpack_as_stored(data): see _fast.pyi."},
+    {"unpack", unpack, METH_VARARGS, "unpack(data, in_order): see _fast.pyi."},
+    {"texts", texts_of, METH_VARARGS, "texts(data, spans): see _fast.pyi."},
+    {"merge", merge, METH_O, "merge(parts): see _fast.pyi."},
     {"arrow", arrow, METH_O, "arrow(parts): see _fast.pyi."},
     {"lines", lines, METH_VARARGS, "lines(json, texts, micros, messages, contexts, batch_ids, sequences): see _fast.pyi."},
     {NULL, NULL, 0, NULL},

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from logleap.domain.entries import PackedEntries, PlacedEntries
+from logleap.domain.entries import Entries, PackedEntries, PlacedEntries
 
 try:
     from logleap.codecs.packed import _fast
@@ -13,29 +13,60 @@ else:
     COMPILED = True
 
 
-def unpacked(data: bytes) -> tuple[PackedEntries, "array[int] | None"] | None:
+class CompiledEntries(PackedEntries):
+    """Packed entries with lists and merges that are made by compiled functions."""
+
+    __slots__ = ()
+
+    def _texts(self, spans: "array[int]") -> list[str] | list[str | None]:
+        return _fast.texts(self.texts, spans)
+
+    @staticmethod
+    def merged(parts: Sequence[PlacedEntries]) -> PlacedEntries | None:
+        """As `PackedEntries.merged`."""
+        found = _fast.merge([_columns_of(part) for part in parts])
+        if found is None:
+            return None
+        texts, micros, messages, contexts, batch_ids, sequences = found
+        entries = CompiledEntries(
+            array("q", micros), texts, array("q", messages), array("q", contexts), ordered=True
+        )
+        return PlacedEntries(entries, batch_ids, array("q", sequences))
+
+
+def _columns_of(
+    part: PlacedEntries,
+) -> "tuple[bytes, array[int], array[int], array[int], Sequence[str], Sequence[int]]":
+    entries = part.entries
+    if not isinstance(entries, PackedEntries):
+        raise TypeError("these entries are not packed")
+    spans = entries.message_spans, entries.context_spans
+    return entries.texts, entries.micros, *spans, part.batch_ids, part.sequences
+
+
+def unpacked(data: bytes) -> PackedEntries | None:
+    """The entries of a batch in their order; `data` is as for `unpacked_in_order`."""
+    found = _fast.unpack(data, False)
+    if found is None:
+        return None
+    micros, messages, contexts, _ = found
+    return CompiledEntries(array("q", micros), data, array("q", messages), array("q", contexts))
+
+
+def unpacked_in_order(data: bytes) -> tuple[PackedEntries, "array[int] | None"] | None:
     """The entries of a batch in the time order, and the indexes that they had, if it was another order.
 
     `data` is msgpack: a list of the times (64-bit integers, the lowest byte first), the messages, and the
     contexts. None: it cannot be read so.
     """
-    found = _fast.unpack(data) if COMPILED else None
+    found = _fast.unpack(data, True)
     if found is None:
         return None
     micros, messages, contexts, order = found
-    entries = PackedEntries(
+    entries = CompiledEntries(
         array("q", micros), data, array("q", messages), array("q", contexts), ordered=True
     )
     return entries, None if order is None else array("q", order)
-
-
-def unpacked_as_stored(data: bytes) -> PackedEntries | None:
-    """The same entries in the order of `data`."""
-    found = _fast.unpack_as_stored(data) if COMPILED else None
-    if found is None:
-        return None
-    micros, messages, contexts, _ = found
-    return PackedEntries(array("q", micros), data, array("q", messages), array("q", contexts))
 
 
 def json_lines(placed: PlacedEntries) -> bytes | None:
@@ -49,11 +80,7 @@ def csv_lines(placed: PlacedEntries) -> bytes | None:
 
 
 def _lines(placed: PlacedEntries, *, json: bool) -> bytes | None:
-    entries = placed.entries
-    if not isinstance(entries, PackedEntries):
-        return None
-    spans = entries.message_spans, entries.context_spans
-    return _fast.lines(json, entries.texts, entries.micros, *spans, placed.batch_ids, placed.sequences)
+    return _fast.lines(json, *_columns_of(placed)) if isinstance(placed.entries, PackedEntries) else None
 
 
 def arrow_buffers(parts: "Sequence[tuple[bytes, array[int]]]") -> tuple[bytes, bytes, bytes | None, int]:
@@ -62,3 +89,10 @@ def arrow_buffers(parts: "Sequence[tuple[bytes, array[int]]]") -> tuple[bytes, b
     Raises OverflowError above 2 GiB.
     """
     return _fast.arrow(list(parts))
+
+
+def text_size(entries: Entries) -> int:
+    """About how many bytes of memory their texts take."""
+    if isinstance(entries, PackedEntries):
+        return len(entries.texts)
+    return sum(map(len, entries.messages)) + sum(len(text) for text in entries.contexts if text is not None)

@@ -13,6 +13,7 @@ from logleap.entrypoints.cli.operating.keys import keys
 from logleap.entrypoints.cli.operating.service import serve, sweep, worker
 from logleap.entrypoints.cli.push import push
 from logleap.entrypoints.cli.report import report
+from logleap.entrypoints.cli.score import score
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,12 +22,12 @@ def main() -> None:
     """Collect logs as training data for models that find anomalies in them.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no answer from the server,
-    4 timed out, 5 changes found (compare --fail-on). Every setting can be set as LOGLEAP_… in the
+    4 timed out, 5 changes found (compare, score --fail-on). Every setting can be set as LOGLEAP_… in the
     environment; flags win.
     """
 
 
 _CALLS = (push, train, cancel, status, runs, artifacts, report, entries, export, archive)
-_LOG_MODELS = (compare, templates, model)
+_LOG_MODELS = (compare, score, templates, model)
 for command in (serve, worker, sweep, demo, *_CALLS, *_LOG_MODELS, keys, events, backup, restore, gcp):
     main.add_command(command)

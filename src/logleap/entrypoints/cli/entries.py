@@ -26,6 +26,9 @@ _OPEN = ("created", "uploading")  # states in which entries arrive
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
+        click.option(
+            "--template", metavar="ID", help="Only entries of this template of the data set's log model."
+        ),
         click.option("--contains", metavar="TEXT", help="Only entries whose message contains this text."),
         click.option("--to", "end", metavar="TIME", help="Only entries before this time."),
         click.option("--from", "start", metavar="TIME", help="Only entries from this time on (RFC 3339)."),
@@ -49,7 +52,7 @@ def entries(
     """Print a data set's entries in the order of time; with --json, a JSON object per line."""
     from logleap.client import Client
 
-    wanted = {name: asked[name] for name in ("start", "end", "contains")}
+    wanted = {name: asked[name] for name in ("start", "end", "contains", "template")}
     _check_combination(asked)
     show = _show_json if as_json else _show
     with (
@@ -144,6 +147,7 @@ def _check_combination(asked: Mapping[str, Any]) -> None:
         ("start", "--from"),
         ("end", "--to"),
         ("contains", "--contains"),
+        ("template", "--template"),
         ("follow", "--follow"),
         ("limit", "--limit"),
     ):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -122,20 +123,49 @@ def templates(
     required=True,
     help="Where to store it.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "otel-drain"]),
+    default="json",
+    show_default=True,
+    help="otel-drain: seed templates of OpenTelemetry Collector's drain processor.",
+)
 @click.option("--run", "run_id", metavar="RUN", help="Of this run (default: the current log model).")
 @server_options
 def model(
     dataset: str,
     file: str,
+    form: str,
     run_id: str | None,
     url: str,
     api_key: str | None,
     patience: float,
     as_json: bool,
 ) -> None:
-    """Store a data set's log model, as canonical JSON."""
+    """Store a data set's log model, as canonical JSON or as configuration of another program."""
     from logleap.client import Client
+    from logleap.codecs.export.otel_drain import config
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         chosen = run_id or client.model_run(dataset)["runId"]
+        if form == "otel-drain":
+            found = client.log_model(dataset, chosen)
+            _write(Path(file), config(found["templates"], found["digest"]))
+            if as_json:
+                output.print_json({"runId": chosen, "file": file, "templates": len(found["templates"])})
+            else:
+                click.echo(f"Stored the templates of run {chosen} in {file}.")
+            return
         store_artifact(client, dataset, MODEL_FILE, file, chosen, as_json=as_json, report={"runId": chosen})
+
+
+def _write(target: Path, text: str) -> None:
+    """Write a file, which is there as a whole or not at all."""
+    try:
+        with TemporaryDirectory(prefix=".logleap-", dir=target.absolute().parent) as folder:
+            part = Path(folder) / "part"
+            part.write_text(text, "utf-8")
+            part.replace(target)
+    except OSError as error:
+        output.finish(f"{target} cannot be written: {error.strerror}.", output.FAILED)

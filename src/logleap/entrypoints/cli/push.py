@@ -1,7 +1,6 @@
 """`logleap push`: log files into a data set."""
 
 import contextlib
-import os
 import shlex
 import sys
 import uuid
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
+from logleap.entrypoints.cli.log_files import read_options, reading_options
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.progress import Counted, Counter, progress
 
@@ -22,20 +22,6 @@ _STANDARD_INPUT = "standard input"
 _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their keys alone tell what is stored
 
 
-class _Format(click.ParamType[str]):
-    """One of the formats that are read; they are imported when one is named."""
-
-    name = "format"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, if there is such a format."""
-        from logleap.client.logfiles import FORMATS
-
-        if value not in FORMATS:
-            self.fail(f"{value!r} is none of {', '.join(FORMATS)}.", param, ctx)
-        return value
-
-
 @click.command()
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(allow_dash=True, dir_okay=False, exists=True)
@@ -44,48 +30,7 @@ class _Format(click.ParamType[str]):
 @click.option("--name", help="The new data set's name (default: the file's).")
 @click.option("--train", "then_train", is_flag=True, help="Start the training afterwards.")
 @wait_options
-@click.option(
-    "--format",
-    "form",
-    type=_Format(),
-    metavar="NAME",
-    default="auto",
-    show_default=True,
-    help="plain, ndjson, json, csv, w3c, logfmt, cri, docker, journald, syslog-frames.",
-)
-@click.option("--encoding", help="The files' encoding (default: UTF-8, or UTF-16 that shows by its pattern).")
-@click.option(
-    "--timezone",
-    metavar="ZONE",
-    help="For times that name no zone, e.g. Europe/Berlin, +01:00 (default: UTC).",
-)
-@click.option("--timestamp-format", metavar="STRPTIME", help="For times in none of the known forms.")
-@click.option(
-    "--year",
-    type=click.IntRange(1, 9999),
-    help="The first entry's year, for times without one (default: the latest possible).",
-)
-@click.option(
-    "--repeated-hour",
-    type=click.Choice(["first", "second"]),
-    help="Which is meant of the two hours when clocks are put back, where the order does not tell.",
-)
-@click.option(
-    "--columns",
-    metavar="timestamp=COL[+COL],message=COL",
-    help="For CSV: the columns, by name or number.",
-)
-@click.option("--mapping", metavar="NAME", help="For JSON: which fields are time and message; as of the API.")
-@click.option(
-    "--on-bad-line",
-    type=click.Choice(["refuse", "skip"]),
-    default="refuse",
-    show_default=True,
-    help="What to do with lines that cannot be read with certainty.",
-)
-@click.option(
-    "--skip-lines", type=click.IntRange(0), default=0, help="Leave out entries on the first N lines."
-)
+@reading_options
 @click.option("--batch-size", type=click.IntRange(1, 50_000), default=50_000, show_default=True)
 @click.option(
     "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
@@ -94,28 +39,20 @@ class _Format(click.ParamType[str]):
 @click.pass_context
 def push(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     dataset: str | None,
     name: str | None,
     then_train: bool,
     wait: bool,
     timeout: float | None,
-    form: str,
-    encoding: str | None,
-    timezone: str | None,
-    timestamp_format: str | None,
-    year: int | None,
-    repeated_hour: Any,
-    columns: str | None,
-    mapping: str | None,
-    on_bad_line: Any,
-    skip_lines: int,
     batch_size: int,
     key: str | None,
     url: str,
     api_key: str | None,
     patience: float,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Push log files ("-": standard input), packed or not, of any of these formats, into a data set.
 
@@ -123,28 +60,16 @@ def push(
     Kubernetes' and Docker's logs, journald. Rotated files may be named together; the oldest goes first.
     """
     from logleap.client import Client
-    from logleap.client.logfiles import Limits, LogFileError, ReadOptions
+    from logleap.client.logfiles import Limits, LogFileError
     from logleap.client.push import Push, Source, oldest_first
     from logleap.codecs.limits import REQUEST_BYTES
 
     names = oldest_first(files)
     if "-" in names and len(names) > 1:
         raise click.UsageError("standard input (-) is pushed alone, not beside other files.")
-    if skip_lines and len(names) > 1:
+    if reading["skip_lines"] and len(names) > 1:
         raise click.UsageError("--skip-lines is for one file.")
-    options = ReadOptions(
-        format=form,
-        encoding=encoding,
-        timezone=_zone(timezone),
-        timestamp_format=timestamp_format,
-        year=year,
-        on_bad_line=on_bad_line,
-        columns=_columns(columns),
-        mapping=mapping,
-        mappings=_mappings(),
-        repeated_hour=repeated_hour,
-        skip_lines=skip_lines,
-    )
+    options = read_options(reading)
     label = _label(names)
     counter = Counter(_size(names))
     sources = [Source(each, lambda each=each: _opened(each, counter)) for each in names]  # type: ignore[misc]
@@ -258,43 +183,6 @@ def _command(context: click.Context, files: Sequence[str], changed: Mapping[str,
             continue
         words += [parameter.opts[0]] if parameter.is_flag else [parameter.opts[0], str(value)]
     return shlex.join(words)
-
-
-def _zone(name: str | None) -> Any:
-    from logleap.client.logfiles import named_zone
-
-    if name is None:
-        return None
-    try:
-        return named_zone(name)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{error}; use a name such as Europe/Berlin, or an offset such as +01:00."
-        ) from None
-
-
-def _columns(text: str | None) -> Mapping[str, tuple[str, ...]] | None:
-    if text is None:
-        return None
-    columns = {}
-    for part in text.split(","):
-        role, _, names = part.partition("=")
-        columns[role.strip()] = tuple(names.split("+"))
-    if columns.keys() != {"timestamp", "message"} or not all(map(all, columns.values())):
-        raise click.BadParameter(
-            f"{text!r} is not of the form timestamp=COLUMN[+COLUMN],message=COLUMN[+COLUMN]."
-        )
-    return columns
-
-
-def _mappings() -> Any:
-    from logleap.codecs.mappings import MappingsInvalid, load_mappings
-
-    path = os.environ.get("LOGLEAP_MAPPINGS")
-    try:
-        return load_mappings(Path(path) if path else None)
-    except MappingsInvalid as error:
-        raise click.UsageError(f"LOGLEAP_MAPPINGS={path}{error}") from None
 
 
 def _label(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from math import isfinite
 
 from logleap.domain.report import Span
 from logleap.domain.times import from_micros, to_micros
+from logleap.miner.description.timeline import windows_of
 from logleap.miner.model import Windows
 
 HEIGHT = 120
@@ -114,6 +115,17 @@ def histogram(windows: Windows, counts: Sequence[int]) -> Histogram:
     end = windows.start + windows.width * windows.count
     up = [Tick(_places(HEIGHT - HEIGHT * tick / top), "", value=tick) for tick in ticks]
     return Histogram(bars, time_axis(windows.start, end), up)
+
+
+def over_time(blocks: Iterable[Sequence[int]]) -> Histogram | None:
+    """The histogram of these times, in any order, in at most 60 bars. None: there are none."""
+    counter = Counter()
+    for times in blocks:
+        counter.add(times)
+    if counter.first is None or counter.last is None:
+        return None
+    windows = windows_of(counter.first, counter.last, _BARS)
+    return histogram(windows, counter.within(windows))
 
 
 def of_spans(spans: Sequence[Span], width: timedelta) -> Histogram | None:

@@ -11,6 +11,7 @@ from logleap.entrypoints.http.bounds import Bounds
 from logleap.entrypoints.http.calls.health import health
 from logleap.entrypoints.http.contract import openapi, problems
 from logleap.entrypoints.http.contract.docs import docs
+from logleap.entrypoints.http.contract.file_schemas import file_schemas
 from logleap.entrypoints.http.middleware import observability
 from logleap.entrypoints.http.middleware.browsers import BrowserGuard
 
@@ -36,6 +37,7 @@ def create_app(container: Container, bounds: Bounds | None = None) -> Flask:
     apis = [*routes.apis(container, shared), health(container.backend().check, container.metrics())]
     openapi.add(app, apis, container.settings().path_prefix)
     app.register_blueprint(docs())
+    app.register_blueprint(file_schemas())
     return app
 
 

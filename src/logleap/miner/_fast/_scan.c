@@ -15,236 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* ---- bytes --------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *at;
-    Py_ssize_t size;
-} Span;
-
-typedef struct {
-    char *at;
-    Py_ssize_t size, room;
-} Buffer;
-
-/* Makes room for so many more bytes. */
-static bool reserve(Buffer *buffer, Py_ssize_t more)
-{
-    if (buffer->room - buffer->size >= more)
-        return true;
-    if (more > PY_SSIZE_T_MAX / 4 - buffer->size) {
-        PyErr_NoMemory();
-        return false;
-    }
-    Py_ssize_t room = buffer->size + more + buffer->size / 2 + 16;
-    char *at = PyMem_Realloc(buffer->at, (size_t)room);
-    if (at == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    buffer->at = at;
-    buffer->room = room;
-    return true;
-}
-
-static inline bool put(Buffer *buffer, const char *from, Py_ssize_t size)
-{
-    if (!reserve(buffer, size))
-        return false;
-    if (size)
-        memcpy(buffer->at + buffer->size, from, (size_t)size);
-    buffer->size += size;
-    return true;
-}
-
-static void drop(Buffer *buffer)
-{
-    PyMem_Free(buffer->at);
-    memset(buffer, 0, sizeof *buffer);
-}
-
-static PyObject *text_of(const char *at, Py_ssize_t size)
-{
-    return PyUnicode_DecodeUTF8(at, size, "surrogatepass");
-}
-
-/* ---- hashes -------------------------------------------------------------------------------------------------- */
-
-#define TURN(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define ROUND                                                                                                             \
-    do {                                                                                                                  \
-        v0 += v1, v1 = TURN(v1, 13), v1 ^= v0, v0 = TURN(v0, 32);                                                         \
-        v2 += v3, v3 = TURN(v3, 16), v3 ^= v2;                                                                            \
-        v0 += v3, v3 = TURN(v3, 21), v3 ^= v0;                                                                            \
-        v2 += v1, v1 = TURN(v1, 17), v1 ^= v2, v2 = TURN(v2, 32);                                                         \
-    } while (0)
-
-/* SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). The order of an integer's bytes does not matter here. */
-static uint64_t hash_of(const uint64_t seed[2], const char *at, Py_ssize_t size)
-{
-    uint64_t v0 = seed[0] ^ 0x736f6d6570736575u, v1 = seed[1] ^ 0x646f72616e646f6du;
-    uint64_t v2 = seed[0] ^ 0x6c7967656e657261u, v3 = seed[1] ^ 0x7465646279746573u;
-    uint64_t last = (uint64_t)size << 56, part;
-    for (; size >= 8; at += 8, size -= 8) {
-        memcpy(&part, at, 8);
-        v3 ^= part;
-        ROUND;
-        v0 ^= part;
-    }
-    for (Py_ssize_t i = 0; i < size; i++)
-        last |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    v3 ^= last;
-    ROUND;
-    v0 ^= last;
-    v2 ^= 0xff;
-    ROUND;
-    ROUND;
-    ROUND;
-    return v0 ^ v1 ^ v2 ^ v3;
-}
-
-/* Texts, each with a number: for keys the number of their plan, for values how often they came. */
-typedef struct {
-    uint64_t hash;
-    Py_ssize_t offset, size;
-    int64_t number;
-} Text;
-
-typedef struct {
-    Buffer bytes;
-    Text *texts;
-    Py_ssize_t count, room; /* of texts */
-    int32_t *slots;         /* the number of a text and one; 0: free */
-    Py_ssize_t mask;        /* the number of slots less one; -1: there are none yet */
-} Texts;
-
-static void clear_texts(Texts *texts)
-{
-    drop(&texts->bytes);
-    PyMem_Free(texts->texts);
-    PyMem_Free(texts->slots);
-    memset(texts, 0, sizeof *texts);
-    texts->mask = -1;
-}
-
-static bool grow_texts(Texts *texts)
-{
-    if (texts->count == texts->room) {
-        Py_ssize_t room = texts->room ? texts->room * 2 : 4;
-        Text *more = room > INT32_MAX / 2 ? NULL : PyMem_Realloc(texts->texts, (size_t)room * sizeof *more);
-        if (more == NULL) {
-            PyErr_NoMemory();
-            return false;
-        }
-        texts->texts = more;
-        texts->room = room;
-    }
-    if (2 * (texts->count + 1) > texts->mask + 1) {
-        Py_ssize_t slots = texts->mask < 0 ? 8 : 2 * (texts->mask + 1);
-        int32_t *more = PyMem_Calloc((size_t)slots, sizeof *more);
-        if (more == NULL) {
-            PyErr_NoMemory();
-            return false;
-        }
-        for (Py_ssize_t at = 0; at < texts->count; at++) {
-            Py_ssize_t slot = (Py_ssize_t)(texts->texts[at].hash & (uint64_t)(slots - 1));
-            while (more[slot])
-                slot = (slot + 1) & (slots - 1);
-            more[slot] = (int32_t)(at + 1);
-        }
-        PyMem_Free(texts->slots);
-        texts->slots = more;
-        texts->mask = slots - 1;
-    }
-    return true;
-}
-
-static inline bool same(const char *one, const char *other, Py_ssize_t size)
-{
-    return size == 0 || memcmp(one, other, (size_t)size) == 0;
-}
-
-/* The text, NULL if it is not there. */
-static inline Text *find_text(const Texts *texts, uint64_t hash, const char *at, Py_ssize_t size)
-{
-    if (texts->mask < 0)
-        return NULL;
-    Py_ssize_t slot = (Py_ssize_t)(hash & (uint64_t)texts->mask);
-    for (; texts->slots[slot]; slot = (slot + 1) & texts->mask) {
-        Text *text = &texts->texts[texts->slots[slot] - 1];
-        if (text->hash == hash && text->size == size && same(texts->bytes.at + text->offset, at, size))
-            return text;
-    }
-    return NULL;
-}
-
-/* Adds a text that is not there; NULL with an exception. */
-static Text *add_text(Texts *texts, uint64_t hash, const char *at, Py_ssize_t size, int64_t number)
-{
-    if (!grow_texts(texts))
-        return NULL;
-    Py_ssize_t offset = texts->bytes.size;
-    if (!put(&texts->bytes, at, size))
-        return NULL;
-    Py_ssize_t slot = (Py_ssize_t)(hash & (uint64_t)texts->mask);
-    while (texts->slots[slot])
-        slot = (slot + 1) & texts->mask;
-    texts->texts[texts->count] = (Text){hash, offset, size, number};
-    texts->slots[slot] = (int32_t)(++texts->count);
-    return &texts->texts[texts->count - 1];
-}
-
-/* Whole numbers that are counted. */
-typedef struct {
-    uint64_t *keys;
-    int64_t *counts; /* 0: free */
-    Py_ssize_t count, mask;
-} Numbers;
-
-static inline Py_ssize_t place_of(const Numbers *numbers, uint64_t key)
-{
-    Py_ssize_t slot = (Py_ssize_t)((key * 0x9E3779B97F4A7C15u >> 20) & (uint64_t)numbers->mask);
-    while (numbers->counts[slot] && numbers->keys[slot] != key)
-        slot = (slot + 1) & numbers->mask;
-    return slot;
-}
-
-static void clear_numbers(Numbers *numbers)
-{
-    PyMem_Free(numbers->keys);
-    PyMem_Free(numbers->counts);
-    memset(numbers, 0, sizeof *numbers);
-    numbers->mask = -1;
-}
-
-static bool count_number(Numbers *numbers, uint64_t key, int64_t times)
-{
-    if (2 * (numbers->count + 1) > numbers->mask + 1) {
-        Numbers more = {NULL, NULL, numbers->count, numbers->mask < 0 ? 15 : 2 * (numbers->mask + 1) - 1};
-        more.keys = PyMem_Calloc((size_t)more.mask + 1, sizeof *more.keys);
-        more.counts = PyMem_Calloc((size_t)more.mask + 1, sizeof *more.counts);
-        if (more.keys == NULL || more.counts == NULL) {
-            clear_numbers(&more);
-            PyErr_NoMemory();
-            return false;
-        }
-        for (Py_ssize_t slot = 0; slot <= numbers->mask; slot++)
-            if (numbers->counts[slot]) {
-                Py_ssize_t to = place_of(&more, numbers->keys[slot]);
-                more.keys[to] = numbers->keys[slot];
-                more.counts[to] = numbers->counts[slot];
-            }
-        clear_numbers(numbers);
-        *numbers = more;
-    }
-    Py_ssize_t slot = place_of(numbers, key);
-    if (!numbers->counts[slot]) {
-        numbers->keys[slot] = key;
-        numbers->count++;
-    }
-    numbers->counts[slot] += times;
-    return true;
-}
+#include "_texts.h"
+#include "_tokens.h"
 
 /* ---- values of a position ------------------------------------------------------------------------------------- */
 
@@ -289,11 +61,6 @@ static int compare_numbers(const Number *one, const Number *other)
 }
 
 static const double POWERS[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
-static inline bool is_digit(char c)
-{
-    return (unsigned char)(c - '0') < 10;
-}
 
 /* What `number_of` reads; -1: it is none, -2: an exception. Else the unit. */
 static int read_number(const Span *units, int count, Span value, Number *number)
@@ -408,6 +175,7 @@ typedef struct {
     uint64_t seed[2];
     Py_ssize_t bound;
     PyObject *plan_of;
+    Shaper *shaper; /* NULL: Python cuts messages into tokens and matches them */
     Texts keys;
     Plan *plans;
     Py_ssize_t plan_count, plan_room;
@@ -422,18 +190,6 @@ typedef struct {
     int unit_count;
     bool busy;
 } Scanner;
-
-enum { DIGIT = 1, STOP = 2, TRIMMED = 4 };
-static unsigned char KINDS[256];
-
-static void make_kinds(void)
-{
-    for (int digit = '0'; digit <= '9'; digit++)
-        KINDS[digit] = DIGIT;
-    for (const char *stop = " \t\n\r\f\v\x1c\x1d\x1e\x1f\"'=,;()[]{}<>|"; *stop; stop++)
-        KINDS[(unsigned char)*stop] = STOP;
-    KINDS['.'] = KINDS[':'] = TRIMMED;
-}
 
 /* The message as UTF-8, without line breaks and zeros: what `Masks.mask` puts for these. */
 static bool plain_text(Scanner *scanner, PyObject *message, Span *text)
@@ -543,22 +299,10 @@ static void free_plan(Plan *plan)
     PyMem_Free(plan->bytes);
 }
 
-/* Reads the recipes of a plan. Each is a text with a zero where a value belongs. */
-static bool read_recipes(Plan *plan, PyObject *recipes)
+/* Cuts recipes, each a text with a zero where a value belongs and a zero at its end, into literals. */
+static bool cut_recipes(Plan *plan, Buffer bytes, const Py_ssize_t *sizes)
 {
     Py_ssize_t literals = 0;
-    Buffer bytes = {NULL, 0, 0};
-    plan->count = PyTuple_GET_SIZE(recipes);
-    for (Py_ssize_t at = 0; at < plan->count; at++) {
-        PyObject *text = PyUnicode_AsEncodedString(PyTuple_GET_ITEM(recipes, at), "utf-8", "surrogatepass");
-        /* The bytes end with a zero, which ends the last literal. */
-        bool done = text != NULL && put(&bytes, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text) + 1);
-        Py_XDECREF(text);
-        if (!done) {
-            drop(&bytes);
-            return false;
-        }
-    }
     for (Py_ssize_t at = 0; at < bytes.size; at++)
         literals += bytes.at[at] == 0;
     plan->bytes = bytes.at;
@@ -570,32 +314,130 @@ static bool read_recipes(Plan *plan, PyObject *recipes)
     Span *literal = (Span *)(void *)(plan->recipes + plan->count);
     const char *at = bytes.at;
     for (Py_ssize_t i = 0; i < plan->count; i++) {
-        PyObject *recipe = PyTuple_GET_ITEM(recipes, i);
-        Py_ssize_t zeros = 0;
-        for (Py_ssize_t c = 0; c < PyUnicode_GET_LENGTH(recipe); c++)
-            zeros += PyUnicode_READ_CHAR(recipe, c) == 0;
-        plan->recipes[i] = (Recipe){zeros, literal};
-        for (Py_ssize_t part = 0; part <= zeros; part++) {
+        plan->recipes[i] = (Recipe){-1, literal};
+        for (const char *end = at + sizes[i] + 1; at < end;) {
             Py_ssize_t size = (Py_ssize_t)strlen(at);
             *literal++ = (Span){at, size};
             at += size + 1;
+            plan->recipes[i].values++;
         }
     }
     return true;
 }
 
-/* Asks Python for the plan of the key, and remembers it. */
+/* Reads the recipes that Python made. */
+static bool read_recipes(Plan *plan, PyObject *recipes)
+{
+    Buffer bytes = {NULL, 0, 0};
+    plan->count = PyTuple_GET_SIZE(recipes);
+    Py_ssize_t *sizes = PyMem_Calloc((size_t)plan->count + 1, sizeof *sizes);
+    if (sizes == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    bool done = true;
+    for (Py_ssize_t at = 0; done && at < plan->count; at++) {
+        PyObject *text = PyUnicode_AsEncodedString(PyTuple_GET_ITEM(recipes, at), "utf-8", "surrogatepass");
+        done = text != NULL && put(&bytes, PyBytes_AS_STRING(text), (sizes[at] = PyBytes_GET_SIZE(text)) + 1);
+        Py_XDECREF(text);
+    }
+    if (done)
+        done = cut_recipes(plan, bytes, sizes);
+    else
+        drop(&bytes);
+    PyMem_Free(sizes);
+    return done;
+}
+
+/* The recipes of the message that was cut into tokens, at the variable positions of its template. */
+static bool match_recipes(Plan *plan, const Shaper *shaper)
+{
+    const Template *matched = &shaper->templates[plan->number];
+    Buffer bytes = {NULL, 0, 0};
+    Py_ssize_t *sizes = PyMem_Malloc((size_t)shaper->count * sizeof *sizes);
+    if (sizes == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    Py_ssize_t recipe = 0;
+    bool done = true;
+    for (Py_ssize_t at = 0; done && at < shaper->count; at++) {
+        Span text = shaper->tokens[at].text;
+        if (shaper->tokens[at].recipe.at != NULL) {
+            Py_ssize_t start = shaper->starts[recipe++];
+            Py_ssize_t end = recipe < shaper->recipe_count ? shaper->starts[recipe] : shaper->recipes.size;
+            text = (Span){shaper->recipes.at + start, end - start};
+        }
+        if (matched->variable[at]) {
+            sizes[plan->count++] = text.size;
+            done = put(&bytes, text.at, text.size) && put(&bytes, "", 1);
+        }
+    }
+    if (done)
+        done = cut_recipes(plan, bytes, sizes);
+    else
+        drop(&bytes);
+    PyMem_Free(sizes);
+    return done;
+}
+
+/* The parts of a key: the masked message, and the severity that the context tells. */
+static void part_key(const Scanner *scanner, Span *masked, Span *told)
+{
+    const char *at = scanner->key.at, *end = at + scanner->key.size;
+    const char *line = scanner->key.size ? memchr(at, '\n', (size_t)scanner->key.size) : NULL;
+    *masked = (Span){at, (line != NULL ? line : end) - at};
+    *told = line != NULL ? (Span){line + 1, end - line - 1} : (Span){end, 0};
+}
+
+/* Finds the template of the key: 1: it did, or there is none; 0: Python must look; -1: an exception. */
+static int find_plan(Scanner *scanner, Plan *plan)
+{
+    Span masked, told;
+    part_key(scanner, &masked, &told);
+    int found = shape(scanner->shaper, scanner->seed, masked);
+    if (found <= 0)
+        return found;
+    int64_t severity = severity_number(scanner->shaper, scanner->seed, masked, told);
+    if (severity == -1)
+        return -1;
+    plan->number = find_template(scanner->shaper, severity);
+    if (plan->number == -2)
+        return -1;
+    return plan->number < 0 || match_recipes(plan, scanner->shaper) ? 1 : -1;
+}
+
+/* Remembers the plan of the key; NULL with an exception. */
+static Plan *keep_plan(Scanner *scanner, uint64_t hash, Plan plan)
+{
+    if (more_room((void **)&scanner->plans, &scanner->plan_room, scanner->plan_count, sizeof plan)
+        && add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, scanner->plan_count) != NULL) {
+        scanner->plans[scanner->plan_count] = plan;
+        return &scanner->plans[scanner->plan_count++];
+    }
+    free_plan(&plan);
+    return NULL;
+}
+
+/* Makes the plan of the key, and remembers it. */
 static Plan *new_plan(Scanner *scanner, uint64_t hash)
 {
+    Plan plan = {0};
+    if (scanner->shaper != NULL) {
+        int found = find_plan(scanner, &plan);
+        if (found < 0) {
+            free_plan(&plan);
+            return NULL;
+        }
+        if (found)
+            return keep_plan(scanner, hash, plan);
+    }
     PyObject *key = text_of(scanner->key.at, scanner->key.size);
-    if (key == NULL)
-        return NULL;
-    PyObject *answer = PyObject_CallOneArg(scanner->plan_of, key);
-    Py_DECREF(key);
+    PyObject *answer = key != NULL ? PyObject_CallOneArg(scanner->plan_of, key) : NULL;
+    Py_XDECREF(key);
     if (answer == NULL)
         return NULL;
     PyObject *recipes;
-    Plan plan = {0};
     long long number;
     if (!PyTuple_Check(answer))
         PyErr_SetString(PyExc_TypeError, "a plan is a tuple");
@@ -609,21 +451,8 @@ static Plan *new_plan(Scanner *scanner, uint64_t hash)
         }
     if (!read_recipes(&plan, recipes))
         goto failed;
-    if (scanner->plan_count == scanner->plan_room) {
-        Py_ssize_t room = scanner->plan_room * 2 + 16;
-        Plan *more = PyMem_Realloc(scanner->plans, (size_t)room * sizeof *more);
-        if (more == NULL) {
-            PyErr_NoMemory();
-            goto failed;
-        }
-        scanner->plans = more;
-        scanner->plan_room = room;
-    }
-    if (add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, scanner->plan_count) == NULL)
-        goto failed;
     Py_DECREF(answer);
-    scanner->plans[scanner->plan_count] = plan;
-    return &scanner->plans[scanner->plan_count++];
+    return keep_plan(scanner, hash, plan);
 failed:
     free_plan(&plan);
     Py_DECREF(answer);
@@ -875,12 +704,22 @@ static int Scanner_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((Scanner *)self)->plan_of);
+    const Shaper *shaper = ((Scanner *)self)->shaper;
+    if (shaper != NULL) {
+        Py_VISIT(shaper->learn);
+        Py_VISIT(shaper->severity_of);
+    }
     return 0;
 }
 
 static int Scanner_clear(PyObject *self)
 {
     Py_CLEAR(((Scanner *)self)->plan_of);
+    Shaper *shaper = ((Scanner *)self)->shaper;
+    if (shaper != NULL) {
+        Py_CLEAR(shaper->learn);
+        Py_CLEAR(shaper->severity_of);
+    }
     return 0;
 }
 
@@ -899,6 +738,9 @@ static void Scanner_dealloc(PyObject *self)
     drop(&scanner->unit_bytes);
     PyMem_Free(scanner->spans);
     Scanner_clear(self);
+    if (scanner->shaper != NULL)
+        clear_shaper(scanner->shaper);
+    PyMem_Free(scanner->shaper);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -1040,6 +882,170 @@ static PyObject *Scanner_unseen(PyObject *self, PyObject *arguments)
     return found;
 }
 
+typedef struct {
+    PyObject *lines, *keys;
+} Noted;
+
+/* Adds a line to be mined: severity, number of tokens, tokens; or the key, where Python must cut it into tokens. */
+static bool line_each(Scanner *scanner, Py_ssize_t Py_UNUSED(at), PyObject *Py_UNUSED(message), void *state)
+{
+    Noted *noted = state;
+    Shaper *shaper = scanner->shaper;
+    uint64_t hash = hash_of(scanner->seed, scanner->key.at, scanner->key.size);
+    if (find_text(&scanner->keys, hash, scanner->key.at, scanner->key.size) != NULL)
+        return true;
+    if (add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, -1) == NULL)
+        return false;
+    Span masked, told;
+    part_key(scanner, &masked, &told);
+    int found = shape(shaper, scanner->seed, masked);
+    PyObject *text = NULL;
+    if (found == 0) {
+        text = text_of(scanner->key.at, scanner->key.size);
+    } else if (found > 0) {
+        int64_t severity = severity_number(shaper, scanner->seed, masked, told);
+        int64_t number = severity != -1 ? find_template(shaper, severity) : -2;
+        if (number >= 0)
+            return true;
+        if (number == -2)
+            return false;
+        Buffer *line = &scanner->joined;
+        line->size = 0;
+        Span name = {"-", 1};
+        if (severity >= 0) {
+            const Text *known = &shaper->severities.texts[severity];
+            name = (Span){shaper->severities.bytes.at + known->offset, known->size};
+        }
+        char digits[32];
+        int size = PyOS_snprintf(digits, sizeof digits, " %zd", shaper->count);
+        if (!put(line, name.at, name.size) || !put(line, digits, size))
+            return false;
+        for (Py_ssize_t at = 0; at < shaper->count; at++)
+            if (!put(line, " ", 1) || !put(line, shaper->tokens[at].text.at, shaper->tokens[at].text.size))
+                return false;
+        text = PyBytes_FromStringAndSize(line->at, line->size);
+    }
+    int failed = text == NULL || PyList_Append(found ? noted->lines : noted->keys, text) < 0;
+    Py_XDECREF(text);
+    return !failed;
+}
+
+static PyObject *Scanner_lines(PyObject *self, PyObject *arguments)
+{
+    Scanner *scanner = (Scanner *)self;
+    PyObject *messages, *severities;
+    if (!PyArg_ParseTuple(arguments, "OO", &messages, &severities))
+        return NULL;
+    if (scanner->plan_count || scanner->shaper == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the scanner holds plans, or no tokenizer");
+        return NULL;
+    }
+    Noted noted = {PyList_New(0), PyList_New(0)};
+    if (noted.lines != NULL && noted.keys != NULL && scan(scanner, messages, severities, line_each, &noted))
+        return Py_BuildValue("(NN)", noted.lines, noted.keys);
+    Py_XDECREF(noted.lines);
+    Py_XDECREF(noted.keys);
+    return NULL;
+}
+
+/* Those of some lines of tokens, as `lines` makes them, that no template matches. */
+static PyObject *Scanner_unmatched(PyObject *self, PyObject *arguments)
+{
+    Scanner *scanner = (Scanner *)self;
+    Shaper *shaper = scanner->shaper;
+    PyObject *severity, *lines, *found = NULL;
+    if (!PyArg_ParseTuple(arguments, "OO!", &severity, &PyList_Type, &lines))
+        return NULL;
+    if (shaper == NULL || scanner->busy) {
+        PyErr_SetString(PyExc_RuntimeError, "the scanner has no tokenizer, or is at work");
+        return NULL;
+    }
+    int64_t of = -2;
+    if (severity != Py_None) {
+        Py_ssize_t size;
+        const char *name = PyUnicode_AsUTF8AndSize(severity, &size);
+        if (name == NULL || (of = number_or_add(&shaper->severities, scanner->seed, (Span){name, size})) < 0)
+            return NULL;
+    }
+    found = PyList_New(0);
+    for (Py_ssize_t at = 0; found != NULL && at < PyList_GET_SIZE(lines); at++) {
+        PyObject *line = PyList_GET_ITEM(lines, at);
+        if (!PyBytes_Check(line)) {
+            PyErr_SetString(PyExc_TypeError, "a line is bytes");
+            Py_CLEAR(found);
+            break;
+        }
+        const char *start = PyBytes_AS_STRING(line), *end = start + PyBytes_GET_SIZE(line);
+        shaper->count = 0;
+        int64_t number = -2;
+        for (;; start++) {
+            const char *blank = end > start ? memchr(start, ' ', (size_t)(end - start)) : NULL;
+            Span text = {start, (blank != NULL ? blank : end) - start};
+            Token token = {text, {NULL, -1}, (int32_t)number_of_text(&shaper->words, scanner->seed, text), 0, true};
+            if (!push_token(shaper, &token)) {
+                Py_CLEAR(found);
+                break;
+            }
+            start = text.at + text.size;
+            if (blank == NULL) {
+                number = find_template(shaper, of);
+                break;
+            }
+        }
+        if (found != NULL && (number == -2 || (number == -1 && PyList_Append(found, line) < 0)))
+            Py_CLEAR(found);
+    }
+    return found;
+}
+
+static PyObject *Scanner_tokenize(PyObject *self, PyObject *arguments)
+{
+    Scanner *scanner = (Scanner *)self;
+    PyObject *learn, *severity_of, *levels;
+    Py_ssize_t most, row;
+    if (!PyArg_ParseTuple(arguments, "OOO!nn", &learn, &severity_of, &PyTuple_Type, &levels, &most, &row))
+        return NULL;
+    if (scanner->shaper != NULL || scanner->busy || most < 1) {
+        PyErr_SetString(PyExc_RuntimeError, "a scanner gets one tokenizer, of one token or more, before it works");
+        return NULL;
+    }
+    Shaper *shaper = PyMem_Calloc(1, sizeof *shaper);
+    if (shaper == NULL)
+        return PyErr_NoMemory();
+    shaper->known.mask = shaper->words.mask = shaper->severities.mask = shaper->levels.mask = -1;
+    shaper->roots.mask = shaper->edges.mask = -1;
+    shaper->learn = Py_NewRef(learn);
+    shaper->severity_of = Py_NewRef(severity_of);
+    shaper->most = most;
+    shaper->row = row;
+    scanner->shaper = shaper;
+    if (number_or_add(&shaper->words, scanner->seed, (Span){VARIABLE_TEXT, 3}) < 0)
+        return NULL;
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(levels); at++) {
+        Py_ssize_t size;
+        const char *level = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(levels, at), &size);
+        if (level == NULL || number_or_add(&shaper->levels, scanner->seed, (Span){level, size}) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *Scanner_template(PyObject *self, PyObject *arguments)
+{
+    Scanner *scanner = (Scanner *)self;
+    PyObject *severity, *tokens;
+    if (!PyArg_ParseTuple(arguments, "OO!", &severity, &PyTuple_Type, &tokens))
+        return NULL;
+    if (scanner->shaper == NULL || scanner->busy || scanner->keys.count) {
+        PyErr_SetString(PyExc_RuntimeError, "templates are added after the tokenizer, and before the messages");
+        return NULL;
+    }
+    forget_pieces(scanner->shaper);
+    if (!add_template(scanner->shaper, scanner->seed, severity, tokens, scanner->shaper->template_count))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyObject *Scanner_forget(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (((Scanner *)self)->busy) {
@@ -1150,6 +1156,10 @@ static PyMethodDef SCANNER_METHODS[] = {
     {"numbers", Scanner_numbers, METH_VARARGS, NULL},
     {"values", Scanner_values, METH_VARARGS, NULL},
     {"unseen", Scanner_unseen, METH_VARARGS, NULL},
+    {"lines", Scanner_lines, METH_VARARGS, NULL},
+    {"unmatched", Scanner_unmatched, METH_VARARGS, NULL},
+    {"tokenize", Scanner_tokenize, METH_VARARGS, NULL},
+    {"template", Scanner_template, METH_VARARGS, NULL},
     {"forget", Scanner_forget, METH_NOARGS, NULL},
     {"take", Scanner_take, METH_O, NULL},
     {NULL, NULL, 0, NULL},

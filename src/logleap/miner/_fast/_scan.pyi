@@ -29,6 +29,30 @@ class Scanner:
         """The numbers, each with the message's values; nothing is added."""
     def unseen(self, messages: list[str], severities: list[str | None] | None) -> list[str]:
         """The keys that were not seen before. Only of a scanner that has no plans."""
+    def tokenize(
+        self,
+        learn: Callable[[str], tuple[bool, tuple[tuple[str, str | None, bool, int], ...]]],
+        severity_of: Callable[[str], str | None],
+        levels: tuple[str, ...],
+        most: int,
+        row: int,
+    ) -> None:
+        """Cut messages into tokens from now on, up to `most`, and match them.
+
+        `plan_of` is called only for those with `row` variable tokens or more. `levels` are the words that
+        `severity_of` can answer by.
+        """
+    def template(self, severity: str | None, tokens: tuple[str, ...]) -> None:
+        """Add a template, whose number is that of those before it. No message must have been seen."""
+    def lines(
+        self, messages: list[str], severities: list[str | None] | None
+    ) -> tuple[list[bytes], list[str]]:
+        """Of keys that were not seen before and match no template: severity, number of tokens, tokens.
+
+        And the keys that must be cut into tokens elsewhere. Only of a scanner that has no plans.
+        """
+    def unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
+        """Of lines of tokens those that no template matches."""
     def forget(self) -> None:
         """Forget all keys and plans; the facts stay."""
     def take(self, number: int) -> Gathered | None:

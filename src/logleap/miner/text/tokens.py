@@ -183,30 +183,59 @@ class Tokenizer:
         shape = Shape(tuple(tokens), tuple(recipes), tuple(blanks))
         return _without_rows(shape) if len(recipes) >= ROW else shape
 
+    def learn(self, piece: str) -> tuple[bool, tuple[tuple[str, str | None, bool, int], ...]]:
+        """What a piece is, for the compiled part: whether it is a plain word, and its tokens.
+
+        Each with its recipe, whether a blank is before it, and what it means for its neighbours.
+        """
+        plain, found = _tokens_of(piece)
+        return bool(plain), tuple(
+            [(token, recipe, bool(blank), _meaning(token)) for token, recipe, blank in found]
+        )
+
+    @property
+    def most(self) -> int:
+        """The most tokens of a message; the rest is one more."""
+        return self._max
+
     def _learn(self, piece: str) -> "tuple[str, tuple[_Piece, ...]]":
-        """What a piece is, and the word, if it is a plain one: then nothing depends on it."""
-        word = piece.lstrip(" \t\r\f\v\x1c\x1d\x1e\x1f")
-        blank = " " if len(word) < len(piece) else ""
-        found: tuple[_Piece, ...]
-        if len(word) == 1 and word != PLACEHOLDER:
-            found = ((word, None, blank),)
-        elif request := _REQUEST.fullmatch(word):
-            found = (('"', None, blank), (request[1], None, ""), (VARIABLE, request[2], " "), ('"', None, ""))
-        elif word[0] in "\"'":
-            found = ((VARIABLE, word, blank),)
-        elif PLACEHOLDER in word:
-            key = _KEY.fullmatch(word)
-            if key and PLACEHOLDER not in key[1] and "://" not in word:
-                found = ((key[1], None, blank), (":", None, ""), (VARIABLE, key[2], ""))
-            else:
-                found = ((VARIABLE, word, blank),)
-        elif word in _CONSTANTS or _VALUE.fullmatch(word):
-            found = ((VARIABLE, word, blank),)
-        else:
-            found = ((word, None, blank),)
         if len(self._known) > _KNOWN:
             self._known.clear()
-        token, recipe, _ = found[0]
-        plain = len(found) == 1 and recipe is None and token not in _ALERT and token not in _PUNCTUATION
-        self._known[piece] = (token if plain else ""), found
+        self._known[piece] = _tokens_of(piece)
         return self._known[piece]
+
+
+def _meaning(token: str) -> int:
+    """As the numbers in `_fast/_tokens.h`."""
+    kinds = (_PUNCTUATION, _NAMED, _LISTING, "=", VARIABLE, _UNITS)
+    return sum(
+        1 << bit
+        for bit, kind in enumerate(kinds)
+        if (token == kind if isinstance(kind, str) else token in kind)
+    )
+
+
+def _tokens_of(piece: str) -> "tuple[str, tuple[_Piece, ...]]":
+    """What a piece is, and the word, if it is a plain one: then nothing depends on it."""
+    word = piece.lstrip(" \t\r\f\v\x1c\x1d\x1e\x1f")
+    blank = " " if len(word) < len(piece) else ""
+    found: tuple[_Piece, ...]
+    if len(word) == 1 and word != PLACEHOLDER:
+        found = ((word, None, blank),)
+    elif request := _REQUEST.fullmatch(word):
+        found = (('"', None, blank), (request[1], None, ""), (VARIABLE, request[2], " "), ('"', None, ""))
+    elif word[0] in "\"'":
+        found = ((VARIABLE, word, blank),)
+    elif PLACEHOLDER in word:
+        key = _KEY.fullmatch(word)
+        if key and PLACEHOLDER not in key[1] and "://" not in word:
+            found = ((key[1], None, blank), (":", None, ""), (VARIABLE, key[2], ""))
+        else:
+            found = ((VARIABLE, word, blank),)
+    elif word in _CONSTANTS or _VALUE.fullmatch(word):
+        found = ((VARIABLE, word, blank),)
+    else:
+        found = ((word, None, blank),)
+    token, recipe, _ = found[0]
+    plain = len(found) == 1 and recipe is None and token not in _ALERT and token not in _PUNCTUATION
+    return (token if plain else ""), found

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from logleap.codecs.packed.columns import unpacked, unpacked_as_stored
+from logleap.codecs.packed import columns as packed
 from logleap.domain.entries import Batch, Entries, Entry, PackedEntries, PlacedEntries
 from logleap.domain.times import to_micros
 
@@ -82,21 +82,22 @@ class Chunk(NamedTuple):
             "which this version of LogLeap does not know: use the one that wrote it"
         )
 
+    @property
+    def _packable(self) -> bool:
+        return packed.COMPILED and self.data.startswith(_FORMAT)
+
     def unpack_packed(self) -> Entries:
         """Its entries in their order: if possible packed. Raises ValueError as above."""
-        if self.data.startswith(_FORMAT):
-            found = unpacked_as_stored(self._plain())
-            if found is not None:
-                return found
-        return self.unpack()
+        found = packed.unpacked(self._plain()) if self._packable else None
+        return self.unpack() if found is None else found
 
     def placed(self) -> PlacedEntries:
         """Its entries and where they stand: if possible packed, and then in the time order.
 
         Raises ValueError as above.
         """
-        if self.data.startswith(_FORMAT):
-            found = unpacked(self._plain())
+        if self._packable:
+            found = packed.unpacked_in_order(self._plain())
             if found is not None:
                 entries, order = found
                 sequences = range(self.first, self.first + len(entries))

@@ -21,15 +21,18 @@ def add(console: Console) -> None:
         view = show.one(owner, data_id)
         name = view.dataset.name
         found, more = show.list(owner, None, SERIES_SHOWN, None, name) if name else ((), None)
+        others = [
+            other
+            for other in found
+            if other.dataset.dataset_id != data_id and other.dataset.state is not State.DELETING
+        ]
+        older = [other for other in others if other.dataset.created_at <= view.dataset.created_at]
         return console.render(
             "compare.html",
             status=200 if problem is None else 400,
             view=view,
-            others=[
-                other
-                for other in found
-                if other.dataset.dataset_id != data_id and other.dataset.state is not State.DELETING
-            ],
+            others=others,
+            chosen=next((other.dataset.dataset_id for other in (*older, *others)), None),
             more=more is not None,
             takes_uploads=_takes_uploads(view.dataset.state),
             problem=problem,

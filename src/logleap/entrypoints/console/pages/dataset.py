@@ -7,8 +7,10 @@ from flask import Request, Response
 
 from logleap.domain.datasets import TRANSITIONS, Action, Dataset, State
 from logleap.domain.entries import Totals
+from logleap.domain.selection import Selection
 from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.frame import Console
+from logleap.entrypoints.console.pages.entries import COUNTED
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import RunsOf, page_position, page_token
 from logleap.entrypoints.http.errors.refusals import Busy
@@ -20,12 +22,15 @@ INLINE = 20_000
 which the script puts in its place."""
 
 RUNS = 20
+EVENTS = 100
+"""Lines of the log that the page shows: the latest ones."""
 
 
 def add(console: Console) -> None:
     """Register the pages."""
     container, bounds = console.container, console.bounds
     show, runs, start = container.show_datasets(), container.list_runs(), container.start_training()
+    read = container.read_entries()
     report_on, longest = container.report_on_dataset(), container.announce_dataset().longest
 
     @console.page("/data/<dataId>")
@@ -34,7 +39,8 @@ def add(console: Console) -> None:
         position = page_position(request.args.get("pageToken", ""), RunsOf(data_id))
         after = RunPosition(*position) if position is not None else None
         page, following = runs(owner, data_id, RUNS, after)
-        told = _report(owner, view.dataset, view.totals)
+        events = show.events(owner, data_id)
+        told, chart = _report(owner, view.dataset, view.totals)
         return console.render(
             "dataset.html",
             dataset=view.dataset,
@@ -42,33 +48,42 @@ def add(console: Console) -> None:
             allowed=_allowed(view.dataset, view.totals),
             runs=page,
             following=page_token(following, RunsOf(data_id)),
-            events=show.events(owner, data_id),
+            events=events[-EVENTS:],
+            earlier=max(len(events) - EVENTS, 0),
             delete_at=view.dataset.delete_at(longest),
             archive_at=view.dataset.archive_at(longest),
             tasks=start.tasks,
             attempt=secrets.token_hex(16),
             report=told,
-            chart=_chart(told),
+            chart=chart,
         )
 
     @console.page("/data/<dataId>/report")
     def report(request: Request, owner: str, data_id: str) -> Response:
         with long_call(bounds.long_calls):
             told = report_on(owner, data_id)
-        return console.render("report.html", dataset=told.dataset, report=told, chart=_chart(told))
+            chart = _over_time(owner, told)
+        return console.render("report.html", dataset=told.dataset, report=told, chart=chart)
 
-    def _report(owner: str, shown: Dataset, totals: Totals) -> DatasetReport | None:
+    def _report(
+        owner: str, shown: Dataset, totals: Totals
+    ) -> tuple[DatasetReport | None, charts.Histogram | None]:
         if not 0 < totals.entries <= INLINE or shown.state is State.DELETING:
-            return None
+            return None, None
         try:
             with long_call(bounds.long_calls):
-                return report_on(owner, shown.dataset_id)
+                told = report_on(owner, shown.dataset_id)
+                return told, _over_time(owner, told)
         except Busy:
-            return None  # it can still be opened on its own
+            return None, None  # it can still be opened on its own
 
-
-def _chart(told: DatasetReport | None) -> charts.Histogram | None:
-    return charts.of_spans(told.report.histogram, told.report.histogram_width) if told is not None else None
+    def _over_time(owner: str, told: DatasetReport) -> charts.Histogram | None:
+        report = told.report
+        if report.entries > COUNTED:
+            return charts.of_spans(report.histogram, report.histogram_width)
+        # The spans of the report are hours, and many a test takes minutes.
+        blocks = read.stream(owner, told.dataset.dataset_id, Selection()).blocks
+        return charts.over_time(block.entries.micros for block in blocks)
 
 
 def _allowed(dataset: Dataset, totals: Totals) -> Collection[Action]:

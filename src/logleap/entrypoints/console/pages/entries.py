@@ -9,12 +9,12 @@ from logleap.domain.entries import PlacedEntries
 from logleap.domain.selection import Selection
 from logleap.domain.times import to_micros
 from logleap.entrypoints.console import charts
+from logleap.entrypoints.console.formats import fitting
 from logleap.entrypoints.console.frame import HEADERS, Console
-from logleap.entrypoints.console.lines import fitting, lines
+from logleap.entrypoints.console.lines import lines
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import entries_position, entries_token
 from logleap.entrypoints.http.contract.responses import time
-from logleap.miner.description.timeline import windows_of
 
 PAGE_SIZE = 100
 AROUND = 15
@@ -23,7 +23,6 @@ AROUND = 15
 COUNTED = 100_000
 """Data sets of up to so many entries are counted over time whenever they are shown; others on request."""
 
-_WINDOWS = 60
 _ONE_ROOM = 60_000  # bytes of HTML for the one entry
 _AROUND_ROOM = 60_000  # and for those around it, together
 _MINUTE = 60_000_000  # microseconds
@@ -68,13 +67,9 @@ def add(console: Console) -> None:
             page = read.page(owner, data_id, selection, PAGE_SIZE)
             following = entries_token(page.following, mark)
             if asked.counted or view.totals.entries <= COUNTED:
-                counter = charts.Counter()
                 with long_call(bounds.readings):
-                    for block in read.stream(owner, data_id, asked.selection).blocks:
-                        counter.add(block.entries.micros)
-                if counter.first is not None and counter.last is not None:
-                    windows = windows_of(counter.first, counter.last, _WINDOWS)
-                    chart = charts.histogram(windows, counter.within(windows))
+                    blocks = read.stream(owner, data_id, asked.selection).blocks
+                    chart = charts.over_time(block.entries.micros for block in blocks)
         return console.render(
             "entries.html",
             status=200 if asked.problem is None else 400,

@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from urllib.parse import unquote_to_bytes
 
 from flask import Request, Response, g
 
-from logleap.domain.errors import DatasetNotFound, EntryNotFound, InvalidTransition, PositionNotFound
+from logleap.domain.errors import (
+    DatasetNotFound,
+    EntryNotFound,
+    InvalidTransition,
+    ModelMissing,
+    ModelUnusable,
+    PositionNotFound,
+    TemplateNotFound,
+)
 from logleap.domain.selection import Selection
 from logleap.entrypoints.http.calls import streaming
 from logleap.entrypoints.http.calls.long_calls import LongCalls, long_call
@@ -26,6 +35,7 @@ from logleap.entrypoints.http.contract.responses import EntryPage
 from logleap.entrypoints.http.errors.refusals import Busy, HttpError
 from logleap.ordering.scratch import Scratch
 from logleap.ports.archive import ArchiveDamaged
+from logleap.ports.artifacts import ArtifactMissing
 from logleap.ports.errors import CountMismatch, TemporarySpaceFull
 from logleap.usecases.read_entries import ReadEntries
 
@@ -52,12 +62,16 @@ def add(api: Api, read: ReadEntries, streams: LongCalls, scratch: Scratch) -> No
         answer_headers=[COUNT_HEADER],
         raises=[
             ArchiveDamaged,
+            ArtifactMissing,
             Busy,
             CountMismatch,
             DatasetNotFound,
             EntryNotFound,
             InvalidTransition,
+            ModelMissing,
+            ModelUnusable,
             PositionNotFound,
+            TemplateNotFound,
             TemporarySpaceFull,
         ],
     )
@@ -82,8 +96,8 @@ def add(api: Api, read: ReadEntries, streams: LongCalls, scratch: Scratch) -> No
                 data_id,
                 scratch,
                 place=long_call(streams),
-                count=lambda: read.count(g.owner, data_id, wanted),
-                opened=lambda: read.stream(g.owner, data_id, wanted),
+                count=lambda: read.count(g.owner, data_id, wanted, query.template),
+                opened=lambda: read.stream(g.owner, data_id, wanted, query.template),
             )
         if query.around is not None:
             batch_id, sequence = query.around
@@ -91,10 +105,14 @@ def add(api: Api, read: ReadEntries, streams: LongCalls, scratch: Scratch) -> No
             after = DEFAULT_AROUND if query.after is None else query.after
             found = read.around(g.owner, data_id, batch_id, sequence, before=before, after=after)
             return EntryPage.of(found, None).response()
-        mark = json.dumps([data_id, query.start, query.end, query.contains])
+        marked = [data_id, query.start, query.end, query.contains]
+        mark = json.dumps(marked if query.template is None else [*marked, query.template])
         position = entries_position(query.page_token, mark)
         selection = Selection(query.start, query.end, query.contains, position)
-        page = read.page(g.owner, data_id, selection, query.page_size or DEFAULT_PAGE_SIZE)
+        size = query.page_size or DEFAULT_PAGE_SIZE
+        # Entries of a rare template may be far apart.
+        with long_call(streams) if query.template is not None else nullcontext():
+            page = read.page(g.owner, data_id, selection, size, query.template)
         return EntryPage.of(page.entries, entries_token(page.following, mark)).response()
 
 

@@ -217,6 +217,11 @@ class EntriesQuery(NoQuery):
         Field(examples=["jam at gate"]),
     ] = None
     """Only entries whose message contains exactly this text; upper and lower case differ."""
+    template: Annotated[
+        Annotated[str, BeforeValidator(_text), Field(min_length=1)] | SkipJsonSchema[None],
+        Field(examples=["9c1f30d2aa07b5e4"]),
+    ] = None
+    """Only entries of the template with this id, in the data set's current log model."""
     around: Annotated[
         Around | SkipJsonSchema[None], Field(examples=["a236259b-e630-4343-a1df-2a6547a9a7a9:1"])
     ] = None
@@ -233,8 +238,8 @@ class EntriesQuery(NoQuery):
     ] = None
     """JSON only: the number of entries per page. 0 means the default, 50, more than 1000 means 1000."""
     page_token: str = ""
-    """JSON only: `nextPageToken` of the previous page, with the same `from`, `to` and `contains`. Without it:
-    the first page."""
+    """JSON only: `nextPageToken` of the previous page, with the same `from`, `to`, `contains` and `template`.
+    Without it: the first page."""
 
 
 def parse_query(model: type[Query], request: Request) -> Query:

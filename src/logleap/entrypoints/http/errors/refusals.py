@@ -118,7 +118,12 @@ def _entry_too_large(refusal: codecs.EntryTooLarge) -> str:
 
 
 def _json_malformed(refusal: codecs.JsonMalformed) -> str:
-    hint = " For one entry per line, use Content-Type application/x-ndjson." if refusal.trailing else ""
+    hint = ""
+    if refusal.trailing:
+        hint = (
+            " For one entry per line, use Content-Type application/x-ndjson, and with curl --data-binary: "
+            "-d removes newlines."
+        )
     return f"The body is not JSON: at {refusal.place}, {refusal.problem}.{hint}"
 
 

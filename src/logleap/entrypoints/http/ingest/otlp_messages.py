@@ -59,8 +59,9 @@ def encoded(request: Request, message: Message, status: int = 200) -> Response:
 
 
 LONGEST_RETRY_AFTER = 5
-"""Seconds. The exporter of OpenTelemetry for Python drops an export at once if it should wait for longer than
-what is left of its timeout, 10 seconds by default (findings/otel-python-gives-up-on-a-long-retry-after.sh)."""
+"""Seconds. OpenTelemetry's exporter for Python drops an export at once if it should wait for longer than
+what is left of its timeout, 10 seconds by default: findings/otel-python-gives-up-on-a-long-retry-after.sh
+"""
 
 
 def as_status(response: Response) -> Response:

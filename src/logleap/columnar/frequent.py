@@ -1,4 +1,4 @@
-"""The most frequent messages: which they are is known by their hashes, then their texts are looked up."""
+"""The most frequent messages: found by their hashes, then their texts are looked up."""
 
 from collections.abc import Iterable, Sequence
 from heapq import nsmallest

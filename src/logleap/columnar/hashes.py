@@ -9,7 +9,7 @@ import polars as pl
 
 from logleap.reporting.temporary import usable
 
-HELD = 500_000
+HELD = 250_000
 """How many hashes are held in memory, and about how many come back at once."""
 
 _UNIT = 1 << 64
@@ -60,7 +60,7 @@ class Hashes:
         """Write what is held to the file."""
         if not self._parts:
             return
-        ordered = pl.concat(self._parts).sort()
+        ordered = pl.concat(self._parts).sort(multithreaded=False)
         self._parts = []
         bounds = [0, *ordered.search_sorted(self._bounds), len(ordered)]
         for places, start, end in zip(self._places, bounds, bounds[1:], strict=False):

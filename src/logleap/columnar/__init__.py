@@ -1,0 +1,1 @@
+"""Reports on many entries, in columns, by Polars: the libraries of the extra `report`."""

@@ -1,0 +1,112 @@
+"""`logleap score`: a log file judged by a log model."""
+
+import json
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from logleap.entrypoints.cli.calls import server_options
+from logleap.entrypoints.cli.log_files import read_options, reading_options
+from logleap.entrypoints.cli.printing import output
+
+if TYPE_CHECKING:
+    from logleap.client.logfiles import LogFile
+
+_TIMEOUT = 600.0  # seconds: the server reads the whole file before it answers
+_KINDS = ("new", "value")
+
+
+def _kinds(context: click.Context, option: click.Parameter, value: str | None) -> Sequence[str]:
+    names = [name.strip() for name in (value or "").split(",") if name.strip()]
+    for name in names:
+        if name not in _KINDS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(_KINDS)}.")
+    return names
+
+
+@click.command()
+@click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, exists=True))
+@click.option("--model", "data_id", metavar="ID", required=True, help="The data set whose log model judges.")
+@click.option(
+    "--fail-on",
+    metavar="KINDS",
+    callback=_kinds,
+    help=f"Exit with 5 if there are such warnings: some of {','.join(_KINDS)}.",
+)
+@reading_options
+@server_options
+def score(
+    file: str,
+    data_id: str,
+    fail_on: Sequence[str],
+    url: str,
+    api_key: str | None,
+    patience: float,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Tell what in a log file ("-": standard input) a data set's log model has never seen.
+
+    Nothing is stored. FILE may be of any format that `logleap push` reads. With --json the server's lines
+    are printed: one for each entry, and a last one with the summary.
+    """
+    from logleap.client import Client
+    from logleap.client.logfiles import LogFile, LogFileError
+
+    lines = array("Q")
+    with (
+        output.call_endings(),
+        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream,
+        Client(url, api_key=api_key, patience=patience, timeout=_TIMEOUT) as client,
+    ):
+        log = LogFile(stream, name=file, options=read_options(reading))
+        try:
+            scores = client.score_lines(data_id, _bodies(log, lines))
+        except LogFileError as error:
+            output.finish(str(error), output.FAILED)
+        with scores:
+            for line in scores.lines():
+                if as_json:
+                    sys.stdout.buffer.write(line + b"\n")
+                elif b'"error":' in line:
+                    _tell_error(json.loads(line), lines)
+        sys.stdout.flush()
+        summary = scores.summary
+    if not as_json:
+        label = "standard input" if file == "-" else Path(file).name
+        click.echo("\n".join([*_in_words(label, summary, lines), *log.report.in_words()]))
+    if any(warning["kind"] in fail_on for warning in summary["warnings"]):
+        sys.exit(output.CHANGED)
+
+
+def _bodies(log: "LogFile", lines: "array[int]") -> Iterator[bytes]:
+    """The file's entries as NDJSON; the lines on which they begin are noted."""
+    for batch in log.batches():
+        lines.extend(array("Q", batch.starts))
+        yield batch.body
+
+
+def _tell_error(told: Mapping[str, Any], lines: "array[int]") -> None:
+    if "error" in told:
+        error = told["error"]
+        click.echo(f"line {lines[told['index']]}: {output.in_a_line(error['detail'])}", err=True)
+
+
+def _in_words(label: str, summary: Mapping[str, Any], lines: "array[int]") -> Iterator[str]:
+    found = summary["findings"]
+    yield (
+        f"{summary['entries']:,} entries of {output.in_a_line(label)}: {summary['matched']:,} of known "
+        f"templates, {found['new']:,} of none, {found['value']:,} with a value never seen before."
+    )
+    for warning in summary["warnings"]:
+        severity = warning["severity"] or "-"
+        line = lines[warning["first"]]
+        detail = output.in_a_line(warning["detail"])
+        yield f"{warning['count']:>11,}  from line {line:<8} {warning['kind']:<5}  {severity:<9}  {detail}"
+    if summary["unlisted"]:
+        yield f"{summary['unlisted']:,} more entries of new templates are not listed."

@@ -1,1 +1,0 @@
-"""The same report by Polars, in columns of many entries at a time. Needs the extra `report`."""
