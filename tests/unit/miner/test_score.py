@@ -195,6 +195,22 @@ def test_memory_is_bounded_and_what_is_beyond_is_counted(
     assert warnings.unlisted > 0
 
 
+def test_a_new_template_of_more_messages_than_are_kept_is_counted_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(score, "_SHAPES", 40)
+    chance = random.Random(2)
+    names = ["".join(chance.choices("abcdefgh", k=6)) for _ in range(300)]
+    messages = [f"user {name} was locked out" for name in names]
+    messages.insert(200, "something else")
+    _, scoring = judge(Scorer(MODEL, Masks()), *messages)
+    warnings = scoring.warnings()
+    assert [(one.text, one.count, one.first) for one in warnings.listed] == [
+        ("user <*> was locked out", 300, 0)
+    ]
+    assert warnings.unlisted == 1
+
+
 def test_a_model_of_other_masks_is_refused() -> None:
     with pytest.raises(ValueError, match="other masks"):
         Scorer(MODEL, Masks({"ticket": "[A-Z]+-[0-9]+"}))
