@@ -6,6 +6,7 @@ With LOGLEAP_SCREENSHOTS=1 the pictures of the README and the docs are made: doc
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import FloatRect, Page, expect
 
@@ -174,6 +175,23 @@ def test_a_bar_of_the_chart_leads_to_the_entries_of_its_time(visiting: Any, comp
         page.wait_for_url("**from=*")
         begin = page.get_by_label("From (UTC)").input_value()
         assert page.locator("table.lines time").first.get_attribute("datetime") >= begin[:19]
+
+
+def test_several_bars_are_picked_by_dragging_over_them(visiting: Any, compared: Any) -> None:
+    with visiting() as visitor:
+        page = visitor.sign_in()
+        page.goto(f"{visitor.server.url}/console/data/{compared.after}")
+        bars = page.locator("svg.histogram a")
+        spans = [parse_qs(urlsplit(str(bars.nth(at).get_attribute("href"))).query) for at in (2, 6)]
+        for at, act in ((6, page.mouse.down), (2, page.mouse.up)):  # backwards
+            box = bars.nth(at).bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            act()
+        page.wait_for_url("**from=*")
+        assert page.get_by_label("From (UTC)").input_value() == spans[0]["from"][0]
+        assert page.get_by_label("To, not included").input_value() == spans[1]["to"][0]
+        assert page.locator("svg.histogram a").count() > 5
 
 
 def test_pages_can_be_read_without_javascript(visiting: Any, compared: Any) -> None:

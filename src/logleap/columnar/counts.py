@@ -1,6 +1,7 @@
 """A report in one pass over entries, in bounded memory: while Polars counts some, Python reads the next."""
 
 import secrets
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +15,7 @@ from logleap.columnar.frequent import FrequentMessages
 from logleap.columnar.hashes import Hashes
 from logleap.columnar.largest import LargestEntries
 from logleap.columnar.times import Times
-from logleap.domain.report import Report
+from logleap.domain.report import FrequentMessage, Report
 from logleap.ports.errors import CountMismatch
 from logleap.reporting.block import Block, Blocks
 
@@ -24,18 +25,22 @@ ROWS = 20_000
 TEXT = 4 << 20
 """The same in bytes of text."""
 
+_AHEAD = 2  # groups that may wait
+
 
 def report_on(blocks: Blocks, expected: int) -> Report:
     """The report on all entries of the blocks, as `logleap.columnar.reports.report_on` has it."""
     with closing(_Counts(expected)) as counts, ThreadPoolExecutor(1, "report") as thread:
-        counting: Future[None] | None = None
+        waiting: deque[Future[None]] = deque()
         for group in _groups(blocks(packed=True)):
-            if counting is not None:
-                counting.result()
-            counting = thread.submit(counts.add, group)
-        if counting is not None:
+            waiting.append(thread.submit(counts.add, group))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+        for counting in waiting:
             counting.result()
-        return counts.report(_groups(blocks(packed=True)))
+        duplicates = thread.submit(counts.duplicates)
+        frequent = counts.frequent(_groups(blocks(packed=True)))
+        return counts.report(duplicates.result(), frequent)
 
 
 class _Counts:
@@ -51,7 +56,9 @@ class _Counts:
         self._times, self._largest = Times(), LargestEntries()
         self._rows, self._messages = Hashes(expected), Hashes(expected)
         self._message_seed, self._context_seed, *factors = (secrets.randbits(64) for _ in range(4))
-        self._time_factor, self._context_factor = (pl.lit(factor | 1, pl.UInt64) for factor in factors)
+        self._time_factor, self._context_factor = (
+            pl.Series([factor | 1], dtype=pl.UInt64) for factor in factors
+        )
 
     def close(self) -> None:
         self._rows.close()
@@ -75,21 +82,21 @@ class _Counts:
         self._largest.add(blocks, messages, contexts)
         hashes = messages.hash(self._message_seed)
         self._messages.add(hashes)
-        # For each entry a number that is another one for another time, and most likely for other texts.
-        columns = pl.DataFrame({"time": times, "message": hashes, "context": contexts})
-        rows = columns.select(
-            pl.col("message")
-            + pl.col("time").reinterpret(signed=False) * self._time_factor
-            + pl.col("context").hash(self._context_seed) * self._context_factor
-        )
-        self._rows.add(rows.to_series())
+        # For each entry a number that is another one for another time, and most likely for other texts. It is
+        # made of series, in this thread: to hand so little to Polars' threads takes longer.
+        of_times = times.reinterpret(signed=False) * self._time_factor
+        of_contexts = contexts.hash(self._context_seed) * self._context_factor
+        self._rows.add(hashes + of_times + of_contexts)
 
-    def report(self, again: Iterator[list[Block]]) -> Report:
-        """All figures. `again`: all entries once more, which are read as far as needed.
+    def duplicates(self) -> int:
+        """How many entries are equal to another one, which stays. Once, after the last `add`."""
+        return self._entries - sum(share.n_unique() for share in self._rows.shares())
 
-        Raises CountMismatch if they are others.
+    def frequent(self, again: Iterator[list[Block]]) -> list[FrequentMessage]:
+        """The most frequent messages. `again`: all entries once more, which are read as far as needed.
+
+        Once, after the last `add`. Raises CountMismatch if the entries are others.
         """
-        duplicates = self._entries - sum(share.n_unique() for share in self._rows.shares())
         frequent = FrequentMessages(self._messages.shares())
         read = 0
         while not frequent.complete and (group := next(again, None)) is not None:
@@ -98,6 +105,10 @@ class _Counts:
             read += len(messages)
         if not frequent.complete and read != self._entries:
             raise CountMismatch(self._entries, read)
+        return frequent.top()
+
+    def report(self, duplicates: int, frequent: list[FrequentMessage]) -> Report:
+        """All figures."""
         timeline = self._times.timeline()
         width, spans = timeline.histogram()
         return Report(
@@ -109,7 +120,7 @@ class _Counts:
             out_of_order=self._out_of_order,
             duplicates=duplicates,
             duplicates_complete=True,
-            frequent=frequent.top(),
+            frequent=frequent,
             frequent_missed=0,
             largest=self._largest.top(),
             histogram=spans,

@@ -60,7 +60,7 @@ class Hashes:
         """Write what is held to the file."""
         if not self._parts:
             return
-        ordered = pl.concat(self._parts).sort()
+        ordered = pl.concat(self._parts).sort(multithreaded=False)
         self._parts = []
         bounds = [0, *ordered.search_sorted(self._bounds), len(ordered)]
         for places, start, end in zip(self._places, bounds, bounds[1:], strict=False):

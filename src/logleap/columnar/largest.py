@@ -21,6 +21,9 @@ class LargestEntries:
     def add(self, blocks: Sequence[Block], messages: pl.Series, contexts: pl.Series) -> None:
         """Look at entries: those of the blocks, which are in the order of batch id and sequence."""
         sizes = messages.str.len_bytes().cast(pl.Int64) + contexts.str.len_bytes().fill_null(0)
+        best = (-sizes.top_k(1)[0], blocks[0].batch_id, blocks[0].sequences[0])  # or behind that
+        if len(self._kept) == self._most and best > self._kept[-1][:3]:
+            return
         least = sizes.top_k(self._most).min()
         larger = (sizes > least).arg_true().to_list()
         found = larger + (sizes == least).arg_true().head(self._most - len(larger)).to_list()

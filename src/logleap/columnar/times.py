@@ -8,6 +8,7 @@ from logleap.domain.times import from_micros, to_micros
 from logleap.reporting.timeline import CELLS, WIDTHS, Cell, Timeline
 
 _BEGIN = to_micros(datetime.min.replace(tzinfo=UTC))
+_PENDING = 250_000  # times that are looked at together
 _WIDTHS = [width // timedelta(microseconds=1) for width in WIDTHS]
 
 
@@ -17,29 +18,32 @@ class Times:
     def __init__(self, most_cells: int = CELLS) -> None:
         self._most_cells = most_cells
         self._level = 0
-        self._parts: list[pl.DataFrame] = []
+        self._pending: list[pl.Series] = []
+        self._known = pl.DataFrame(schema=dict.fromkeys(("first", "last", "times"), pl.Int64))
 
     def add(self, micros: pl.Series) -> None:
         """Add times, in any order, as microseconds since 1970 (UTC)."""
-        times = micros.to_frame("first").select("first", last="first", times=pl.lit(1, pl.Int64))
-        self._parts.append(self._cells(times))
-        if sum(map(len, self._parts)) > 2 * self._most_cells:
+        self._pending.append(micros)
+        if sum(map(len, self._pending)) >= _PENDING:
             self._merge()
 
     def timeline(self) -> Timeline:
         """A Timeline of all times."""
         timeline = Timeline(self._most_cells)
-        if self._parts:
+        if self._pending:
             self._merge()
-            for first, last, times in self._parts[0].iter_rows():
-                timeline.add_cell(Cell(from_micros(first), from_micros(last), times))
+        for first, last, times in self._known.iter_rows():
+            timeline.add_cell(Cell(from_micros(first), from_micros(last), times))
         return timeline
 
     def _merge(self) -> None:
-        known = pl.concat(self._parts)
+        times = pl.concat(self._pending).to_frame("first")
+        self._pending = []
+        known = self._cells(times.select("first", last="first", times=pl.lit(1, pl.Int64)))
+        known = pl.concat([self._known, known])
         while len(merged := self._cells(known)) > self._most_cells:
             self._level += 1
-        self._parts = [merged]
+        self._known = merged
 
     def _cells(self, known: pl.DataFrame) -> pl.DataFrame:
         """One row for each cell of the present width."""

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, overload
@@ -246,12 +246,20 @@ class Batch:
     batch_id: str
 
 
+class TimeRange(NamedTuple):
+    """From the earliest to the latest entry of some, both included, in UTC."""
+
+    first: datetime
+    last: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The proof that a batch is in the data set: it exists exactly for the batches that are.
 
     `key` is the client's idempotency key, or the batch's id where it sent none: unique in a data set.
-    `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice.
+    `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice. `times` are those
+    of its entries: for `ReceiptLedger.times`, and no part of the proof, so a ledger need not give it back.
     """
 
     dataset_id: str
@@ -260,6 +268,7 @@ class Receipt:
     entries: int
     sha256: str
     created_at: datetime
+    times: TimeRange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

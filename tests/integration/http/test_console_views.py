@@ -272,7 +272,8 @@ def test_pages_of_long_hostile_lines_weigh_no_more_than_200_kib(server: Any, cli
         {"timestamp": time, "message": hostile[number % 4], "context": hostile[(number + 1) % 4][:20_000]}
         for number, time in enumerate(times)
     ]
-    data_id = str(client.announce("\u202e<i>" * 60)["dataId"])
+    labels = {str(number) + "\u202e" * 60: "\u202e" * 256 for number in range(64)}
+    data_id = server.announce(name="\u202e" * 256, labels=labels)
     for first in range(0, len(entries), 20):
         client.append(data_id, entries[first : first + 20])
     client.train(data_id, task="log-model")
@@ -283,6 +284,9 @@ def test_pages_of_long_hostile_lines_weigh_no_more_than_200_kib(server: Any, cli
     link = re.search(r'href="/console(/data/[^"]+/entries/[^"]+)"', page)
     assert link is not None
     for path in (
+        "",
+        f"/data/{data_id}",
+        f"/data/{data_id}/report",
         link[1],
         f"/data/{data_id}/entries?contains=%3Cscript",
         f"/data/{data_id}/runs/{run['runId']}",

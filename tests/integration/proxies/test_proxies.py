@@ -131,6 +131,12 @@ def test_under_a_path_every_link_stays_under_it(
             for link in re.findall(r'(?:href|src|apiDescriptionUrl)="([^"]+)"', page.text):
                 assert urljoin(f"{base}docs", link).startswith(base)
                 assert client.get(urljoin(f"{base}docs", link)).status_code == 200, link
+            console = client.get(f"{base}console")
+            assert console.status_code == 303
+            sign_in = urljoin(base, console.headers["Location"])
+            assert sign_in.startswith(f"{base}console/sign-in")
+            for link in re.findall(r'(?:href|src|action)="(?!data:)([^"]+)"', client.get(sign_in).text):
+                assert urljoin(sign_in, link).startswith(base), link
             [api] = client.get(f"{base}openapi.json").json()["servers"]
             assert urljoin(base, api["url"]) + "/" == base
             assert client.get(f"{running.url}/data").status_code in (403, 404, 503)

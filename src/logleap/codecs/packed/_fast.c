@@ -285,7 +285,7 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
         PyErr_SetString(PyExc_TypeError, "a list of (texts, spans)");
         return NULL;
     }
-    Py_ssize_t rows = 0, bytes = 0, nulls = 0;
+    Py_ssize_t rows = 0, bytes = 0, nulls = 0, count = PyList_GET_SIZE(list);
     Part *parts = parts_of(list, &rows, &bytes, &nulls);
     if (parts == NULL)
         return NULL;
@@ -304,7 +304,8 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
         if (bits)
             memset(bits, 0, (rows + 7) / 8);
         Py_ssize_t row = 0;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        Py_BEGIN_ALLOW_THREADS /* the buffers are held, and nobody else has the new ones */
+        for (Py_ssize_t i = 0; i < count; i++) {
             const int64_t *span = parts[i].spans.buf, *end = span + parts[i].spans.len / 8;
             for (; span < end; span++, row++) {
                 offset[row] = (int32_t)(to - start);
@@ -317,12 +318,13 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
             }
         }
         offset[rows] = (int32_t)(to - start);
+        Py_END_ALLOW_THREADS
         found = Py_BuildValue("(OOOn)", offsets, texts, valid, nulls);
     }
     Py_XDECREF(offsets);
     Py_XDECREF(texts);
     Py_XDECREF(valid);
-    release(parts, PyList_GET_SIZE(list));
+    release(parts, count);
     return found;
 }
 

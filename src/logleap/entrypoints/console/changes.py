@@ -104,7 +104,7 @@ class Template(msgspec.Struct):
     @property
     def literal(self) -> str:
         """The longest part of its text that each of its messages contains."""
-        return max(self.text.split("<*>"), key=len).strip()[:200]
+        return max(self.text.split("<*>"), key=len).strip()[:80]
 
 
 class Model(msgspec.Struct):

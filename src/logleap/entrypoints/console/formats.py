@@ -86,6 +86,19 @@ def text(value: str | None, limit: int = EXCERPT) -> Markup:
     return Markup(f'<bdi class="text">{shown}{"…" if shortened else ""}</bdi>')  # noqa: S704 -- it is escaped
 
 
+def fitting(value: str, room: int) -> tuple[Markup, bool]:
+    """As much of a text as has room in so many bytes of HTML, and whether that is all of it."""
+    limit = room
+    while len((shown := text(value, limit)).encode("utf-8", "replace")) > room and limit > 1:
+        limit //= 2
+    return shown, limit >= len(value)
+
+
+def fit(value: str, room: int) -> Markup:
+    """As much of a text as has room in so many bytes of HTML."""
+    return fitting(value, room)[0]
+
+
 def plain(value: str, limit: int = 200) -> str:
     """The same for attributes and titles of pages, which hold no markup."""
     shown = _INVISIBLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", value[:limit])
@@ -110,6 +123,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "duration": duration,
     "time": time,
     "text": text,
+    "fit": fit,
     "plain": plain,
     "instant": instant,
 }

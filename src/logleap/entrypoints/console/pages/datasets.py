@@ -29,6 +29,7 @@ def add(console: Console) -> None:
         return console.render(
             "datasets.html",
             series=_by_series(page),
+            times=show.times(page),
             filters=filters,
             states=list(State),
             following=page_token(following, filters),

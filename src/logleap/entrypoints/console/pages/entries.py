@@ -9,8 +9,9 @@ from logleap.domain.entries import PlacedEntries
 from logleap.domain.selection import Selection
 from logleap.domain.times import to_micros
 from logleap.entrypoints.console import charts
+from logleap.entrypoints.console.formats import fitting
 from logleap.entrypoints.console.frame import HEADERS, Console
-from logleap.entrypoints.console.lines import fitting, lines
+from logleap.entrypoints.console.lines import lines
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import entries_position, entries_token
 from logleap.entrypoints.http.contract.responses import time
