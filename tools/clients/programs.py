@@ -43,7 +43,7 @@ _FONTS = _BROWSER / "fonts.conf"
 _FONTS_CONTENT = """<?xml version="1.0"?>
 <fontconfig>
   <dir prefix="relative">usr/share/fonts</dir>
-  <cachedir prefix="relative">cache</cachedir>
+  <cachedir>{cache}</cachedir>
   <match>
     <test name="family" qual="all" compare="not_eq"><string>monospace</string></test>
     <edit name="family" mode="append_last"><string>Liberation Sans</string></edit>
@@ -246,7 +246,7 @@ def _unpack_browser() -> str | None:
     """Why it could not be fetched, if so."""
     failure = _unpack(_BROWSER_PACKAGES, _BROWSER)
     if failure is None:
-        _FONTS.write_text(_FONTS_CONTENT, encoding="utf-8")
+        _FONTS.write_text(_FONTS_CONTENT.format(cache=_BROWSER / "cache"), encoding="utf-8")
     return failure
 
 

@@ -1,6 +1,5 @@
 """Take entries in: append first, then the receipt, then acknowledge."""
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -80,7 +79,7 @@ class AppendEntries:
                 columns = Entries.of(chunk)
                 self.store.append(batch, columns, first_sequence=entries)
                 entries += len(columns)
-                times.add(columns.micros)
+                times.add(columns)
             if entries == 0:
                 raise BatchEmpty
             receipt = Receipt(
@@ -164,9 +163,9 @@ class _Times:
     def __init__(self) -> None:
         self._ends: list[int] = []
 
-    def add(self, micros: "array[int]") -> None:
-        if times := micros.tolist():  # a third faster than to look through the array twice
-            self._ends += (min(times), max(times))
+    def add(self, entries: Entries) -> None:
+        if len(entries):
+            self._ends += entries.ends()
 
     @property
     def range(self) -> TimeRange:
