@@ -229,3 +229,25 @@ def test_hostile_lines_are_shown_and_do_nothing(visiting: Any, client: Client) -
         for path in (data, f"{data}/compare", f"{data}/runs/{run}", f"{data}/runs/{run}/templates"):
             page.goto(path)
             assert page.locator("main script, main img, main svg[onload]").count() == 0
+
+
+def test_a_file_can_be_dropped_and_one_that_cannot_be_read_is_corrected_in_place(visiting: Any) -> None:
+    drop = """([text, name]) => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File([text], name));
+        const place = document.querySelector(".drop");
+        const options = { dataTransfer: dropped, bubbles: true, cancelable: true };
+        for (const type of ["dragenter", "dragover", "drop"])
+            place.dispatchEvent(new DragEvent(type, options));
+    }"""
+    with visiting() as visitor:
+        page = visitor.sign_in()
+        page.get_by_role("link", name="Upload", exact=True).first.click()
+        expect(page.get_by_text("You can drop it here.")).to_be_visible()
+        page.evaluate(drop, ["am Montag: a\nam Dienstag: b\n", "week.log"])
+        page.get_by_role("button", name="Upload").click()
+        expect(page.locator("#problem")).to_contain_text("“Form of the times”")
+        page.evaluate(drop, ["2026-03-02 06:00:00 a\n2026-03-02 06:00:01 b\n", "week.log"])
+        page.get_by_role("button", name="Upload").click()
+        expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()
+        expect(page.get_by_role("status")).to_have_text("2 entries of week.log are stored.")

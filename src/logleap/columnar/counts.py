@@ -27,6 +27,10 @@ TEXT = 4 << 20
 
 _AHEAD = 2  # groups that may wait
 
+_SIZE = (
+    pl.col("message").str.len_bytes().cast(pl.Int64) + pl.col("context").str.len_bytes().fill_null(0)
+).alias("size")
+
 
 def report_on(blocks: Blocks, expected: int) -> Report:
     """The report on all entries of the blocks, as `logleap.columnar.reports.report_on` has it."""
@@ -55,10 +59,12 @@ class _Counts:
         self._batch_id, self._latest = "", 0
         self._times, self._largest = Times(), LargestEntries()
         self._rows, self._messages = Hashes(expected), Hashes(expected)
-        self._message_seed, self._context_seed, *factors = (secrets.randbits(64) for _ in range(4))
-        self._time_factor, self._context_factor = (
-            pl.Series([factor | 1], dtype=pl.UInt64) for factor in factors
-        )
+        self._seed = secrets.randbits(64)
+        self._hash = pl.col("message").hash(self._seed).alias("hash")
+        # Another one for another time, and most likely for other texts.
+        of_time = pl.col("time").reinterpret(signed=False) * _odd_number()
+        of_context = pl.col("context").hash(secrets.randbits(64)) * _odd_number()
+        self._row_hash = (pl.col("hash") + of_time + of_context).alias("row hash")
 
     def close(self) -> None:
         self._rows.close()
@@ -72,21 +78,21 @@ class _Counts:
             self._batch_id, self._latest = batch_id, entries.micros[-1]
         blocks.sort(key=_place)
         parts = [block.entries for block in blocks]
-        times, messages, contexts = times_of(parts), messages_of(parts), contexts_of(parts)
+        columns = pl.DataFrame(
+            {"time": times_of(parts), "message": messages_of(parts), "context": contexts_of(parts)}
+        )
+        # In this thread (`_seq`): to hand so little to Polars' threads takes longer.
+        found = columns.with_columns_seq(self._hash).select_seq("hash", self._row_hash, _SIZE)
+        times = columns["time"]
         self._entries += len(times)
         self._out_of_order += int((times.slice(1) < times.slice(0, len(times) - 1)).sum())
         self._out_of_order -= sum(
             before.entries.micros[-1] > after.entries.micros[0] for before, after in pairwise(blocks)
         )
         self._times.add(times)
-        self._largest.add(blocks, messages, contexts)
-        hashes = messages.hash(self._message_seed)
-        self._messages.add(hashes)
-        # For each entry a number that is another one for another time, and most likely for other texts. It is
-        # made of series, in this thread: to hand so little to Polars' threads takes longer.
-        of_times = times.reinterpret(signed=False) * self._time_factor
-        of_contexts = contexts.hash(self._context_seed) * self._context_factor
-        self._rows.add(hashes + of_times + of_contexts)
+        self._largest.add(blocks, found["size"])
+        self._messages.add(found["hash"])
+        self._rows.add(found["row hash"])
 
     def duplicates(self) -> int:
         """How many entries are equal to another one, which stays. Once, after the last `add`."""
@@ -101,7 +107,7 @@ class _Counts:
         read = 0
         while not frequent.complete and (group := next(again, None)) is not None:
             messages = messages_of([block.entries for block in group])
-            frequent.look_up(messages.hash(self._message_seed), messages)
+            frequent.look_up(messages.hash(self._seed), messages)
             read += len(messages)
         if not frequent.complete and read != self._entries:
             raise CountMismatch(self._entries, read)
@@ -126,6 +132,10 @@ class _Counts:
             histogram=spans,
             histogram_width=width,
         )
+
+
+def _odd_number() -> pl.Expr:
+    return pl.lit(secrets.randbits(64) | 1, pl.UInt64)
 
 
 def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:

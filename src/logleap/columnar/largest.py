@@ -18,9 +18,8 @@ class LargestEntries:
         self._most = most
         self._kept: list[tuple[int, str, int, str]] = []  # the size is negated: largest first
 
-    def add(self, blocks: Sequence[Block], messages: pl.Series, contexts: pl.Series) -> None:
-        """Look at entries: those of the blocks, which are in the order of batch id and sequence."""
-        sizes = messages.str.len_bytes().cast(pl.Int64) + contexts.str.len_bytes().fill_null(0)
+    def add(self, blocks: Sequence[Block], sizes: pl.Series) -> None:
+        """Look at the entries of blocks, which are in the order of batch id and sequence, by their sizes."""
         best = (-sizes.top_k(1)[0], blocks[0].batch_id, blocks[0].sequences[0])  # or behind that
         if len(self._kept) == self._most and best > self._kept[-1][:3]:
             return

@@ -114,6 +114,18 @@ def test_the_bars_of_the_chart_lead_to_all_entries_of_their_time(server: Any, ho
     assert get(server, unescape(address).removeprefix("/console")).count("/entries/") == int(entries)
 
 
+def test_the_chart_counts_entries_that_came_since_it_was_made(server: Any, client: Client) -> None:
+    data_id = upload(client, lines("one", times=HOUR[:3]))
+
+    def counted() -> int:
+        page = get(server, f"/data/{data_id}/entries")
+        return sum(map(int, re.findall(r'aria-label="(\d+) from', page)))
+
+    assert (counted(), counted()) == (3, 3)
+    client.append(data_id, lines("two", times=HOUR[3:5]))
+    assert counted() == 5
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

@@ -140,3 +140,13 @@ def test_under_a_path_every_link_stays_under_it(
             [api] = client.get(f"{base}openapi.json").json()["servers"]
             assert urljoin(base, api["url"]) + "/" == base
             assert client.get(f"{running.url}/data").status_code in (403, 404, 503)
+
+
+@pytest.mark.parametrize("name", list(PATHS))
+def test_a_server_without_keys_is_not_opened_to_the_world(
+    start_proxy: Any, open_origin: str, name: str
+) -> None:
+    with start_proxy(name, open_origin) as running:
+        refused = httpx2.post(f"{running.url}/data", json={}, trust_env=False)
+        assert (refused.status_code, refused.json()["code"]) == (403, "FORWARDED_WITHOUT_KEYS")
+        assert httpx2.get(f"{running.url}/healthz", trust_env=False).status_code == 200
