@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from logleap.backends.backend import Backend, backend_factory
 from logleap.domain.errors import DatasetNotFound
@@ -149,6 +149,14 @@ def check(settings: Settings) -> "Iterator[Check]":
 
         access = _access(settings)
         yield from provisioning.check(access, _resources(settings, access.project))
+
+
+def terraform(settings: Settings) -> dict[str, Any]:
+    """The same resources for Terraform. Raises SettingsError."""
+    with _needing_libraries():
+        from logleap.adapters.gcp.provisioning.terraform import configuration
+
+        return configuration(_resources(settings, settings.gcp_project or "PROJECT"))
 
 
 def _access(settings: Settings) -> "Access":

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from logleap.adapters.gcp.provisioning.firestore import indexes
+from logleap.adapters.gcp.provisioning.terraform import configuration
+from logleap.backends.gcp import _resources
 from logleap.settings import Settings
 from logleap.telemetry.metrics import Metrics
 from tools.clients import programs
@@ -140,3 +143,25 @@ def test_systemd_accepts_a_unit_and_finds_it_well_confined(unit: Path, tmp_path:
     assert run(analyze, "verify", str(copy)) == ""
     # Exposure in tenths, as `systemd-analyze security` counts it: below 2 it says OK.
     run(analyze, "security", "--offline=true", "--threshold=19", str(copy))
+
+
+def test_the_terraform_module_is_what_the_command_prints() -> None:
+    file = json.loads((DEPLOY / "terraform" / "main.tf.json").read_text())
+    assert file == configuration(_resources(Settings(backend="gcp"), "PROJECT"))
+
+
+def test_the_terraform_module_has_what_the_setup_makes() -> None:
+    resources = _resources(Settings(backend="gcp", events_topic="logleap-events"), "PROJECT")
+    made = configuration(resources)["resource"]
+    names = resources.queue
+    wanted = {path.rpartition("/")[2] for path in (names.topic_path, names.dead_topic_path)}
+    assert set(made["google_pubsub_topic"]) == {*wanted, "logleap-events"}
+    subscriptions = made["google_pubsub_subscription"]
+    main = subscriptions[names.subscription_path.rpartition("/")[2]]
+    assert len(subscriptions) == 2
+    assert main["dead_letter_policy"]["max_delivery_attempts"] == resources.max_deliveries
+    assert main["retry_policy"] == {"minimum_backoff": "10s", "maximum_backoff": "600s"}
+    assert len(made["google_firestore_index"]) == len(indexes("logleap"))
+    assert made["google_bigquery_dataset"]["entries"]["dataset_id"] == resources.dataset
+    named = re.findall(r"\$\{(google_\w+)\.([\w-]+)\.\w+\}", json.dumps(made))
+    assert all(name in made[kind] for kind, name in named)

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from logleap.adapters.gcp.firestore import gate
 from logleap.adapters.gcp.firestore.database import SERVICE, FirestoreDatabase, Snapshot, retry_until_known
 from logleap.adapters.gcp.firestore.documents import receipt_document, receipt_of, time_of
-from logleap.adapters.gcp.firestore.rpc import StoredDocument, Writes
+from logleap.adapters.gcp.firestore.rpc import VERIFY_UNSUPPORTED, StoredDocument, Writes
 from logleap.adapters.gcp.google.deadlines import Deadline
 from logleap.adapters.gcp.google.errors import translated
 from logleap.domain.entries import Manifest, Receipt, Totals
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 PAGE_SIZE = 1000
 """Receipts in one request, so that each ends well within its deadline."""
-
-_VERIFY_UNSUPPORTED = (exceptions.InvalidArgument, exceptions.MethodNotImplemented, exceptions.Unknown)
 
 MAX_PARALLEL_AGGREGATIONS = 16
 """Beyond that, a page's answer waits for the client's threads."""
@@ -122,7 +120,7 @@ class FirestoreReceiptLedger(ReceiptLedger):
                 self._database.commit(probe, **deadline.single_attempt())
             except exceptions.FailedPrecondition:
                 self._verifies = True
-            except _VERIFY_UNSUPPORTED as error:
+            except VERIFY_UNSUPPORTED as error:
                 self._disable_verify(str(error))
             except exceptions.GoogleAPICallError as error:
                 log.info("not known yet whether Firestore supports `verify`: %s", error)
@@ -140,7 +138,7 @@ class FirestoreReceiptLedger(ReceiptLedger):
         writes.create(self._name(receipt), receipt_document(receipt))
         try:
             self._database.commit(writes, **deadline.single_attempt())
-        except _VERIFY_UNSUPPORTED as error:
+        except VERIFY_UNSUPPORTED as error:
             self._disable_verify(str(error))
             return self._add_if_at_version(receipt, snapshot.dataset.version, deadline)
         except exceptions.FailedPrecondition:

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import Credentials
 from google.cloud import bigquery
+from google.cloud.firestore_admin_v1.types import Database
 from google.iam.v1 import iam_policy_pb2, policy_pb2  # type: ignore[import-untyped]
 from google.oauth2 import service_account
 from google.pubsub_v1 import (
@@ -75,7 +76,7 @@ def test_a_fresh_project_gets_everything_and_then_the_check_is_content(
     assert all(found.remedy == "logleap gcp setup" for found in missing)
 
     made = {step.name: step.outcome for step in setup(access, resources)}
-    assert sorted(made.values()) == ["created"] * 6 + ["exists"]  # the database
+    assert sorted(made.values()) == ["created"] * 6 + ["exists"] * 2  # the database, and what it supports
 
     assert [found for found in check(access, resources) if not found.ok] == []
     queue = PubSubTrainingQueue(resources.queue, anonymous)
@@ -678,6 +679,56 @@ def test_a_database_of_another_kind_is_told(
     step = database_step(setup(identified, resources))
     assert (step.outcome, step.remedy) == ("todo", None)
     assert message in step.detail
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"concurrency_mode": "PESSIMISTIC", "database_edition": "STANDARD"}, "pessimistic.*standard"),
+        ({"concurrency_mode": "OPTIMISTIC", "database_edition": "ENTERPRISE"}, "optimistic.*enterprise"),
+        ({"concurrency_mode": "OPTIMISTIC_WITH_ENTITY_GROUPS"}, "choose another database"),
+    ],
+)
+def test_a_check_names_the_concurrency_mode_and_the_edition(
+    fields: Mapping[str, Any], told: str, identified: Access, resources: Resources, firestore_front: Any
+) -> None:
+    database = Database(**fields)
+    firestore_front.answers["GetDatabase"] = lambda *_: Database.serialize(database)
+    mode = next(found for found in check(identified, resources) if found.name == "Firestore mode")
+    assert mode.ok
+    assert re.search(told, mode.detail)
+
+
+def test_a_mode_that_may_not_be_read_fails_no_check(
+    identified: Access, resources: Resources, firestore_front: Any
+) -> None:
+    firestore_front.answers["GetDatabase"] = refuse_with(grpc.StatusCode.PERMISSION_DENIED, "No.")
+    mode = next(found for found in check(identified, resources) if found.name == "Firestore mode")
+    assert mode.ok
+    assert mode.remedy is not None
+    assert mode.remedy.endswith("--role=roles/datastore.viewer")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, "an upload takes one request"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "uploads take transactions"),
+        (None, "ignores a condition"),
+    ],
+)
+def test_a_check_tries_whether_a_commit_can_verify(
+    status: Any, told: str, identified: Access, resources: Resources, firestore_front: Any
+) -> None:
+    firestore_front.answers["Commit"] = (lambda *_: b"") if status is None else refuse_with(status, "No.")
+    verify = next(found for found in check(identified, resources) if found.name == "Firestore verify")
+    assert verify.ok
+    assert told in verify.detail
+
+
+def test_the_emulator_verifies(identified: Access, resources: Resources) -> None:
+    verify = next(found for found in check(identified, resources) if found.name == "Firestore verify")
+    assert "an upload takes one request" in verify.detail
 
 
 def test_the_indexes_bear_the_prefix_of_the_installation() -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from google.api_core import exceptions
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.gapic_v1 import routing_header
 from google.api_core.grpc_helpers import wrap_errors
@@ -24,6 +25,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from logleap.adapters.gcp.firestore.documents import Document
 from logleap.adapters.gcp.firestore.values import decoded, encoded
 from logleap.adapters.gcp.google.clients import FirestoreConnection
+
+VERIFY_UNSUPPORTED = (exceptions.InvalidArgument, exceptions.MethodNotImplemented, exceptions.Unknown)
+"""How a service refuses `Writes.verify` that does not know it."""
 
 
 class FirestoreRpc:

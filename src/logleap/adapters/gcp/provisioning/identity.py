@@ -44,6 +44,8 @@ _FIRESTORE: Mapping[str, Sequence[str]] = {
         "datastore.entities.update",
     ]
 }
+PROJECT_ROLES: Sequence[str] = [role for role in (*_BIGQUERY, *_FIRESTORE) if role != _DATA_ROLE]
+"""The roles in the project that API and worker need; on the dataset they need _DATA_ROLE."""
 
 
 def check_credentials(access: Access) -> Iterator[Check]:

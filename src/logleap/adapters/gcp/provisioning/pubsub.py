@@ -43,40 +43,14 @@ class PubSubProvisioning:
     """The topic and the subscription of the trainings, and the same for the dead letters."""
 
     def __init__(self, access: Access, resources: Resources) -> None:
-        names = resources.queue
         credentials = access.credentials["pubsub"]
-        deadline = min(max(resources.ack_deadline, 10), MAX_ACK_DEADLINE)
         self._access = access
         self._publisher: PublisherClient = publisher(credentials)
         self._subscriber: SubscriberClient = subscriber(credentials)
-        self._topics: tuple[str, ...] = (names.topic_path, names.dead_topic_path)
-        self._publishers: tuple[str, ...] = ("API and worker need", "the worker needs")
-        if resources.events_topic is not None:
-            self._topics += (f"projects/{names.project}/topics/{resources.events_topic}",)
-            self._publishers += ("API and worker need",)
-        self._subscriptions = (
-            # The dead letters' first: nothing may become one while nobody keeps them.
-            Subscription(
-                name=names.dead_subscription_path,
-                topic=names.dead_topic_path,
-                ack_deadline_seconds=deadline,
-                expiration_policy=ExpirationPolicy(),  # without a ttl: never
-            ),
-            Subscription(
-                name=names.subscription_path,
-                topic=names.topic_path,
-                ack_deadline_seconds=deadline,
-                expiration_policy=ExpirationPolicy(),
-                retry_policy=RetryPolicy(minimum_backoff=_MIN_BACKOFF, maximum_backoff=_MAX_BACKOFF),
-                dead_letter_policy=DeadLetterPolicy(
-                    dead_letter_topic=names.dead_topic_path, max_delivery_attempts=resources.max_deliveries
-                ),
-            ),
-        )
-        self._forwarding = (
-            (names.dead_topic_path, "roles/pubsub.publisher"),
-            (names.subscription_path, "roles/pubsub.subscriber"),
-        )
+        self._topics = topics(resources)
+        self._publishers = ("API and worker need", "the worker needs", "API and worker need")
+        self._subscriptions = subscriptions(resources)
+        self._forwarding = forwarding(resources)
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,7 +87,7 @@ class PubSubProvisioning:
             return  # emulators know no roles
         for resource, role in self._forwarding:
             yield self._check_forwarding(resource, role)
-        for topic, who in zip(self._topics, self._publishers, strict=True):
+        for topic, who in zip(self._topics, self._publishers, strict=False):
             yield self._check_permission(topic, "pubsub.topics.publish", "roles/pubsub.publisher", who)
         for wanted in self._subscriptions:
             permission, role = "pubsub.subscriptions.consume", "roles/pubsub.subscriber"
@@ -195,6 +169,48 @@ class PubSubProvisioning:
             return Check(name, False, f"Not granted ({who} it).", command)
 
         return run_check(self._access, name, role, request_permission)
+
+
+def topics(resources: Resources) -> Sequence[str]:
+    """The paths of the topics: of trainings, of dead letters, and of events if they go to one."""
+    names = resources.queue
+    events = resources.events_topic
+    more = () if events is None else (f"projects/{names.project}/topics/{events}",)
+    return (names.topic_path, names.dead_topic_path, *more)
+
+
+def subscriptions(resources: Resources) -> Sequence[Subscription]:
+    """The subscriptions as they should be."""
+    names = resources.queue
+    deadline = min(max(resources.ack_deadline, 10), MAX_ACK_DEADLINE)
+    return (
+        # The dead letters' first: nothing may become one while nobody keeps them.
+        Subscription(
+            name=names.dead_subscription_path,
+            topic=names.dead_topic_path,
+            ack_deadline_seconds=deadline,
+            expiration_policy=ExpirationPolicy(),  # without a ttl: never
+        ),
+        Subscription(
+            name=names.subscription_path,
+            topic=names.topic_path,
+            ack_deadline_seconds=deadline,
+            expiration_policy=ExpirationPolicy(),
+            retry_policy=RetryPolicy(minimum_backoff=_MIN_BACKOFF, maximum_backoff=_MAX_BACKOFF),
+            dead_letter_policy=DeadLetterPolicy(
+                dead_letter_topic=names.dead_topic_path, max_delivery_attempts=resources.max_deliveries
+            ),
+        ),
+    )
+
+
+def forwarding(resources: Resources) -> Sequence[tuple[str, str]]:
+    """The roles that Pub/Sub itself needs, on what, to move dead letters."""
+    names = resources.queue
+    return (
+        (names.dead_topic_path, "roles/pubsub.publisher"),
+        (names.subscription_path, "roles/pubsub.subscriber"),
+    )
 
 
 def differences(found: Subscription, wanted: Subscription) -> tuple[str, str | None]:

@@ -1,5 +1,6 @@
-"""`logleap gcp setup` and `logleap gcp check`."""
+"""`logleap gcp setup`, `logleap gcp check` and `logleap gcp terraform`."""
 
+import json
 import sys
 
 import click
@@ -40,6 +41,17 @@ def check() -> None:
             missing = missing or not found.ok
     if missing:
         sys.exit(output.FAILED)
+
+
+@gcp.command()
+def terraform() -> None:
+    """Print the same resources for Terraform, as main.tf.json: what the settings name."""
+    with output.endings():
+        from logleap.backends import gcp as backend
+        from logleap.settings import load_settings
+
+        configuration = backend.terraform(load_settings({"backend": "gcp"}))
+        click.echo(json.dumps(configuration, indent=2, ensure_ascii=False))
 
 
 def _tell(word: str, name: str, detail: str, remedy: str | None) -> None:
