@@ -26,7 +26,8 @@ RUN /opt/uv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 
 FROM python:3.13-slim-trixie AS runtime
 RUN groupadd --gid 10001 logleap \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin logleap
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin logleap \
+    && install --directory --owner=logleap --group=logleap --mode=700 /var/lib/logleap
 COPY --from=build /opt/logleap /opt/logleap
 ENV PATH=/opt/logleap/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -112,7 +112,7 @@ clean: ## remove .venv*, caches and what builds and test runs left
 export UV_SYSTEM_CERTS ?= true
 INSTALL := --python $(BIN)/python --quiet
 AGAIN = $(if $(wildcard $@),,--reinstall)
-C_SOURCES := $(wildcard src/logleap/codecs/*/*.c) # where no compiler is, Python does their work
+C_SOURCES := $(shell find src -name '*.[ch]') # where no compiler is, Python does their work
 
 # There is none yet, it is unfinished, its Python is gone, or the folder was moved: begin anew.
 ifneq ($(shell test -x $(BIN)/python && cat $(VENV)/.stamp-uv 2>/dev/null),$(CURDIR))

@@ -65,7 +65,8 @@ def run(iterations: Iterations) -> Findings:
     header = ("page", "page / calls", "page", "calls", "weight")
     note = (
         f"Time of the thread that answers, for a data set of {entries:,} entries and {templates:,} "
-        "templates, and for the calls of the API whose answers the page shows."
+        "templates, and for the calls of the API whose answers the page shows. What a run has saved is "
+        "decoded once, and entries are counted once, so these pages are measured with that held."
     )
     return Findings(targets, [Table("Pages of the console", header, outcome.rows, note)])
 

@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.compare_cost import ratio
 from benchmarks.competitors import programs
 from benchmarks.grouping import accuracy
 from benchmarks.iterations import Iterations
@@ -30,7 +31,7 @@ from logleap.domain.entries import Entries
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
 from logleap.miner.text.mask import BUILT_IN, Masks
-from logleap.miner.train import train
+from logleap.miner.train import Limits, train
 
 _BLOCK = 20_000  # entries
 _SMALL = 50_000
@@ -59,9 +60,10 @@ def run(iterations: Iterations) -> Findings:
     return Findings([*targets, *changes.targets], [*tables, *changes.tables])
 
 
-def trained(blocks: "_Blocks", baseline: LogModel | None = None) -> LogModel:
+def trained(blocks: "_Blocks", *, compiled: bool = True) -> LogModel:
     """The model of these entries."""
-    return train(blocks, masks=Masks(), open_file=tempfile.TemporaryFile, baseline=baseline)
+    limits = Limits(compiled=compiled)
+    return train(blocks, masks=Masks(), open_file=tempfile.TemporaryFile, limits=limits)
 
 
 class _Blocks:
@@ -154,24 +156,40 @@ def _mixed(logs: dict[str, Log]) -> tuple[list[str], list[str]]:
 def _speed(logs: dict[str, Log], large: int) -> tuple[list[Target], list[Table]]:
     mixed, changed = _mixed(logs)
     targets, rows = [], []
-    for name, pool, aim in (
-        ("as they are, repeated", mixed, 8.0),
-        ("with other digits each time", changed, 0.0),
+    for name, pool, aim, plain_aim in (
+        ("as they are, repeated", mixed, 8.0, 3.0),
+        ("with other digits each time", changed, 8.0, 0.0),
     ):
         own = _per_entry(partial(_cpu, pool), large)
-        row = [name, f"{own * 1e6:.2f} µs"]
+        plain = _per_entry(partial(_cpu, pool, compiled=False), large)
+        row = [name, f"{own * 1e6:.2f} µs", f"{plain * 1e6:.2f} µs"]
+        what = f"training on messages {name}, entries per second against drain3-improved with the same mask"
         if programs.python_ready():
             other = _per_entry(partial(_drain3, pool), _COMPARED)
-            row += [f"{other * 1e6:.2f} µs", f"{other / own:.1f}"]
-            if aim:
-                what = "training, entries per second against drain3-improved with the same mask"
-                targets.append(at_least(what, other / own, aim, unit=" ×"))
+            row += [f"{other * 1e6:.2f} µs", f"{other / own:.1f}", f"{other / plain:.1f}"]
+            targets.append(at_least(what, other / own, aim, unit=" ×"))
+            if plain_aim:
+                targets.append(at_least(f"{what}, not compiled", other / plain, plain_aim, unit=" ×"))
         else:
-            row += ["–", "–"]
-            if aim:
-                targets.append(skipped("training against drain3-improved", f"≥ {aim:g} ×", "it is not there"))
+            row += ["–"] * 3
+            targets.append(skipped(what, f"≥ {aim:g} ×", "it is not there"))
         rows.append(row)
-    header = ("messages", "LogLeap, per entry", "drain3-improved, same mask", "ratio")
+    targets.append(
+        at_most(
+            f"training {large // 4:,} entries with a baseline, changes and examples, against without",
+            statistics.median(ratio(mixed, large // 4) for _ in range(3)),
+            1.5,
+            unit=" ×",
+        )
+    )
+    header = (
+        "messages",
+        "LogLeap, per entry",
+        "not compiled",
+        "drain3-improved, same mask",
+        "ratio",
+        "ratio, not compiled",
+    )
     note = f"CPU time per entry between {_SMALL:,} and {large:,} entries ({_COMPARED:,} for the other miner)."
     return targets, [Table("Training speed", header, rows, note)]
 
@@ -190,19 +208,28 @@ def _per_entry(seconds: Callable[[int], float], large: int) -> float:
     return (seconds(large) - seconds(_SMALL)) / (large - _SMALL)
 
 
-def _cpu(pool: Sequence[str], entries: int) -> float:
+def _cpu(pool: Sequence[str], entries: int, *, compiled: bool = True) -> float:
     blocks = _Blocks(pool, entries)
     start = time.process_time()
-    trained(blocks)
+    trained(blocks, compiled=compiled)
     return time.process_time() - start
 
 
 def _unmergeable(logs: dict[str, Log], entries: int) -> tuple[list[Target], list[Table]]:
     _, changed = _mixed(logs)
-    usual = _per_entry(partial(_cpu, changed), max(entries, 2 * _SMALL))
-    distinct = _cpu(_worded(entries), entries) / entries
-    name = f"rate with {entries:,} distinct messages of eight random words, against mixed logs"
-    return [at_least(name, usual / distinct, 0.25)], []
+    words = f"{entries:,} distinct messages of eight random words"
+    targets, rows = [], []
+    few = entries // 4
+    for name, compiled in (("compiled", True), ("not compiled", False)):
+        usual = _per_entry(partial(_cpu, changed, compiled=compiled), max(entries, 2 * _SMALL))
+        distinct = _cpu(_worded(entries), entries, compiled=compiled) / entries
+        fewer = _cpu(_worded(few), few, compiled=compiled) / few
+        targets.append(at_least(f"rate with {words}, against mixed logs, {name}", usual / distinct, 0.25))
+        if compiled:
+            targets.append(at_least(f"rate with {words}, against {few:,} of them", fewer / distinct, 0.7))
+        rows.append((name, *(f"{seconds * 1e6:.1f} µs" for seconds in (usual, fewer, distinct))))
+    header = ("", "mixed logs, per entry", f"{few:,} distinct", f"{entries:,} distinct")
+    return targets, [Table("Messages that do not repeat", header, rows, "CPU time per entry.")]
 
 
 def _worded(distinct: int) -> list[str]:

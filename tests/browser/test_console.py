@@ -6,6 +6,7 @@ With LOGLEAP_SCREENSHOTS=1 the pictures of the README and the docs are made: doc
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import FloatRect, Page, expect
 
@@ -176,6 +177,23 @@ def test_a_bar_of_the_chart_leads_to_the_entries_of_its_time(visiting: Any, comp
         assert page.locator("table.lines time").first.get_attribute("datetime") >= begin[:19]
 
 
+def test_several_bars_are_picked_by_dragging_over_them(visiting: Any, compared: Any) -> None:
+    with visiting() as visitor:
+        page = visitor.sign_in()
+        page.goto(f"{visitor.server.url}/console/data/{compared.after}")
+        bars = page.locator("svg.histogram a")
+        spans = [parse_qs(urlsplit(str(bars.nth(at).get_attribute("href"))).query) for at in (2, 6)]
+        for at, act in ((6, page.mouse.down), (2, page.mouse.up)):  # backwards
+            box = bars.nth(at).bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            act()
+        page.wait_for_url("**from=*")
+        assert page.get_by_label("From (UTC)").input_value() == spans[0]["from"][0]
+        assert page.get_by_label("To, not included").input_value() == spans[1]["to"][0]
+        assert page.locator("svg.histogram a").count() > 5
+
+
 def test_pages_can_be_read_without_javascript(visiting: Any, compared: Any) -> None:
     with visiting(java_script_enabled=False, locale="de-DE") as visitor:
         page = visitor.sign_in()
@@ -211,3 +229,25 @@ def test_hostile_lines_are_shown_and_do_nothing(visiting: Any, client: Client) -
         for path in (data, f"{data}/compare", f"{data}/runs/{run}", f"{data}/runs/{run}/templates"):
             page.goto(path)
             assert page.locator("main script, main img, main svg[onload]").count() == 0
+
+
+def test_a_file_can_be_dropped_and_one_that_cannot_be_read_is_corrected_in_place(visiting: Any) -> None:
+    drop = """([text, name]) => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File([text], name));
+        const place = document.querySelector(".drop");
+        const options = { dataTransfer: dropped, bubbles: true, cancelable: true };
+        for (const type of ["dragenter", "dragover", "drop"])
+            place.dispatchEvent(new DragEvent(type, options));
+    }"""
+    with visiting() as visitor:
+        page = visitor.sign_in()
+        page.get_by_role("link", name="Upload", exact=True).first.click()
+        expect(page.get_by_text("You can drop it here.")).to_be_visible()
+        page.evaluate(drop, ["am Montag: a\nam Dienstag: b\n", "week.log"])
+        page.get_by_role("button", name="Upload").click()
+        expect(page.locator("#problem")).to_contain_text("“Form of the times”")
+        page.evaluate(drop, ["2026-03-02 06:00:00 a\n2026-03-02 06:00:01 b\n", "week.log"])
+        page.get_by_role("button", name="Upload").click()
+        expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()
+        expect(page.get_by_role("status")).to_have_text("2 entries of week.log are stored.")

@@ -17,6 +17,7 @@ from tools.faults.campaigns import (
     zombies,
 )
 from tools.faults.cluster import Cluster
+from tools.faults.console_user import console_life
 from tools.faults.event_campaign import event_kills
 from tools.faults.failpoints import ARCHIVE, DELETE, FAILPOINTS, LOG_MODEL
 from tools.faults.faulty_proxy import Fault
@@ -85,6 +86,14 @@ def test_servers_and_workers_that_are_killed_while_data_sets_are_archived_and_de
     assert outcome.counts["deletions ok"] > 0
 
 
+def test_servers_and_workers_that_are_killed_while_people_use_the_console(site: Installation) -> None:
+    outcome = kills(site, rounds=12, seconds=15, job=console_life, clients=4, seed=5)
+    assert outcome.kept, str(outcome)
+    assert outcome.counts["kills"] >= 5
+    for done in ("batches ok", "starts ok", "archivings ok"):
+        assert outcome.counts[done] > 0, str(outcome)
+
+
 def test_uploads_starts_archivings_and_deletions_that_meet(site: Installation) -> None:
     outcome = meetings(site, rounds=5, seconds=40, meet=archiving_meeting)
     assert outcome.kept, str(outcome)
@@ -146,5 +155,5 @@ def test_a_clock_that_jumps_while_runs_have_leases(site: Installation) -> None:
 def test_every_event_arrives_in_its_order_although_receiver_servers_and_worker_are_killed(
     site: Installation,
 ) -> None:
-    outcome = event_kills(site, rounds=8, seconds=20)
+    outcome = event_kills(site, rounds=5, seconds=20)
     assert outcome.kept, str(outcome)

@@ -36,6 +36,7 @@ _LOG4J = FOLDER / "debian-log4j"
 _LOG4J_JARS = ("log4j-api.jar", "log4j-core.jar")
 _PROXIES = FOLDER / "debian-proxies"
 _PROXY_PACKAGES = ("nginx", "haproxy", "apache2-bin")
+_PROMETHEUS = FOLDER / "debian-prometheus"
 _SPIN = FOLDER / "spin"
 _BROWSER = FOLDER / "browser"
 _BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-liberation")
@@ -43,7 +44,7 @@ _FONTS = _BROWSER / "fonts.conf"
 _FONTS_CONTENT = """<?xml version="1.0"?>
 <fontconfig>
   <dir prefix="relative">usr/share/fonts</dir>
-  <cachedir prefix="relative">cache</cachedir>
+  <cachedir>{cache}</cachedir>
   <match>
     <test name="family" qual="all" compare="not_eq"><string>monospace</string></test>
     <edit name="family" mode="append_last"><string>Liberation Sans</string></edit>
@@ -166,6 +167,23 @@ def journal() -> Journal | None:
     return None
 
 
+def systemd_analyze() -> Program | None:
+    """What checks units: the system's, or the unpacked one; None: there is neither."""
+    installed = shutil.which("systemd-analyze")
+    if installed is not None:
+        return Program((installed,), {})
+    unpacked = _OTHERS / "usr/bin/systemd-analyze"
+    return Program((str(unpacked),), debian.libraries(_OTHERS)) if unpacked.exists() else None
+
+
+def promtool() -> Program | None:
+    """Prometheus' checker of rules: the system's, or the unpacked one; None: there is neither."""
+    for candidate in (shutil.which("promtool"), str(_PROMETHEUS / "usr/bin/promtool")):
+        if candidate is not None and Path(candidate).exists():
+            return Program((candidate,), {})
+    return None
+
+
 def _has_http(program: Program) -> bool:
     done = subprocess.run(
         [*program.command, "--module-registry"],
@@ -246,7 +264,7 @@ def _unpack_browser() -> str | None:
     """Why it could not be fetched, if so."""
     failure = _unpack(_BROWSER_PACKAGES, _BROWSER)
     if failure is None:
-        _FONTS.write_text(_FONTS_CONTENT, encoding="utf-8")
+        _FONTS.write_text(_FONTS_CONTENT.format(cache=_BROWSER / "cache"), encoding="utf-8")
     return failure
 
 
@@ -254,11 +272,12 @@ def _main() -> int:
     failures = [
         _install_npm_packages() if npm_environment() is None else None,
         _unpack(_PACKAGES, _DEBIAN) if syslog_ng() is None else None,
-        _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal()) else None,
+        _unpack(_OTHER_PACKAGES, _OTHERS) if None in (rsyslog(), journal(), systemd_analyze()) else None,
         _unpack(_PROXY_PACKAGES, _PROXIES) if None in (nginx(), haproxy(), apache()) else None,
         _unpack(("liblog4j2-java",), _LOG4J) if log4j() is None and shutil.which("javac") else None,
         _unpack(("spin",), _SPIN) if spin() is None else None,
         _unpack_browser() if browser() is None else None,
+        _unpack(("prometheus",), _PROMETHEUS) if promtool() is None else None,
     ]
     for failure in filter(None, failures):
         print(failure, file=sys.stderr)

@@ -34,6 +34,7 @@ from tools.faults.campaigns import (
     stuck_log,
     zombies,
 )
+from tools.faults.console_user import console_life
 from tools.faults.event_campaign import event_kills
 from tools.faults.faulty_proxy import Fault
 from tools.faults.harness import Harness, reopening
@@ -170,6 +171,15 @@ CAMPAIGNS = (
         120,
         lambda rounds, seconds: on_local(
             lambda site: kills(site, rounds=rounds, seconds=seconds, job=Caller.whole_life, seed=4)
+        ),
+    ),
+    Campaign(
+        "SIGKILL at random moments while people upload, train, archive and delete in the console, local",
+        "a SIGKILL; 8 people who send their forms again",
+        100,
+        60,
+        lambda rounds, seconds: on_local(
+            lambda site: kills(site, rounds=rounds, seconds=seconds, job=console_life, seed=5)
         ),
     ),
     Campaign(

@@ -61,7 +61,8 @@ def event_kills(
             with _receiver(port, file):
                 while (name := rng.choice(names)) != "receiver":
                     cluster.wait_until_up(name)
-                    time.sleep(rng.random() * 0.5)
+                    _wait_for_more(file, rng.randint(0, 8))
+                    time.sleep(rng.random() * 0.1)
                     cluster.kill(name)
                     if cluster.kills + receiver_kills >= rounds:
                         break
@@ -96,6 +97,17 @@ def _receiver(port: int, file: Path, *, calm: bool = False) -> Iterator[None]:
             yield
         finally:
             process.kill()
+
+
+def _wait_for_more(file: Path, events: int, seconds: float = 3) -> None:
+    """Until so many more events have come, so that there is something to be lost."""
+    before, deadline = _lines(file), time.monotonic() + seconds
+    while _lines(file) < before + events and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
 def _drained(backend: Backend, settle: float) -> bool:

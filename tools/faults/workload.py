@@ -40,7 +40,9 @@ class Caller:
         """With a `patience` of `NEVER` nothing is tried again."""
         stamina.instrumentation.set_on_retry_hooks([_count_retry])
         self.owner = owner
+        self.urls = urls
         self.history = history
+        self.patience = patience
         self._stack = ExitStack()
         self._clients = [
             self._stack.enter_context(Client(url, api_key=api_key(owner), timeout=timeout, patience=patience))

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, overload
@@ -36,6 +36,16 @@ class Entries(Sequence[Entry]):
     """The timestamps, in microseconds since 1970 (UTC), of type code `q`: as BigQuery has them."""
     messages: list[str]
     contexts: list[str | None]
+    known_ends: tuple[int, int] | None = field(default=None, repr=False, compare=False)
+    """What `ends` answers, where whoever made the columns has found it on the way."""
+
+    def ends(self) -> tuple[int, int]:
+        """The times of the earliest and the latest entry. Raises IndexError if there are none."""
+        if self.known_ends is None:
+            ordered = sorted(self.micros)  # two thirds quicker than min and max, as most logs are in order
+            object.__setattr__(self, "known_ends", (ordered[0], ordered[-1]))
+        assert self.known_ends is not None  # noqa: S101 -- for mypy
+        return self.known_ends
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> "Entries":
@@ -99,6 +109,7 @@ class PackedEntries(Entries):
             ("message_spans", message_spans),
             ("context_spans", context_spans),
             ("ordered", ordered),
+            ("known_ends", (micros[0], micros[-1]) if ordered and micros else None),
         ):
             object.__setattr__(self, name, value)
 
@@ -246,12 +257,20 @@ class Batch:
     batch_id: str
 
 
+class TimeRange(NamedTuple):
+    """From the earliest to the latest entry of some, both included, in UTC."""
+
+    first: datetime
+    last: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The proof that a batch is in the data set: it exists exactly for the batches that are.
 
     `key` is the client's idempotency key, or the batch's id where it sent none: unique in a data set.
-    `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice.
+    `sha256` (hex) is the digest of the decoded body, to tell a retry from a key used twice. `times` are those
+    of its entries: for `ReceiptLedger.times`, and no part of the proof, so a ledger need not give it back.
     """
 
     dataset_id: str
@@ -260,6 +279,7 @@ class Receipt:
     entries: int
     sha256: str
     created_at: datetime
+    times: TimeRange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,9 @@ class Match:
 
 
 class Matcher:
-    """Finds the templates of messages in one log model. It remembers masked messages: use one for many."""
+    """Finds the templates of messages in one log model. It remembers masked messages: use one for many,
+    but not in two threads at once.
+    """
 
     def __init__(self, model: LogModel, masks: Masks, *, compiled: bool = True) -> None:
         """Raises ValueError if the model was made with other masks.

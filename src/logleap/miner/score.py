@@ -69,7 +69,7 @@ class Warned:
 class Warnings:
     """The most frequent of each kind, `NEW` first; `unlisted` is how many entries are in none of them.
 
-    These are entries of templates beyond the bounds, and such whose values may be due to chance.
+    These are entries of new templates beyond the bounds.
     """
 
     listed: Sequence[Warned]
@@ -149,6 +149,8 @@ class Scoring:
         self._scorer = scorer
         self._unmatched: dict[_Unmatched, _Seen] = {}
         self._characters = 0
+        self._mined: _Mined | None = None
+        """Once there are too many: the templates of those until then. Later messages count if they match."""
         self._values: dict[_Choice | _Range, _Seen] = {}
         self.templates: Counter[str | None] = Counter()
         """How many entries each template has; None: of none."""
@@ -189,12 +191,22 @@ class Scoring:
         seen = self._unmatched.get(unmatched)
         if seen is None:
             size = sum(map(len, unmatched.shape.tokens))
-            if len(self._unmatched) >= _SHAPES or self._characters + size > _CHARACTERS:
-                return
-            self._characters += size
-            seen = self._unmatched[unmatched] = _Seen()
+            full = len(self._unmatched) >= _SHAPES or self._characters + size > _CHARACTERS
+            if full and self._mined is None:
+                self._mined = self._mine()
+            if self._mined is not None:
+                template = self._mined.find(unmatched)
+                if template is None:
+                    return
+                seen = template.seen
+            else:
+                self._characters += size
+                seen = self._unmatched[unmatched] = _Seen()
         for index in indexes:
             seen.add(index, None)
+
+    def _mine(self) -> "_Mined":
+        return _Mined(list(self._unmatched), self._scorer.parameters.max_templates)
 
     def warnings(self) -> Warnings:
         """One for each new template, and one for each position with values that chance does not explain."""
@@ -206,32 +218,20 @@ class Scoring:
 
     def _new(self) -> Iterator[Warned]:
         """Messages of no template, mined into templates of their own."""
-        shapes = sorted(self._unmatched, key=lambda unmatched: unmatched.length)
-        for (severity, _), group in groupby(shapes, key=lambda unmatched: unmatched.length):
-            alike = list(group)
-            tree = Tree()
-            mined = mine(
-                sorted({unmatched.shape.tokens for unmatched in alike}), self._scorer.parameters.max_templates
+        mined = self._mined or self._mine()
+        for template in mined.templates:
+            every = [(self._unmatched[member], member) for member in template.members]
+            seen, first = min(every, key=lambda pair: pair[0].first)
+            text = _cut(_written(template.tokens, first.shape.blanks))
+            count = template.seen.count + sum(seen.count for seen, _ in every)
+            yield Warned(
+                NEW,
+                template.severity,
+                text,
+                count,
+                seen.first,
+                f"No template of the log model matches: {words.quote(text)}, {words.entries(count)}.",
             )
-            for number, tokens in enumerate(mined):
-                tree.add(severity or None, tokens, number)
-            together: dict[int | None, list[_Unmatched]] = defaultdict(list)
-            for unmatched in alike:
-                together[tree.find(severity or None, unmatched.shape.tokens)].append(unmatched)
-            for found, members in together.items():
-                seen = [self._unmatched[member] for member in members]
-                first = min(zip(seen, members, strict=True), key=lambda pair: pair[0].first)
-                tokens = first[1].shape.tokens if found is None else mined[found]
-                text = _cut(_written(tokens, first[1].shape.blanks))
-                count = sum(each.count for each in seen)
-                yield Warned(
-                    NEW,
-                    severity or None,
-                    text,
-                    count,
-                    first[0].first,
-                    f"No template of the log model matches: {words.quote(text)}, {words.entries(count)}.",
-                )
 
     def _of_values(self) -> Iterator[Warned]:
         judged = [
@@ -277,6 +277,47 @@ class _Unmatched:
         self.length = severity or "", len(shape.tokens)
         text = words.quote(_cut(_written(shape.tokens, shape.blanks)))
         self.finding = Finding(NEW, f"No template of the log model matches: {text}.")
+
+
+class _New:
+    """A new template: its members, and how many entries it has besides theirs."""
+
+    __slots__ = ("members", "seen", "severity", "tokens")
+
+    def __init__(self, severity: str | None, tokens: Sequence[str]) -> None:
+        self.severity = severity
+        self.tokens = tokens
+        self.members: list[_Unmatched] = []
+        self.seen = _Seen()
+
+
+class _Mined:
+    """Templates of messages of none."""
+
+    def __init__(self, unmatched: Sequence[_Unmatched], most: int) -> None:
+        """`most`: templates of messages of one length."""
+        self._by_number: list[_New] = []
+        self._tree = Tree()
+        alone = []
+        ordered = sorted(unmatched, key=lambda one: one.length)
+        for (severity, _), group in groupby(ordered, key=lambda one: one.length):
+            alike = list(group)
+            for tokens in mine(sorted({one.shape.tokens for one in alike}), most):
+                self._tree.add(severity or None, tokens, len(self._by_number))
+                self._by_number.append(_New(severity or None, tokens))
+            for one in alike:
+                found = self.find(one)
+                if found is None:
+                    found = _New(severity or None, one.shape.tokens)
+                    alone.append(found)
+                found.members.append(one)
+        # One whose messages are all of a closer template says nothing.
+        self.templates = [template for template in [*self._by_number, *alone] if template.members]
+
+    def find(self, unmatched: _Unmatched) -> _New | None:
+        """The template of such a message, None if there is none."""
+        number = self._tree.find(unmatched.length[0] or None, unmatched.shape.tokens)
+        return None if number is None else self._by_number[number]
 
 
 class _Seen:

@@ -31,6 +31,8 @@ from logleap.miner.text.tokens import Shape, Tokenizer
 BLOCK = 32_768
 """The most entries that are worked on at once."""
 
+_LINES = 1000  # that are added at once, of those to be mined
+
 CHARACTERS = 16 << 20
 """About the most characters of their messages."""
 
@@ -160,8 +162,8 @@ class _Training:
         noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
         for _, messages, contexts in chain([block], blocks):
             lines, new = noting.lines(messages, contexts)
-            for line in lines:
-                self._lines.add(line)
+            for start in range(0, len(lines), _LINES):
+                self._lines.add(lines[start : start + _LINES])
             for key in new:
                 self._note(*shape_of(key, self._tokenizer))
         return None
@@ -193,7 +195,7 @@ class _Training:
         tokens = shape.tokens
         if self._known.find(severity, tokens) is None:
             line = f"{severity or '-'} {len(tokens)} {' '.join(tokens)}"
-            self._lines.add(line.encode("utf-8", "surrogatepass"))
+            self._lines.add((line.encode("utf-8", "surrogatepass"),))
 
     def _mine(self) -> None:
         """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
@@ -227,16 +229,18 @@ class _Training:
         """
         most = self._parameters.mined_messages
         chosen: list[tuple[int, bytes]] = []
-        left = False
+        unmatched, largest = 0, 1 << 32
         for part in parts:
             for start in range(0, len(part), most):
                 lines = self._unmatched(severity, part[start : start + most])
-                chosen += zip(map(crc32, lines), lines, strict=True)
-                if len(chosen) > most:
-                    left = True
+                unmatched += len(lines)
+                chosen += [pair for pair in zip(map(crc32, lines), lines, strict=True) if pair[0] <= largest]
+                if len(chosen) > 2 * most:
                     chosen.sort()
                     del chosen[most:]
-        return [line for _, line in chosen], left
+                    largest = chosen[-1][0]
+        chosen.sort()
+        return [line for _, line in chosen[:most]], unmatched > most
 
     def _unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
         if not self._known:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from logleap.domain.entries import Manifest, Receipt, Totals
+from logleap.domain.entries import Manifest, Receipt, TimeRange, Totals
 
 
 class ReceiptLedger(ABC):
@@ -35,6 +35,13 @@ class ReceiptLedger(ABC):
     @abstractmethod
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         """The totals of each of these data sets, for about the time of one; not of one moment."""
+
+    def times(self, dataset_ids: Sequence[str]) -> Mapping[str, TimeRange]:
+        """From when to when the entries of these data sets are, as far as the ledger keeps it of all batches.
+
+        Takes about as long as for one. A data set is missing if it is not known, or has no entries.
+        """
+        return {}
 
     @abstractmethod
     def latest(self, dataset_id: str) -> datetime | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
-from logleap.domain.entries import Batch, Entry, Receipt
+from logleap.domain.entries import Batch, Entries, Entry, Receipt, TimeRange
 from logleap.domain.errors import (
     BatchEmpty,
     DatasetNotFound,
@@ -14,6 +14,7 @@ from logleap.domain.errors import (
     Refusal,
     StoredPartially,
 )
+from logleap.domain.times import from_micros
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.entries import EntryStore
 from logleap.ports.errors import Conflict
@@ -72,15 +73,23 @@ class AppendEntries:
             return self._replay(owner, earlier, source.sha256)
         dataset.next_state(Action.UPLOAD)
         batch = Batch(dataset_id, owner, self.new_id())
-        entries = 0
+        entries, times = 0, _Times()
         try:
             for chunk in source:
-                self.store.append(batch, chunk, first_sequence=entries)
-                entries += len(chunk)
+                columns = Entries.of(chunk)
+                self.store.append(batch, columns, first_sequence=entries)
+                entries += len(columns)
+                times.add(columns)
             if entries == 0:
                 raise BatchEmpty
             receipt = Receipt(
-                dataset_id, batch.batch_id, key or batch.batch_id, entries, source.sha256, self.now()
+                dataset_id,
+                batch.batch_id,
+                key or batch.batch_id,
+                entries,
+                source.sha256,
+                self.now(),
+                times.range,
             )
             return self._commit(dataset, receipt)
         except Refusal:
@@ -146,6 +155,21 @@ class AppendEntries:
             opened, Event(opened.updated_at, EventKind.FIRST_ENTRIES, "First entries arrived.")
         )
         return opened
+
+
+class _Times:
+    """From when to when entries are, of which some are added at a time."""
+
+    def __init__(self) -> None:
+        self._ends: list[int] = []
+
+    def add(self, entries: Entries) -> None:
+        if len(entries):
+            self._ends += entries.ends()
+
+    @property
+    def range(self) -> TimeRange:
+        return TimeRange(from_micros(min(self._ends)), from_micros(max(self._ends)))
 
 
 def _read_again(source: EntrySource, earlier: Receipt) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from logleap.domain.datasets import NO_RETENTION, Dataset, Event, EventKind, Retention, State
-from logleap.domain.entries import Totals
+from logleap.domain.entries import TimeRange, Totals
 from logleap.domain.errors import RetentionTooLong
 from logleap.ports.datasets import DatasetRepository, Position
 from logleap.ports.entries import EntryStore
@@ -105,6 +105,10 @@ class ShowDatasets:
         last = Position(page[-1].created_at, page[-1].dataset_id) if more else None
         totals = self.ledger.all_totals([dataset.dataset_id for dataset in page if dataset.sealed is None])
         return [DatasetView(dataset, dataset.sealed or totals[dataset.dataset_id]) for dataset in page], last
+
+    def times(self, views: Sequence[DatasetView]) -> Mapping[str, TimeRange]:
+        """From when to when the entries of these data sets are, by their ids, as far as it is known."""
+        return self.ledger.times([view.dataset.dataset_id for view in views])
 
     def events(self, owner: str, dataset_id: str) -> Sequence[Event]:
         """The data set's log, oldest first. Raises DatasetNotFound."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,11 @@ import pytest
 from logleap.adapters.gcp.bigquery.tables import TablePerDataset
 from logleap.adapters.gcp.google.clients import bigquery_client
 from logleap.client import ApiError, Client
+from logleap.client.logfiles import LogFile
+from logleap.codecs.json.strict import STRICT
+from logleap.miner.model import LogModel
+from logleap.miner.text.mask import Masks
+from logleap.miner.train import train
 
 LOGLEAP = [sys.executable, "-m", "logleap.entrypoints.cli"]
 SLOW_TASK = """
@@ -140,6 +146,15 @@ def test_two_apis_and_two_workers_train_on_every_entry_once_though_one_worker_is
         assert again["runId"] not in runs
 
 
+def model_of(log: Path) -> LogModel:
+    """The log model of a log file, made without any backend."""
+    with log.open("rb") as stream:
+        lines = b"".join(batch.body for batch in LogFile(stream, name=log.name).batches())
+    entries = STRICT.lines(lines)
+    assert entries is not None
+    return train([entries], masks=Masks(), open_file=TemporaryFile)
+
+
 def test_a_data_set_is_pushed_counted_and_archived_from_the_command_line(site: Site, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("".join(f"2026-03-02 06:00:{second:02},000 INFO line {second}\n" for second in range(60)))
@@ -164,11 +179,24 @@ def test_a_data_set_is_pushed_counted_and_archived_from_the_command_line(site: S
 
         pushed = logleap("push", str(log), "--batch-size", "25", "--train", "--wait")
         assert pushed["run"]["result"] == {"entries": 60}
+        model = logleap("train", pushed["dataId"], "--task", "log-model", "--wait")["run"]["result"]
+        assert model["digest"] == model_of(log).digest  # the bytes are those of any backend
         archive = logleap("archive", pushed["dataId"])["archive"]
         assert archive["entries"] == 60
         assert list((tmp_path / "archive").iterdir())
         trained = logleap("train", pushed["dataId"], "--wait")
         assert trained["run"]["result"] == {"entries": 60}
+        again = logleap("train", pushed["dataId"], "--task", "log-model", "--wait")["run"]["result"]
+        assert again == model
+        scored = subprocess.run(
+            [*LOGLEAP, "score", str(log), "--model", pushed["dataId"]],
+            env=client_environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert scored.stdout.startswith("60 entries of app.log: 60 of known templates, 0 of none")
 
 
 def test_a_lost_or_an_added_row_fails_the_training_and_is_told(site: Site) -> None:

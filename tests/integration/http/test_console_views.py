@@ -114,6 +114,18 @@ def test_the_bars_of_the_chart_lead_to_all_entries_of_their_time(server: Any, ho
     assert get(server, unescape(address).removeprefix("/console")).count("/entries/") == int(entries)
 
 
+def test_the_chart_counts_entries_that_came_since_it_was_made(server: Any, client: Client) -> None:
+    data_id = upload(client, lines("one", times=HOUR[:3]))
+
+    def counted() -> int:
+        page = get(server, f"/data/{data_id}/entries")
+        return sum(map(int, re.findall(r'aria-label="(\d+) from', page)))
+
+    assert (counted(), counted()) == (3, 3)
+    client.append(data_id, lines("two", times=HOUR[3:5]))
+    assert counted() == 5
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -272,7 +284,8 @@ def test_pages_of_long_hostile_lines_weigh_no_more_than_200_kib(server: Any, cli
         {"timestamp": time, "message": hostile[number % 4], "context": hostile[(number + 1) % 4][:20_000]}
         for number, time in enumerate(times)
     ]
-    data_id = str(client.announce("\u202e<i>" * 60)["dataId"])
+    labels = {str(number) + "\u202e" * 60: "\u202e" * 256 for number in range(64)}
+    data_id = server.announce(name="\u202e" * 256, labels=labels)
     for first in range(0, len(entries), 20):
         client.append(data_id, entries[first : first + 20])
     client.train(data_id, task="log-model")
@@ -283,6 +296,9 @@ def test_pages_of_long_hostile_lines_weigh_no_more_than_200_kib(server: Any, cli
     link = re.search(r'href="/console(/data/[^"]+/entries/[^"]+)"', page)
     assert link is not None
     for path in (
+        "",
+        f"/data/{data_id}",
+        f"/data/{data_id}/report",
         link[1],
         f"/data/{data_id}/entries?contains=%3Cscript",
         f"/data/{data_id}/runs/{run['runId']}",

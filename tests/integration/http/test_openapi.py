@@ -11,7 +11,7 @@ from logleap.container import build_container
 from logleap.entrypoints.http.app import create_app
 from logleap.settings import Settings
 
-UNDOCUMENTED = {"/openapi.json", "/docs", "/docs/elements/<path:filename>"}
+UNDOCUMENTED = {"/openapi.json", "/docs", "/docs/elements/<path:filename>", "/schemas/<name>"}
 
 
 @pytest.fixture(scope="module")

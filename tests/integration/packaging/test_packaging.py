@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urljoin
+from urllib.request import urlopen
 
 import pytest
 
@@ -248,6 +250,16 @@ def _compiled(environment: Environment) -> bool:
     return environment.output(environment.python, "-c", code) == "True"
 
 
+def _looks(address: str) -> bool:
+    """Whether there is a page of the console, with its stylesheet."""
+    with urlopen(address) as answer:
+        page = answer.read().decode()
+    stylesheet = re.search('rel="stylesheet" href="([^"]*)"', page)
+    assert stylesheet
+    with urlopen(urljoin(address, stylesheet[1])) as answer:
+        return b"prefers-color-scheme: dark" in answer.read()
+
+
 def _trained(client: Environment, server: Environment) -> int:
     """How many entries a training counts, of five that are pushed and three that are logged."""
     file = client.folder / "app.ndjson"
@@ -259,5 +271,6 @@ def _trained(client: Environment, server: Environment) -> int:
         assert client.output(client.python, "-c", LOG, url, data_id) == "3"
         done = json.loads(client.output(client.logleap, "train", data_id, "--wait", "--json", "--url", url))
         assert client.output(client.logleap, "status", data_id, "--url", url).startswith(data_id)
+        assert _looks(f"{url}/console/data/{data_id}")
     counted: int = done["run"]["result"]["entries"]
     return counted

@@ -33,20 +33,15 @@ class Proxied(NamedTuple):
 StartProxy = Callable[..., contextlib.AbstractContextManager[Proxied]]
 
 
-@pytest.fixture(scope="session")
-def origin() -> Iterator[str]:
-    """The address of a LogLeap that asks for keys and is served under a path."""
+@contextlib.contextmanager
+def _serving(**variables: str) -> Iterator[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOGLEAP_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "logleap.entrypoints.cli", "serve", "--backend", "memory", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={
-            **kept,
-            "LOGLEAP_API_KEYS": f"k:anna:{hashlib.sha256(SECRET.encode()).hexdigest()}",
-            "LOGLEAP_PATH_PREFIX": PREFIX,
-        },
+        env={**kept, **variables},
     )
     assert process.stdout is not None
     try:
@@ -55,6 +50,21 @@ def origin() -> Iterator[str]:
         process.terminate()
         process.wait(timeout=30)
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def origin() -> Iterator[str]:
+    """The address of a LogLeap that asks for keys and is served under a path."""
+    key = f"k:anna:{hashlib.sha256(SECRET.encode()).hexdigest()}"
+    with _serving(LOGLEAP_API_KEYS=key, LOGLEAP_PATH_PREFIX=PREFIX) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def open_origin() -> Iterator[str]:
+    """The address of a LogLeap that has no keys, and none of its settings changed."""
+    with _serving() as address:
+        yield address
 
 
 def _free_port() -> int:

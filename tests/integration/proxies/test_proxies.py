@@ -131,6 +131,22 @@ def test_under_a_path_every_link_stays_under_it(
             for link in re.findall(r'(?:href|src|apiDescriptionUrl)="([^"]+)"', page.text):
                 assert urljoin(f"{base}docs", link).startswith(base)
                 assert client.get(urljoin(f"{base}docs", link)).status_code == 200, link
+            console = client.get(f"{base}console")
+            assert console.status_code == 303
+            sign_in = urljoin(base, console.headers["Location"])
+            assert sign_in.startswith(f"{base}console/sign-in")
+            for link in re.findall(r'(?:href|src|action)="(?!data:)([^"]+)"', client.get(sign_in).text):
+                assert urljoin(sign_in, link).startswith(base), link
             [api] = client.get(f"{base}openapi.json").json()["servers"]
             assert urljoin(base, api["url"]) + "/" == base
             assert client.get(f"{running.url}/data").status_code in (403, 404, 503)
+
+
+@pytest.mark.parametrize("name", list(PATHS))
+def test_a_server_without_keys_is_not_opened_to_the_world(
+    start_proxy: Any, open_origin: str, name: str
+) -> None:
+    with start_proxy(name, open_origin) as running:
+        refused = httpx2.post(f"{running.url}/data", json={}, trust_env=False)
+        assert (refused.status_code, refused.json()["code"]) == (403, "FORWARDED_WITHOUT_KEYS")
+        assert httpx2.get(f"{running.url}/healthz", trust_env=False).status_code == 200

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logleap.domain.entries import Entries, PlacedEntries
-from logleap.entrypoints.console.lines import ROOM, fitting, lines, marked
+from logleap.entrypoints.console.formats import fitting
+from logleap.entrypoints.console.lines import ROOM, lines, marked
 
 TEXT = st.text(
     st.one_of(st.sampled_from("<>&\"'\u202e\x00\x1b \n"), st.characters(codec="utf-8")), max_size=60

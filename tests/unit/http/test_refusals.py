@@ -224,6 +224,8 @@ WORDS = re.compile(
 )
 FIELDS = {
     ("codecs/cloud_events.py", "application/cloudevents+json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "application/json"): "of an event that is sent",
+    ("codecs/cloud_events.py", "dataId"): "of an event that is sent",
     ("domain/events.py", "runId"): "of an event that is sent",
     ("domain/runs.py", "dataId"): "of a message in the queue",
     ("domain/runs.py", "runId"): "of a message in the queue",
@@ -231,7 +233,10 @@ FIELDS = {
     ("adapters/gcp/runs.py", "runId"): "of a document in Firestore",
     ("adapters/parquet/archive.py", "dataId"): "of the notes beside an archive",
 }
-"""Names in stored data: they are no words to anyone."""
+"""Names in what is stored, or sent to other programs: they are no words to people."""
+
+CLIENTS = {"adapters/webhook/deliverer.py"}
+"""They speak HTTP to other programs, whose words these are."""
 
 
 def texts(source: str) -> Iterator[str]:
@@ -246,6 +251,8 @@ def test_no_http_path_header_or_command_is_named_below_the_entry_points() -> Non
     for layer in BELOW:
         for file in (PACKAGE / layer).rglob("*.py"):
             where = file.relative_to(PACKAGE).as_posix()
+            if where in CLIENTS:
+                continue
             for text in texts(file.read_text("utf-8")):
                 if (where, text) in FIELDS:
                     seen.add((where, text))

@@ -27,6 +27,8 @@ from logleap.miner.train import Limits, train  # noqa: E402
 
 PIECES = (
     *("user", "root", "ERROR", "level=info", "http://a/1?b=2", "'x 1'", '"GET /1 x"', "true", "<*>"),
+    *("<1", "<1>", "<1" + "x" * 101 + ">", '"' + "y" * 1001 + '"', "'q'", "''", "a:b::c", "u:1", "::", "é:"),
+    *("disk", "[WARN]", "lvl=error", "kB", "sec", "user=", "hostname", "x://", "/a/b", "a@b", "1,2;3"),
     *("k=", ":", "1", "23", "4.5", "-7", "8.", "9:", "0x1f", "12ms", "3.25 MB", "99999999999999999999"),
     *("1.5e9", "7\u00b5s", "0.1234567890123456789", "123456789012345678", "12345678901234567.5", "5\0"),
     *("6\ud800", "\u0661", "\n", "\0", "\x1d", "\t", "\u00e9", "\u20ac", "\U0001f600", " ", " ", " "),
@@ -45,14 +47,20 @@ def entries(chance: random.Random, number: int) -> Entries:
     return Entries(array("q", times), messages, contexts)
 
 
-def model(blocks: Sequence[Entries], compiled: bool, small: bool, baseline: LogModel | None) -> LogModel:
+def model(
+    blocks: Sequence[Entries],
+    compiled: bool,
+    small: bool,
+    baseline: LogModel | None,
+    parameters: Parameters,
+) -> LogModel:
     limits = Limits(kinds=2, values=9, entries=20, block=7) if small else Limits()
     limits.compiled = compiled
     return train(
         blocks,
         masks=Masks(),
         open_file=tempfile.TemporaryFile,
-        parameters=Parameters(exact_values=5),
+        parameters=parameters,
         limits=limits,
         baseline=baseline,
     )
@@ -67,11 +75,14 @@ def alike(chance: random.Random) -> bool:
     first, second = (
         [entries(chance, chance.randint(1, 30)) for _ in range(chance.randint(1, 3))] for _ in range(2)
     )
-    expected = model(first, False, False, None)
-    if model(first, True, small, None).to_bytes() != expected.to_bytes():
+    parameters = Parameters(
+        exact_values=5, max_tokens=chance.choice((256, 256, 1, 3)), mined_messages=chance.choice((100_000, 4))
+    )
+    expected = model(first, False, False, None, parameters)
+    if model(first, True, small, None, parameters).to_bytes() != expected.to_bytes():
         return False
-    later = model(second, False, False, expected)
-    if model(second, True, small, expected).to_bytes() != later.to_bytes():
+    later = model(second, False, False, expected, parameters)
+    if model(second, True, small, expected, parameters).to_bytes() != later.to_bytes():
         return False
     return all(matches(expected, block, True) == matches(expected, block, False) for block in second)
 

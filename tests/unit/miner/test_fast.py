@@ -16,7 +16,7 @@ from logleap.miner import _fast
 HERE = Path(__file__).parent
 SOURCE = Path(_fast.__file__).with_name("_scan.c")
 SANITIZERS = ("address", "undefined")
-ROUNDS = 100
+ROUNDS = 25
 
 
 def compiler() -> str:

@@ -195,6 +195,22 @@ def test_memory_is_bounded_and_what_is_beyond_is_counted(
     assert warnings.unlisted > 0
 
 
+def test_a_new_template_of_more_messages_than_are_kept_is_counted_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(score, "_SHAPES", 40)
+    chance = random.Random(2)
+    names = ["".join(chance.choices("abcdefgh", k=6)) for _ in range(300)]
+    messages = [f"user {name} was locked out" for name in names]
+    messages.insert(200, "something else")
+    _, scoring = judge(Scorer(MODEL, Masks()), *messages)
+    warnings = scoring.warnings()
+    assert [(one.text, one.count, one.first) for one in warnings.listed] == [
+        ("user <*> was locked out", 300, 0)
+    ]
+    assert warnings.unlisted == 1
+
+
 def test_a_model_of_other_masks_is_refused() -> None:
     with pytest.raises(ValueError, match="other masks"):
         Scorer(MODEL, Masks({"ticket": "[A-Z]+-[0-9]+"}))
@@ -226,3 +242,26 @@ def test_the_common_word_is_in_every_message_of_a_template() -> None:
         assert scorer.has(template)
         assert scorer.common_word(template) in message
     assert not scorer.has("x")
+
+
+TEXT = st.text(st.sampled_from('ab1 =:"[,]\x00\x1d\ufffd\n\té<*>'), min_size=1, max_size=24)
+
+
+@settings(max_examples=60, deadline=None)
+@given(messages=st.lists(TEXT, min_size=1, max_size=12), others=st.lists(TEXT, max_size=6))
+def test_any_message_is_found_by_the_common_word_of_its_template(
+    messages: list[str], others: list[str]
+) -> None:
+    """Entries of a template are read by that word: one without it would be lost."""
+    scorer = Scorer(model_of(messages), Masks())
+    both = [*messages, *others]
+    found = scorer.templates(both, [None] * len(both))
+    assert None not in found[: len(messages)]
+    for message, template in zip(both, found, strict=True):
+        assert template is None or scorer.common_word(template) in message
+    scoring = Scoring(scorer)
+    scoring.add(both, [None] * len(both), range(len(both)))
+    warnings = scoring.warnings()
+    assert sum(one.count for one in warnings.listed if one.kind == NEW) + warnings.unlisted == found.count(
+        None
+    )

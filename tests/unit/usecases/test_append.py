@@ -1,8 +1,8 @@
 """Take entries in: append first, then the receipt, then acknowledge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
-from logleap.domain.entries import Batch, Entry, Receipt, Row, Totals
+from logleap.domain.entries import Batch, Entry, Receipt, Row, TimeRange, Totals
 from logleap.domain.errors import (
     BatchEmpty,
     DatasetNotFound,
@@ -88,6 +88,29 @@ def test_entries_are_stored_in_their_order_and_acknowledged(
     assert ledger.find(dataset_id, "k-1") == receipt
     rows = [Row("id-2", number, Entry(NOON, message)) for number, message in enumerate("abcde")]
     assert list(store.read(ledger.manifest(dataset_id))) == rows
+
+
+class Hours(EntrySource):
+    """Entries of these hours after noon, in chunks."""
+
+    sha256 = "ab" * 32
+
+    def __init__(self, *chunks: Sequence[int]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]:
+        for hours in self._chunks:
+            yield [Entry(NOON + timedelta(hours=hour), "x") for hour in hours]
+
+
+def test_the_receipt_tells_from_when_to_when_the_entries_are(
+    append: AppendEntries, dataset_id: str, show: ShowDatasets
+) -> None:
+    at = {hour: NOON + timedelta(hours=hour) for hour in range(10)}
+    first = append("alice", dataset_id, Hours([3, 2], [], [7, 5]))
+    assert first.receipt.times == TimeRange(at[2], at[7])
+    append("alice", dataset_id, Hours([1], [4]))
+    assert show.times([show.one("alice", dataset_id)]) == {dataset_id: TimeRange(at[1], at[7])}
 
 
 def test_without_a_key_each_request_is_a_batch_of_its_own(upload: Upload, counted: Counted) -> None:

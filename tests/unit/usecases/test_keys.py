@@ -1,6 +1,7 @@
 """Make keys, revoke them, and tell by a key who calls."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from logleap.adapters.memory.keys import MemoryKeyRepository
 from logleap.domain.errors import InvalidApiKey, InvalidKeyText, KeyNotFound
 from logleap.domain.keys import ApiKey, digest
-from logleap.usecases.keys import TRUST, Authenticate, CreateKey, RevokeKey
+from logleap.usecases.keys import TRUST, Authenticate, CreateKey, RevokeKey, ShowKeys
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
@@ -146,3 +147,36 @@ def test_there_are_keys_from_the_first_one_on_for_ever(
     revoke(create("anna")[0].key_id)
     assert stored_only.any_keys()
     assert stored_only.any_keys()
+
+
+def test_a_session_stands_as_long_as_its_key_and_looks_for_it_now_and_then(
+    create: CreateKey, revoke: RevokeKey, authenticate: Authenticate, keys: CountingKeys, seconds: Seconds
+) -> None:
+    key, text = create("anna")
+    assert authenticate.key(text) == key
+    seconds.passed = TRUST
+    for _ in range(3):
+        assert authenticate.standing(key.key_id) == key
+    assert keys.looks == 2
+    revoke(key.key_id)
+    seconds.passed = 2 * TRUST
+    for key_id in (key.key_id, "nobody"):
+        with pytest.raises(InvalidApiKey):
+            authenticate.standing(key_id)
+    assert authenticate.standing("given").key_id == "given"
+
+
+def test_sessions_are_signed_with_the_secret_of_the_repository(
+    authenticate: Authenticate, keys: CountingKeys
+) -> None:
+    assert authenticate.signing_secret() == keys.signing_secret() == authenticate.signing_secret()
+
+
+def test_an_owner_sees_the_keys_of_their_own_also_revoked_ones(
+    create: CreateKey, revoke: RevokeKey, authenticate: Authenticate, keys: CountingKeys
+) -> None:
+    mine, theirs = create("anna")[0], create("bert")[0]
+    given = [replace(theirs, key_id="given-to-anna", owner="anna"), replace(theirs, key_id="given")]
+    revoked = revoke(mine.key_id)
+    assert ShowKeys(given, keys)("anna") == [given[0], revoked]
+    assert ShowKeys(given, keys)("nobody") == []

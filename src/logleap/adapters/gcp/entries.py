@@ -10,17 +10,18 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
+import pyarrow as pa
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults
+from logleap.adapters.gcp.bigquery.arrow_results import ArrowResults, entries_of, placed_of
 from logleap.adapters.gcp.bigquery.queries import PAGE_ROWS, Queries, Value, Values
 from logleap.adapters.gcp.bigquery.report_sql import report_on
 from logleap.adapters.gcp.bigquery.tables import Layout, entries_table
 from logleap.adapters.gcp.bigquery.writers.base import Writer
 from logleap.adapters.gcp.google.clients import REQUEST, Lazy
 from logleap.adapters.gcp.google.errors import translated
-from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row
+from logleap.domain.entries import Batch, Entries, Entry, Manifest, PlacedEntries, Row, Wanted
 from logleap.domain.errors import PositionNotFound
 from logleap.domain.report import Report
 from logleap.domain.selection import Position, Selection
@@ -45,6 +46,9 @@ and is sorted."""
 
 LEAST_PAGE_ROWS = 1_000
 """Rows of a page where the results of many queries are read beside one another."""
+
+MOST_STREAMS = 20
+"""Streams of Arrow that are read beside one another: each holds what has come and is not merged yet."""
 
 _SELECTED = "batchId, sequence, timestamp, content, context"
 _TIME_ORDER = "timestamp, content, context NULLS FIRST, batchId, sequence"
@@ -135,8 +139,9 @@ class BigQueryEntryStore(EntryStore):
             if selection.limit is not None:
                 sql += f" LIMIT {selection.limit}"
             page_rows = max(PAGE_ROWS // len(parts), LEAST_PAGE_ROWS) if parts else PAGE_ROWS
+            streamed = len(parts) <= MOST_STREAMS
             streams = [
-                _in_blocks(self._select(manifest, batches, sql, values, page_rows), page_rows)
+                self._blocks(manifest, batches, sql, values, page_rows, streamed=streamed)
                 for batches in parts
             ]
             page = cut(merged((), self._scratch, streams=streams), Selection(limit=selection.limit))
@@ -160,6 +165,12 @@ class BigQueryEntryStore(EntryStore):
         for batches in self._parts(manifest, self._entries_per_query):
             with translated(SERVICE):
                 yield from self._columns(manifest, batches)
+
+    def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+        sql = f"SELECT {_SELECTED} FROM mine ORDER BY batchId, sequence"  # noqa: S608
+        for batches in self._parts(manifest, self._entries_per_query):
+            with translated(SERVICE):
+                yield from self._blocks(manifest, batches, sql)
 
     @translated(SERVICE)
     def report(self, manifest: Manifest) -> Report:
@@ -218,23 +229,57 @@ class BigQueryEntryStore(EntryStore):
             yield Row(batch_id, sequence, Entry(timestamp, message, context))
 
     def _columns(self, manifest: Manifest, batches: Sequence[str]) -> Iterator[Entries]:
-        sql = _of_mine(
-            self._sql_name(manifest.dataset_id),
-            "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence",
-        )
-        try:
-            rows, number, table = self._queries.result(sql, _those(manifest, batches))
-        except exceptions.NotFound as error:
-            _raise_unless_table_missing(error)
-            return
-        if table is not None and (number or 0) > PAGE_ROWS:  # a single page comes sooner than a stream
-            found = self._results.entries(table)
-            if found is not None:
-                yield from found
-                return
+        sql = "SELECT timestamp, content, context FROM mine ORDER BY batchId, sequence"
+        found, rows = self._found(manifest, batches, sql)
+        for columns in found:
+            yield entries_of(columns)
         while page := list(islice(rows, PAGE_ROWS)):
             times, messages, contexts = zip(*page, strict=True)
             yield Entries(array("q", map(to_micros, times)), list(messages), list(contexts))
+
+    def _blocks(
+        self,
+        manifest: Manifest,
+        batches: Sequence[str],
+        sql: str,
+        values: Values = MappingProxyType({}),
+        page_rows: int = PAGE_ROWS,
+        *,
+        streamed: bool = True,
+    ) -> Iterator[PlacedEntries]:
+        """What `sql` finds in `mine`, `page_rows` at a time."""
+        found, rows = self._found(manifest, batches, sql, values, page_rows, streamed=streamed)
+        for columns in found:
+            for start in range(0, columns.num_rows, page_rows):
+                yield placed_of(columns.slice(start, page_rows))
+        yield from _in_blocks(rows, page_rows)
+
+    def _found(
+        self,
+        manifest: Manifest,
+        batches: Sequence[str],
+        sql: str,
+        values: Values = MappingProxyType({}),
+        page_rows: int = PAGE_ROWS,
+        *,
+        streamed: bool = True,
+    ) -> tuple[Iterator[pa.RecordBatch], Iterator[Sequence[Any]]]:
+        """What `sql` finds in `mine`: in a stream of Arrow, or else in pages. The other iterator is empty."""
+        sql = _of_mine(self._sql_name(manifest.dataset_id), sql)
+        try:
+            rows, number, table = self._queries.result(
+                sql, {**values, **_those(manifest, batches)}, page_rows
+            )
+        except exceptions.NotFound as error:
+            _raise_unless_table_missing(error)
+            return iter(()), iter(())
+        if (
+            streamed and table is not None and (number or 0) > PAGE_ROWS
+        ):  # a single page comes sooner than a stream
+            found = self._results.batches(table)
+            if found is not None:
+                return found, iter(())
+        return iter(()), rows
 
     def _conditions(self, manifest: Manifest, selection: Selection) -> tuple[str, Values]:
         """What rows of the selection fulfil. Raises PositionNotFound."""

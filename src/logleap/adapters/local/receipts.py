@@ -8,7 +8,7 @@ from typing import Any
 
 from logleap.adapters.local.entries import insert_chunks
 from logleap.adapters.local.sqlite.database import Database
-from logleap.domain.entries import Manifest, Receipt, Totals
+from logleap.domain.entries import Manifest, Receipt, TimeRange, Totals
 from logleap.domain.times import from_micros, to_micros
 from logleap.ports.errors import Conflict
 from logleap.ports.receipts import ReceiptLedger
@@ -20,14 +20,20 @@ _ADD = """
     ON CONFLICT DO NOTHING
 """
 _ADD_UP = """
-    INSERT INTO totals VALUES (?, ?, 1)
-    ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, batches = batches + 1
+    INSERT INTO totals VALUES (?, ?, 1, ?, ?)
+    ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, batches = batches + 1,
+        first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)
 """
 _KEPT = 4
 """Manifests that are kept: one of 10,000 batches takes about 1.5 MB."""
 
 _ALL_TOTALS = """
     SELECT dataset_id, entries, batches FROM totals WHERE dataset_id IN (SELECT value FROM json_each(?))
+"""
+
+_TIMES = """
+    SELECT dataset_id, first_time, last_time FROM totals
+    WHERE dataset_id IN (SELECT value FROM json_each(?)) AND first_time IS NOT NULL
 """
 
 
@@ -49,7 +55,7 @@ class SqliteReceiptLedger(ReceiptLedger):
             stored = receipt
             if connection.execute(_ADD, (*_to_row(receipt), receipt.dataset_id, dataset_version)).rowcount:
                 insert_chunks(connection, chunks)
-                connection.execute(_ADD_UP, (receipt.dataset_id, receipt.entries))
+                connection.execute(_ADD_UP, (receipt.dataset_id, receipt.entries, *_micros(receipt.times)))
                 self._database.added(receipt)
             else:
                 stored = _earlier(connection, receipt, dataset_version)
@@ -66,6 +72,11 @@ class SqliteReceiptLedger(ReceiptLedger):
             rows = connection.execute(_ALL_TOTALS, (json.dumps(dataset_ids),)).fetchall()
         none = dict.fromkeys(dataset_ids, Totals(entries=0, batches=0))
         return none | {dataset_id: Totals(entries, batches) for dataset_id, entries, batches in rows}
+
+    def times(self, dataset_ids: Sequence[str]) -> Mapping[str, TimeRange]:
+        with self._database.reading() as connection:
+            rows = connection.execute(_TIMES, (json.dumps(dataset_ids),)).fetchall()
+        return {dataset_id: TimeRange(*map(from_micros, micros)) for dataset_id, *micros in rows}
 
     def latest(self, dataset_id: str) -> datetime | None:
         query = "SELECT max(created_at) FROM receipts WHERE dataset_id = ?"
@@ -110,6 +121,11 @@ def _find(connection: sqlite3.Connection, dataset_id: str, key: str) -> Receipt 
         return None
     batch_id, entries, sha256, created_at = row
     return Receipt(dataset_id, batch_id or key, key, entries, sha256.hex(), from_micros(created_at))
+
+
+def _micros(times: TimeRange | None) -> tuple[int | None, int | None]:
+    """As columns. Where one batch's are NULL, SQLite's min and max make those of the data set NULL."""
+    return (None, None) if times is None else (to_micros(times.first), to_micros(times.last))
 
 
 def _to_row(receipt: Receipt) -> tuple[Any, ...]:

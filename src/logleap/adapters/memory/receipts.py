@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from logleap.adapters.memory.database import MemoryDatabase
-from logleap.domain.entries import Entries, Manifest, Receipt, Totals
+from logleap.domain.entries import Entries, Manifest, Receipt, TimeRange, Totals
 from logleap.ports.receipts import ReceiptLedger
 
 _Chunks = dict[int, Entries]  # by the sequence number of the first
@@ -35,6 +35,17 @@ class MemoryReceiptLedger(ReceiptLedger):
 
     def all_totals(self, dataset_ids: Sequence[str]) -> Mapping[str, Totals]:
         return {dataset_id: self.totals(dataset_id) for dataset_id in dataset_ids}
+
+    def times(self, dataset_ids: Sequence[str]) -> Mapping[str, TimeRange]:
+        with self._database.lock:
+            receipts = {key: [*self._database.receipts.get(key, {}).values()] for key in dataset_ids}
+        found = {}
+        for dataset_id, all_of_it in receipts.items():
+            times = [receipt.times for receipt in all_of_it if receipt.times is not None]
+            if times and len(times) == len(all_of_it):
+                first, last = min(each.first for each in times), max(each.last for each in times)
+                found[dataset_id] = TimeRange(first, last)
+        return found
 
     def latest(self, dataset_id: str) -> datetime | None:
         with self._database.lock:

@@ -478,13 +478,17 @@ static PyObject *columns_of(Rows *rows)
         Py_XDECREF(contexts);
         return NULL;
     }
+    int64_t first = rows->size ? rows->rows[0].micros : 0, last = first;
     for (Py_ssize_t i = 0; i < rows->size; i++) {
+        int64_t time = rows->rows[i].micros;
+        first = time < first ? time : first;
+        last = time > last ? time : last;
         memcpy(PyBytes_AS_STRING(micros) + i * sizeof(int64_t), &rows->rows[i].micros, sizeof(int64_t));
         PyList_SET_ITEM(messages, i, rows->rows[i].message);
         PyList_SET_ITEM(contexts, i, rows->rows[i].context);
     }
     rows->size = 0; /* the lists have them now */
-    return Py_BuildValue("(NNNn)", micros, messages, contexts, rows->longest);
+    return Py_BuildValue("(NNNnLL)", micros, messages, contexts, rows->longest, (long long)first, (long long)last);
 }
 
 static PyObject *parse(PyObject *Py_UNUSED(module), PyObject *arguments)

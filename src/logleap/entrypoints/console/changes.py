@@ -1,10 +1,8 @@
 """The changes of a run, and the templates of its log model, as pages show them: read from its artifacts."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -14,6 +12,7 @@ from logleap.domain.errors import ArtifactNotFound
 from logleap.domain.log_models import CHANGES_FILE, MODEL_FILE
 from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.formats import number
+from logleap.entrypoints.console.recent import Recent
 from logleap.ports.artifacts import Blob
 from logleap.usecases.artifacts import ShowArtifacts
 
@@ -104,7 +103,7 @@ class Template(msgspec.Struct):
     @property
     def literal(self) -> str:
         """The longest part of its text that each of its messages contains."""
-        return max(self.text.split("<*>"), key=len).strip()[:200]
+        return max(self.text.split("<*>"), key=len).strip()[:80]
 
 
 class Model(msgspec.Struct):
@@ -137,8 +136,7 @@ class ReadChanges:
 
     def __init__(self, artifacts: ShowArtifacts) -> None:
         self._artifacts = artifacts
-        self._kept: OrderedDict[Blob, Changes | Model] = OrderedDict()
-        self._lock = Lock()
+        self._recent = Recent[Blob, Changes | Model](_KEPT)
 
     def changes(self, owner: str, dataset_id: str, run_id: str) -> Changes | None:
         """Those of the run; None of one without a baseline. Raises as ShowArtifacts does."""
@@ -155,21 +153,16 @@ class ReadChanges:
             stored = self._artifacts.find(owner, dataset_id, name, run_id)
         except ArtifactNotFound:
             return None
-        with self._lock:
-            kept = self._kept.get(stored.blob)
-            if kept is not None:
-                self._kept.move_to_end(stored.blob)
-                return cast("Document", kept)
+        held = self._recent.find(stored.blob)
+        if held is not None:
+            return cast("Document", held)
         with self._artifacts.open(owner, stored) as file:
             pieces: Iterable[bytes] = iter(lambda: file.read(_PIECE), b"")
             if stored.artifact.coding is not None:
                 pieces = unzstd(pieces)
             found = decoder.decode(b"".join(pieces))
         if stored.artifact.size <= _KEPT_BYTES:
-            with self._lock:
-                self._kept[stored.blob] = found
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+            self._recent.keep(stored.blob, found)
         return found
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from flask import Request, g
 from markupsafe import Markup, escape
 
+from logleap.domain.entries import TimeRange
+
 EXCERPT = 2000
 """How many characters of a log line a page shows at most; the rest is a link away."""
 
@@ -64,14 +66,20 @@ def duration(value: timedelta | float) -> str:
 
 def time(value: datetime | None) -> Markup:
     """A time in UTC, which the script shows in the viewer's zone; UTC stays in the title."""
-    if value is None:
-        return Markup('<span class="none">none</span>')
-    at = value.astimezone(UTC).replace(tzinfo=None)
-    day, _, clock = at.isoformat(" ", "microseconds").partition(" ")
-    seconds, exact = clock[:8], clock.rstrip("0").rstrip(".") if at.microsecond else clock[:8]
-    return Markup(  # noqa: S704 -- digits alone
-        f'<time datetime="{day}T{clock}Z" title="{day} {exact} UTC">{day} {seconds} UTC</time>'
-    )
+    return Markup('<span class="none">none</span>' if value is None else _time(value))  # noqa: S704 -- digits
+
+
+def period(value: TimeRange) -> Markup:
+    """From one time to another."""
+    return Markup(f"{_time(value.first)} to {_time(value.last)}")  # noqa: S704 -- digits alone
+
+
+def _time(value: datetime) -> str:
+    # Lists have hundreds of them, so this is as quick as it can be.
+    written = (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ", "microseconds")
+    day, clock, seconds = written[:10], written[11:26], written[11:19]
+    exact = clock.rstrip("0") if value.microsecond else seconds
+    return f'<time datetime="{day}T{clock}Z" title="{day} {exact} UTC">{day} {seconds} UTC</time>'
 
 
 def text(value: str | None, limit: int = EXCERPT) -> Markup:
@@ -84,6 +92,19 @@ def text(value: str | None, limit: int = EXCERPT) -> Markup:
     shortened = len(value) > limit
     shown = _INVISIBLE.sub(_code, str(escape(value[:limit])))
     return Markup(f'<bdi class="text">{shown}{"…" if shortened else ""}</bdi>')  # noqa: S704 -- it is escaped
+
+
+def fitting(value: str, room: int) -> tuple[Markup, bool]:
+    """As much of a text as has room in so many bytes of HTML, and whether that is all of it."""
+    limit = room
+    while len((shown := text(value, limit)).encode("utf-8", "replace")) > room and limit > 1:
+        limit //= 2
+    return shown, limit >= len(value)
+
+
+def fit(value: str, room: int) -> Markup:
+    """As much of a text as has room in so many bytes of HTML."""
+    return fitting(value, room)[0]
 
 
 def plain(value: str, limit: int = 200) -> str:
@@ -109,7 +130,9 @@ FILTERS: dict[str, Callable[..., object]] = {
     "size": size,
     "duration": duration,
     "time": time,
+    "period": period,
     "text": text,
+    "fit": fit,
     "plain": plain,
     "instant": instant,
 }

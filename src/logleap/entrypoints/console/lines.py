@@ -12,7 +12,7 @@ from logleap.entrypoints.console.formats import text
 ROOM = 110_000
 """Bytes of HTML for the texts of all lines of a page, which weighs 200 KiB at most."""
 
-# Characters of a text, tried one after the other until all fit: each may take 80 bytes, as a code and name.
+# Characters of a text, tried one after the other until all fit: a code with its name takes up to 80 bytes.
 _LONGEST = (2000, 500, 150, 40, 8)
 _BEFORE = 80  # characters of a long message that are shown before what was searched for
 
@@ -65,14 +65,6 @@ def marked(message: str, sought: str | None, limit: int) -> Markup:
         text(sought, limit),
         text(message[end:], left) if left or end == len(message) else "…",
     )
-
-
-def fitting(value: str, room: int) -> tuple[Markup, bool]:
-    """As much of a text as has room in so many bytes of HTML, and whether that is all of it."""
-    limit = room
-    while len((shown := text(value, limit)).encode("utf-8", "replace")) > room and limit > 1:
-        limit //= 2
-    return shown, limit >= len(value)
 
 
 def _context(context: str | None, limit: int) -> Markup | None:

@@ -9,6 +9,7 @@ from logleap.entrypoints.http.errors.refusals import HttpError
 
 _BUFFER = 1 << 20  # bytes that wait for the end of a header or a boundary
 _FIELD_BYTES = 4096
+_BEHIND = 4  # bytes: of a boundary's line end, or of its two hyphens and that
 _PARTS = 50
 
 
@@ -79,14 +80,28 @@ def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[obje
         try:
             event = decoder.next_event()
             if isinstance(event, NeedData):
-                piece = next(pieces, None)
-                decoder.receive_data(piece)
+                decoder.receive_data(_next_piece(decoder, pieces))
                 continue
         except (ValueError, UnicodeDecodeError):  # a form that ends too early, or is none
             raise _broken() from None
         yield event
         if decoder.complete and not isinstance(event, Data | Field | File):
             return
+
+
+def _next_piece(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> bytes | None:
+    """What comes next, such that the decoder never sees a boundary without what stands behind it.
+
+    It would take the carriage return before it for the file's: findings/werkzeug-adds-a-carriage-return.sh.
+    """
+    mark = b"--" + decoder.boundary
+    piece = next(pieces, None)
+    while piece is not None:
+        end = bytes(decoder.buffer[-len(mark) :]) + piece[-len(mark) - _BEHIND :]
+        if mark not in end[-len(mark) - _BEHIND + 1 :] or (more := next(pieces, None)) is None:
+            break
+        piece += more
+    return piece
 
 
 def _broken() -> HttpError:

@@ -37,8 +37,10 @@ class Scanner:
         most: int,
         row: int,
     ) -> None:
-        """Cut messages into tokens from now on, up to `most`, and match them: `plan_of` is called only for
-        those with `row` variable tokens or more. `levels` are the words that `severity_of` can answer by.
+        """Cut messages into tokens from now on, up to `most`, and match them.
+
+        `plan_of` is called only for those with `row` variable tokens or more. `levels` are the words that
+        `severity_of` can answer by.
         """
     def template(self, severity: str | None, tokens: tuple[str, ...]) -> None:
         """Add a template, whose number is that of those before it. No message must have been seen."""

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 OpenFile = Callable[[], IO[bytes]]
@@ -23,13 +23,14 @@ class DistinctLines:
         self._lines: set[bytes] = set()
         self._runs: list[IO[bytes]] = []
 
-    def add(self, line: bytes) -> None:
-        """Add one line."""
-        lines = self._lines
-        before = len(lines)
-        lines.add(line)
-        if len(lines) > before:
-            self._size += len(line) + 100  # about what a set and an object take beside the bytes
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Add some lines."""
+        before = len(self._lines)
+        self._lines.update(lines)
+        new = len(self._lines) - before
+        if new:
+            # About what they take, with what a set and an object take beside the bytes.
+            self._size += new * (sum(map(len, lines)) // len(lines) + 100)
             if self._size > self._held:
                 self._spill()
 
@@ -48,7 +49,10 @@ class DistinctLines:
             taken: list[bytes] = []
             for head in heads:
                 taken += head.take(bound)
-            yield sorted(set(taken))
+            if len(heads) > 1:
+                taken.sort()  # fast: it consists of a few parts that are in order
+                taken = list(dict.fromkeys(taken))
+            yield taken
 
     def close(self) -> None:
         """Delete the files."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from logleap.domain.datasets import Dataset
-from logleap.domain.entries import Receipt, Totals
+from logleap.domain.entries import Receipt, TimeRange, Totals
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.receipts import ReceiptLedger
@@ -226,3 +226,20 @@ def test_the_totals_of_several_data_sets_are_those_of_each(
     asked = [full.dataset_id, empty.dataset_id]
     assert ledger.all_totals(asked) == {full.dataset_id: Totals(7, 2), empty.dataset_id: Totals(0, 0)}
     assert ledger.all_totals([]) == {}
+
+
+def test_the_times_of_a_data_set_are_those_of_all_its_batches_or_not_known(
+    ledger: ReceiptLedger, announce_uploading: Announce, receipt_for: ReceiptFor
+) -> None:
+    noon = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    full, half, empty = (announce_uploading() for _ in range(3))
+    for hours in ((3, 4), (0, 1), (2, 9)):
+        times = TimeRange(*(noon + timedelta(hours=hour) for hour in hours))
+        for dataset in (full, half):
+            receipt = receipt_for(dataset, times=times)
+            ledger.add(receipt, dataset.version)
+            ledger.add(receipt, dataset.version)
+    ledger.add(receipt_for(half, times=None), half.version)
+    found = ledger.times([full.dataset_id, half.dataset_id, empty.dataset_id])
+    assert found in ({}, {full.dataset_id: TimeRange(noon, noon + timedelta(hours=9))})
+    assert ledger.times([]) == {}

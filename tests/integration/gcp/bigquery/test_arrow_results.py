@@ -17,6 +17,7 @@ import grpc
 import pyarrow as pa
 import pytest
 from google.cloud import bigquery
+from google.cloud.bigquery.table import RowIterator
 from google.cloud.bigquery_storage_v1.types import (
     ArrowRecordBatch,
     ArrowSchema,
@@ -29,19 +30,20 @@ from google.cloud.bigquery_storage_v1.types import (
 )
 
 from logleap.adapters.gcp.entries import BigQueryEntryStore
-from logleap.domain.entries import Batch, Entry, Manifest
+from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.selection import Selection
+from logleap.domain.times import to_micros
 from logleap.ports.errors import CountMismatch, Unavailable
 from logleap.usecases.training.run_training.training_set import CheckedTrainingSet
 
 OpenStore = Callable[..., BigQueryEntryStore]
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
-FIELDS: list[tuple[str, pa.DataType]] = [
-    ("timestamp", pa.timestamp("us", tz="UTC")),
-    ("content", pa.string()),
-    ("context", pa.string()),
-]
-SCHEMA = pa.schema(FIELDS)
+TYPES: dict[str, pa.DataType] = {
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "STRING": pa.string(),
+    "INTEGER": pa.int64(),
+}
 PAGE = 4  # rows
 ENTRIES = [
     Entry(NOON + timedelta(microseconds=7 * number), f"line {number} é", None if number % 3 else "{}")
@@ -90,12 +92,15 @@ class ReadService:
         job_id = re.sub(r"(.{8})(.{4})(.{4})(.{4})", r"logleap-\1-\2-\3-\4-", digits[1])
         job = self._results.get_job(job_id)
         assert isinstance(job, bigquery.QueryJob)
-        rows = [row.values() for row in job.result()]
+        result = job.result()
+        assert isinstance(result, RowIterator)
+        rows = [row.values() for row in result]
         name = f"{request.parent}/locations/US/sessions/{job_id}/streams/0"
         columns = [list(column) for column in zip(*rows, strict=True)]
-        self._tables[name] = pa.table(columns, schema=SCHEMA)
+        schema = pa.schema([(field.name, TYPES[field.field_type]) for field in result.schema])
+        self._tables[name] = pa.table(columns, schema=schema)
         return ReadSession(
-            arrow_schema=ArrowSchema(serialized_schema=SCHEMA.serialize().to_pybytes()),
+            arrow_schema=ArrowSchema(serialized_schema=schema.serialize().to_pybytes()),
             streams=[ReadStream(name=name)],
         )
 
@@ -149,6 +154,26 @@ def test_what_is_longer_than_a_page_comes_as_arrow_in_order_each_row_once(
     assert session.max_stream_count == 1
     assert session.read_session.data_format == DataFormat.ARROW
     assert list(chain.from_iterable(store.columns(Manifest(manifest.dataset_id, {"orphan": 1})))) == ENTRIES
+
+
+@pytest.mark.parametrize("entries_per_query", [2_000_000, len(ENTRIES) // 2])
+def test_a_whole_selection_comes_as_arrow_in_the_time_order(
+    store: BigQueryEntryStore,
+    manifest: Manifest,
+    service: ReadService,
+    entries_per_query: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "_entries_per_query", entries_per_query)
+    half = len(ENTRIES) // 2
+    places = [("a", at) for at in range(half)] + [("b", at) for at in range(len(ENTRIES) - half)]
+    rows = [Row(*place, entry) for place, entry in zip(places, ENTRIES, strict=True)]
+    service.breaks = [1]
+    for blocks in (store.select(manifest, Selection()), store.placed_columns(manifest)):
+        assert [row for block in blocks for row in block.rows()] == rows
+    assert len(service.sessions) == 2 * (1 if entries_per_query > len(ENTRIES) else 2)
+    later = store.select(manifest, Selection(start=to_micros(ENTRIES[9].timestamp), contains="line"))
+    assert [row for block in later for row in block.rows()] == rows[9:]
 
 
 def test_a_single_page_opens_no_session(
@@ -212,8 +237,9 @@ def test_without_a_session_the_rows_are_read_in_pages_and_a_line_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     service.refusal = refusal
-    assert list(chain.from_iterable(store.columns(manifest))) == ENTRIES
-    assert len(service.sessions) == 1
+    for _ in range(2):
+        assert list(chain.from_iterable(store.columns(manifest))) == ENTRIES
+    assert len(service.sessions) == 1  # it is not tried again so soon
     assert "roles/bigquery.readSessionUser" in caplog.text
     assert "not for you" not in caplog.text
 

@@ -26,12 +26,15 @@ from google.cloud.bigquery_storage_v1.types import (
 
 from logleap.adapters.gcp.google.clients import Lazy, close_read_client
 from logleap.adapters.gcp.google.deadlines import retrying
-from logleap.domain.entries import Entries
+from logleap.domain.entries import Entries, PlacedEntries
 
 log = logging.getLogger(__name__)
 
 OPEN_SECONDS = 10.0
 """For a session to be opened, in one attempt; after so long no other one begins."""
+
+FORGET_SECONDS = 300.0
+"""After none could be opened, before the next one is tried."""
 
 CALL_SECONDS = 60.0
 """How long a stream is read by one call: the next one goes on behind what has come."""
@@ -58,16 +61,21 @@ class ArrowResults:
         """`client` is called at the first use. `pause`: seconds before a second attempt, then doubled."""
         self._client = Lazy(client, close_read_client)
         self._pause = pause
+        self._not_before = 0.0
 
-    def entries(self, table: bigquery.TableReference) -> Iterator[Entries] | None:
-        """The rows of a table with the columns `timestamp`, `content` and `context`, in their order.
+    def batches(self, table: bigquery.TableReference) -> Iterator[pa.RecordBatch] | None:
+        """The rows of a table in their order, some at a time, at least one.
 
-        They come as columns, some at a time. None, and a line in the log, where no session can be opened:
-        the API is not reachable, or not permitted. While it is read, the iterator raises GoogleAPICallError.
+        None, and a line in the log, where no session can be opened: the API is not reachable, or not
+        permitted; for a while none is tried then. While they are read, the iterator raises
+        GoogleAPICallError.
         """
+        if time.monotonic() < self._not_before:
+            return None
         try:
             session = self._opened(table)
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
+            self._not_before = time.monotonic() + FORGET_SECONDS
             cause = error.cause if isinstance(error, exceptions.RetryError) and error.cause else error
             log.warning(
                 "BigQuery's Storage Read API opens no session (%s): entries are read in pages, which takes "
@@ -75,7 +83,7 @@ class ArrowResults:
                 type(cause).__name__,
             )
             return None
-        return self._entries(session)
+        return self._batches(session)
 
     def close(self) -> None:
         """Close the connection. The next use opens a new one."""
@@ -96,7 +104,7 @@ class ArrowResults:
         )
         return session
 
-    def _entries(self, session: ReadSession) -> Iterator[Entries]:
+    def _batches(self, session: ReadSession) -> Iterator[pa.RecordBatch]:
         if not session.streams:
             return  # there are no rows
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
@@ -105,7 +113,7 @@ class ArrowResults:
                 data = pa.py_buffer(answer.arrow_record_batch.serialized_record_batch)
                 rows = pa.ipc.read_record_batch(data, schema)
                 if rows.num_rows:
-                    yield _entries_of(rows)
+                    yield rows
 
     def _answers(self, stream: str) -> Iterator[Any]:
         """What ReadRows answers, however often the connection breaks. Raises GoogleAPICallError."""
@@ -137,10 +145,19 @@ class ArrowResults:
             time.sleep(self._pause * 2 ** (failures - 1))
 
 
-def _entries_of(rows: pa.RecordBatch) -> Entries:
+def entries_of(rows: pa.RecordBatch) -> Entries:
+    """The entries of rows with the columns `timestamp`, `content` and `context`."""
     columns: Any = rows
     times = columns.column("timestamp").cast(pa.timestamp("us", tz="UTC"))
     buffer = times.buffers()[1]
     micros = array("q")
     micros.frombytes(buffer[8 * times.offset : 8 * (times.offset + len(times))])
     return Entries(micros, columns.column("content").to_pylist(), columns.column("context").to_pylist())
+
+
+def placed_of(rows: pa.RecordBatch) -> PlacedEntries:
+    """The same, and where they stand, by the columns `batchId` and `sequence`."""
+    columns: Any = rows
+    return PlacedEntries(
+        entries_of(rows), columns.column("batchId").to_pylist(), columns.column("sequence").to_pylist()
+    )

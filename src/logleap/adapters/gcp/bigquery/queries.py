@@ -41,10 +41,10 @@ class Queries:
         """The rows that a SELECT finds, page by page."""
         return iter(self._done(sql, values).result(page_rows, job_retry=None, **REQUEST))
 
-    def result(self, sql: str, values: Values) -> Result:
+    def result(self, sql: str, values: Values, page_rows: int = PAGE_ROWS) -> Result:
         """The rows that a SELECT finds, page by page, how many they are, and the table that has them."""
         job = self._done(sql, values)
-        rows = job.result(PAGE_ROWS, job_retry=None, **REQUEST)
+        rows = job.result(page_rows, job_retry=None, **REQUEST)
         return Result(iter(rows), rows.total_rows, job.destination)
 
     def changed_rows(self, sql: str, values: Values) -> int:

@@ -103,8 +103,8 @@ def _check_role(access: Access, resources: Resources, role: str, missing: Sequen
         return Check(
             role,
             True,
-            f"Not permitted: {', '.join(missing)}. A worker can do without: a task that reads by column then "
-            "gets its entries in pages of JSON, which takes longer.",
+            f"Not permitted: {', '.join(missing)}. API and worker can do without: exports, and tasks that "
+            "read by column, then read pages of JSON, which takes longer.",
             grant(access, role),
         )
     if role != _DATA_ROLE:

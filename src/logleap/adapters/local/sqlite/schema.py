@@ -248,6 +248,12 @@ _VERSION_9 = (
     "CREATE INDEX event_streams_due ON event_streams (due_at)",
 )
 
+# From when to when a data set's entries are. NULL: not known of all batches.
+_VERSION_10 = (
+    "ALTER TABLE totals ADD COLUMN first_time INTEGER",
+    "ALTER TABLE totals ADD COLUMN last_time INTEGER",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -258,6 +264,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_7,
     _VERSION_8,
     _VERSION_9,
+    _VERSION_10,
 )
 """The statements that lead to each version: the first to version 1 of the schema, and so on.
 

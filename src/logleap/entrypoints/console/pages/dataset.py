@@ -22,6 +22,8 @@ INLINE = 20_000
 which the script puts in its place."""
 
 RUNS = 20
+EVENTS = 100
+"""Lines of the log that the page shows: the latest ones."""
 
 
 def add(console: Console) -> None:
@@ -37,6 +39,7 @@ def add(console: Console) -> None:
         position = page_position(request.args.get("pageToken", ""), RunsOf(data_id))
         after = RunPosition(*position) if position is not None else None
         page, following = runs(owner, data_id, RUNS, after)
+        events = show.events(owner, data_id)
         told, chart = _report(owner, view.dataset, view.totals)
         return console.render(
             "dataset.html",
@@ -45,7 +48,8 @@ def add(console: Console) -> None:
             allowed=_allowed(view.dataset, view.totals),
             runs=page,
             following=page_token(following, RunsOf(data_id)),
-            events=show.events(owner, data_id),
+            events=events[-EVENTS:],
+            earlier=max(len(events) - EVENTS, 0),
             delete_at=view.dataset.delete_at(longest),
             archive_at=view.dataset.archive_at(longest),
             tasks=start.tasks,

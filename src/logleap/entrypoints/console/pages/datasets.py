@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from flask import Request, Response
+from markupsafe import Markup
 
 from logleap.domain.datasets import State
 from logleap.entrypoints.console.frame import Console
@@ -12,6 +13,9 @@ from logleap.ports.datasets import Position
 from logleap.usecases.datasets import DatasetView
 
 PAGE_SIZE = 50
+
+_BADGES = {state: Markup('<span class="state state-{0}">{0}</span>').format(state) for state in State}
+"""As `state` of the macros makes them: a list has many."""
 
 
 def add(console: Console) -> None:
@@ -29,6 +33,8 @@ def add(console: Console) -> None:
         return console.render(
             "datasets.html",
             series=_by_series(page),
+            times=dict.fromkeys(view.dataset.dataset_id for view in page) | {**show.times(page)},
+            badges=_BADGES,
             filters=filters,
             states=list(State),
             following=page_token(following, filters),

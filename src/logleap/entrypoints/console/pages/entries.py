@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 from flask import Request, Response
 
-from logleap.domain.entries import PlacedEntries
+from logleap.domain.entries import PlacedEntries, Totals
 from logleap.domain.selection import Selection
 from logleap.domain.times import to_micros
 from logleap.entrypoints.console import charts
+from logleap.entrypoints.console.formats import fitting
 from logleap.entrypoints.console.frame import HEADERS, Console
-from logleap.entrypoints.console.lines import fitting, lines
+from logleap.entrypoints.console.lines import lines
+from logleap.entrypoints.console.recent import Recent
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import entries_position, entries_token
 from logleap.entrypoints.http.contract.responses import time
@@ -22,6 +24,7 @@ AROUND = 15
 COUNTED = 100_000
 """Data sets of up to so many entries are counted over time whenever they are shown; others on request."""
 
+_HELD = 64  # charts
 _ONE_ROOM = 60_000  # bytes of HTML for the one entry
 _AROUND_ROOM = 60_000  # and for those around it, together
 _MINUTE = 60_000_000  # microseconds
@@ -53,6 +56,19 @@ def add(console: Console) -> None:
     """Register the pages."""
     container, bounds = console.container, console.bounds
     show, read = container.show_datasets(), container.read_entries()
+    recent = Recent[tuple[str, str, Totals, Selection], charts.Histogram](_HELD)
+
+    def over_time(owner: str, data_id: str, totals: Totals, selection: Selection) -> charts.Histogram | None:
+        # Entries only come: as long as there are as many, they are the same.
+        key = owner, data_id, totals, selection
+        chart = recent.find(key)
+        if chart is None:
+            with long_call(bounds.readings):
+                blocks = read.stream(owner, data_id, selection).blocks
+                chart = charts.over_time(block.entries.micros for block in blocks)
+            if chart is not None and show.one(owner, data_id).totals == totals:
+                recent.keep(key, chart)
+        return chart
 
     @console.page("/data/<dataId>/entries")
     def entries(request: Request, owner: str, data_id: str) -> Response:
@@ -66,9 +82,7 @@ def add(console: Console) -> None:
             page = read.page(owner, data_id, selection, PAGE_SIZE)
             following = entries_token(page.following, mark)
             if asked.counted or view.totals.entries <= COUNTED:
-                with long_call(bounds.readings):
-                    blocks = read.stream(owner, data_id, asked.selection).blocks
-                    chart = charts.over_time(block.entries.micros for block in blocks)
+                chart = over_time(owner, data_id, view.totals, asked.selection)
         return console.render(
             "entries.html",
             status=200 if asked.problem is None else 400,

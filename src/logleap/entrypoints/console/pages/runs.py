@@ -22,8 +22,8 @@ from logleap.entrypoints.console.changes import (
     comparison,
     result_lines,
 )
+from logleap.entrypoints.console.formats import fitting
 from logleap.entrypoints.console.frame import HEADERS, Console, Form
-from logleap.entrypoints.console.lines import fitting
 from logleap.entrypoints.http.calls.artifacts import answer_artifact
 from logleap.entrypoints.http.middleware import observability
 

@@ -25,6 +25,7 @@
   function replace(element, by) {
     localTimes(by);
     element.replaceWith(by);
+    document.dispatchEvent(new CustomEvent("replaced", { detail: by }));
     return by;
   }
 

@@ -148,11 +148,6 @@ class ScoreQuery(NoQuery):
     ] = None
     """With `mapping`: the time zone of timestamps without an offset, such as `Europe/Berlin` or `+01:00` (in
     a URL: `%2B01:00`). It counts in place of the mapping's own `zone`; without either they are refused."""
-    once: Annotated[Literal["body"] | SkipJsonSchema[None], Field(examples=["body"])] = None
-    """`body`: a request without an `Idempotency-Key` that repeats the bytes of an earlier one (decompressed,
-    and with the same `mapping`, `timezone` and `partial`) adds nothing, and is answered as a repetition. For
-    clients that repeat a request whose answer was lost but send no key. Two batches that have the same bytes
-    by nature also count once."""
 
 
 class AppendQuery(ScoreQuery):
@@ -163,6 +158,11 @@ class AppendQuery(ScoreQuery):
     no entry is valid, or 100,000 entries or 16 MiB are invalid, the request is refused."""
     dry_run: Flag = False
     """Only say what would be stored; store nothing."""
+    once: Annotated[Literal["body"] | SkipJsonSchema[None], Field(examples=["body"])] = None
+    """`body`: a request without an `Idempotency-Key` that repeats the bytes of an earlier one (decompressed,
+    and with the same `mapping`, `timezone` and `partial`) adds nothing, and is answered as a repetition. For
+    clients that repeat a request whose answer was lost but send no key. Two batches that have the same bytes
+    by nature also count once."""
 
 
 def _moment(text: str) -> int:

@@ -87,7 +87,7 @@ class Channel(HTTPChannel):
             else:
                 # Without the lock, for which the loop would wait. If the descriptor is another's by now, this
                 # connection is found closed.
-                _await_writable(descriptor)
+                _await_writable(descriptor, since + STALL_SECONDS - now)
 
     def _send(self, parts: list[memoryview]) -> int:
         """How many bytes the system took: 0 while it takes none. Raises ClientDisconnected."""
@@ -231,8 +231,8 @@ def _after(parts: list[memoryview], sent: int) -> list[memoryview]:
     return []
 
 
-def _await_writable(descriptor: int) -> None:
-    """Wait until the system takes more for this socket, or for a second."""
+def _await_writable(descriptor: int, seconds: float) -> None:
+    """Wait until the system takes more for this socket, for so long, and for a second at most."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    poll.poll(1_000)
+    poll.poll(1_000 * min(1.0, max(0.001, seconds)))

@@ -1,0 +1,142 @@
+"""The files in deploy/, by the programs that read them, and against what LogLeap has."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from logleap.settings import Settings
+from logleap.telemetry.metrics import Metrics
+from tools.clients import programs
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+PROMETHEUS = DEPLOY / "prometheus"
+ALERTS: list[Mapping[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts.yaml").read_text())["groups"][0][
+    "rules"
+]
+DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+YAML = [path for path in sorted(DEPLOY.rglob("*.yaml")) if "prometheus/alerts_test" not in path.as_posix()]
+
+METRIC = re.compile(r"\b(?:logleap|process)_[a-z_]+\b")
+
+
+def queries() -> Iterator[tuple[str, str]]:
+    for alert in ALERTS:
+        yield str(alert["alert"]), str(alert["expr"])
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for variable in DASHBOARD["templating"]["list"]:
+        yield variable["name"], variable["query"]["query"]
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """The names of all series that a process can have."""
+    metrics = Metrics()
+    metrics.show_disks({"data": ROOT}, 1)
+    found = set()
+    for family in metrics.registry.collect():
+        found.add(family.name)
+        endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ())
+        found.update(family.name + ending for ending in endings)
+    return found
+
+
+def program(found: programs.Program | None, name: str) -> programs.Program:
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI needs {name}, which make clients could not get.")
+        pytest.skip(f"{name} is not here: try make clients")
+    return found
+
+
+def run(found: programs.Program, *arguments: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        [*found.command, *arguments],
+        env={**os.environ, **found.environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("name", "query"), list(queries()))
+def test_every_metric_that_is_named_exists(name: str, query: str, known: set[str]) -> None:
+    named = set(METRIC.findall(query))
+    assert named, name
+    assert named <= known
+
+
+def test_every_metric_of_the_documentation_is_on_the_dashboard_or_in_an_alert(known: set[str]) -> None:
+    shown = {metric for _, query in queries() for metric in METRIC.findall(query)}
+    own = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in known if name.startswith("logleap")}
+    assert {name for name in own if not any(metric.startswith(name) for metric in shown)} <= {
+        "logleap_events_given_up"  # logleap_events_dead shows them
+    }
+
+
+def test_prometheus_accepts_the_alerts_and_the_configuration() -> None:
+    promtool = program(programs.promtool(), "promtool")
+    assert "SUCCESS" in run(promtool, "check", "rules", "alerts.yaml", cwd=PROMETHEUS)
+    assert "SUCCESS" in run(promtool, "check", "config", "prometheus.yaml", cwd=PROMETHEUS)
+
+
+def test_each_alert_fires_where_it_should_and_not_before() -> None:
+    run(program(programs.promtool(), "promtool"), "test", "rules", "alerts_test.yaml", cwd=PROMETHEUS)
+    # promtool passes a test that no alert fires, whatever the alert's name: so each has one that does.
+    tests = yaml.safe_load((PROMETHEUS / "alerts_test.yaml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    fires = {case["alertname"] for case in cases if case["exp_alerts"]}
+    quiet = {case["alertname"] for case in cases if not case["exp_alerts"]}
+    assert fires == quiet == {alert["alert"] for alert in ALERTS}
+
+
+def test_the_alerts_are_those_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    table = page.partition("## Alerts worth having")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(LogLeap\w+)` \|", table, re.MULTILINE) == [alert["alert"] for alert in ALERTS]
+    for alert in ALERTS:
+        assert f"`{alert['expr']}`" in table
+
+
+@pytest.mark.parametrize("path", YAML, ids=lambda path: path.relative_to(DEPLOY).as_posix())
+def test_each_setting_that_a_file_makes_exists(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert yaml.safe_load(text) is not None
+    known = {f"LOGLEAP_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"\bLOGLEAP_[A-Z_]+\b", text)) <= known
+
+
+def test_compose_mounts_files_that_exist_and_builds_targets_that_the_dockerfile_has() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    assert all((DEPLOY / path).exists() for path in mounted if path.startswith("."))
+    targets = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert {service["build"]["target"] for service in services.values() if "build" in service} <= set(targets)
+    scraped = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text())["scrape_configs"][0]
+    assert {target.split(":")[0] for target in scraped["static_configs"][0]["targets"]} == {"api", "worker"}
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_accepts_a_unit_and_finds_it_well_confined(unit: Path, tmp_path: Path) -> None:
+    analyze = program(programs.systemd_analyze(), "systemd-analyze")
+    text = unit.read_text("utf-8")
+    command = re.findall(r"^ExecStart=(\S+)", text, re.MULTILINE)
+    assert command == ["/opt/logleap/bin/logleap"]
+    copy = tmp_path / unit.name
+    copy.write_text(text.replace(command[0], "/bin/true"))  # it has to exist
+    assert run(analyze, "verify", str(copy)) == ""
+    # Exposure in tenths, as `systemd-analyze security` counts it: below 2 it says OK.
+    run(analyze, "security", "--offline=true", "--threshold=19", str(copy))
