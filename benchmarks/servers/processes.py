@@ -62,10 +62,12 @@ def _cpu(pid: int) -> float:
 
 
 def _status(pid: int, name: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) << 10
-    raise ValueError(f"/proc/{pid}/status has no {name}")
+    fields = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
+    )
+    if fields["State"].split()[0] in "ZX":
+        return 0  # it has ended, as a task's process does, and nobody has waited for it yet
+    return int(fields[name].split()[0]) << 10
 
 
 @contextmanager

@@ -89,6 +89,7 @@ class Broken(BaseHTTPRequestHandler):
         self.send_header("Content-Type", media_type)
         self.send_header("X-Entry-Count", "3")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")  # the next request must not meet a connection that is closing
         self.end_headers()
         body = self.arrow() if media_type == ARROW else b'{"message": "a"}\n{"message": "b"}\n'
         self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
