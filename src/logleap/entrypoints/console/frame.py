@@ -62,9 +62,7 @@ class Console:
     def __init__(self, container: Container, bounds: Bounds) -> None:
         self.container = container
         self.bounds = bounds
-        self.sessions = Sessions(
-            bounds.authenticator, container.authenticate(), container.settings().console_session
-        )
+        self.sessions = Sessions(container.authenticate(), container.settings().console_session)
         self.blueprint = Blueprint("console", __name__)
         self._environment = Environment(
             loader=PackageLoader("logleap.entrypoints.console"),

@@ -17,7 +17,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from logleap.domain.errors import InvalidApiKey
 from logleap.domain.keys import ApiKey
 from logleap.entrypoints.http.errors.refusals import HttpError
-from logleap.entrypoints.http.middleware.auth import ANONYMOUS, Authenticator
+from logleap.entrypoints.http.middleware.auth import ANONYMOUS
 from logleap.usecases.keys import Authenticate
 
 COOKIE = "logleap-session"
@@ -49,8 +49,7 @@ class Sessions:
     `lasting` is how long one stays signed in.
     """
 
-    def __init__(self, authenticator: Authenticator, authenticate: Authenticate, lasting: timedelta) -> None:
-        self._authenticator = authenticator
+    def __init__(self, authenticate: Authenticate, lasting: timedelta) -> None:
         self._authenticate = authenticate
         self._seconds = int(lasting.total_seconds())
 
