@@ -44,7 +44,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def run(iterations: Iterations) -> Findings:
-    """Both data sets are on one server with backend `local`."""
+    """Each comparison has a server with backend `local` to itself."""
     bodies = list(payloads.bodies(payloads.json_array, _POOL, _ENTRIES))
     rounds = iterations.many_entries // (_POOL * _ENTRIES)
     with servers.running(servers.logleap("local")) as server:
@@ -53,7 +53,11 @@ def run(iterations: Iterations) -> Findings:
         _fill(server.port, few, bodies[:_FEW])
         _fill(server.port, many, list(chain.from_iterable(repeat(bodies, rounds))))
         calls = _compared(server.port, few, many, bodies, iterations)
-        targets, tables = _counted(server, many, bodies, rounds, iterations)
+    # Another server: those uploads have added millions of entries, which DuckDB's file does not have.
+    with servers.running(servers.logleap("local")) as server:
+        counted = load.call(server.port, "POST", "/data")["dataId"]
+        _fill(server.port, counted, list(chain.from_iterable(repeat(bodies, rounds))))
+        targets, tables = _counted(server, counted, bodies, rounds, iterations)
     return Findings([calls[0], *targets], [calls[1], *tables])
 
 
@@ -88,7 +92,7 @@ def _counted(
 ) -> tuple[list[Target], list[Table]]:
     def train() -> float:
         run = load.train(server.port, data_id)
-        if run["result"]["entries"] < rounds * _POOL * _ENTRIES:
+        if run["result"]["entries"] != rounds * _POOL * _ENTRIES:
             raise load.LoadFailed(f"the training counted {run['result']}")
         return _moment(run["finishedAt"]) - _moment(run["startedAt"])
 
