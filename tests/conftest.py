@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may use."""
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,6 +41,17 @@ ANYWHERE = {
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
     """Shares the tests of `--dist loadfile` out."""
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def gcc() -> str:
+    """The compiler that the compiled parts were built with."""
+    found = shutil.which("gcc")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs gcc: the compiled parts are what customers use.")
+        pytest.skip("gcc is missing: Python does the work of the compiled parts here.")
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from logleap.adapters.local.sqlite.chunks import pack
+from logleap.adapters.local.sqlite.chunks.chunk import pack
 from logleap.adapters.local.sqlite.database import FILE_NAME
 from logleap.domain.entries import Batch
 from logleap.ports.errors import Unavailable

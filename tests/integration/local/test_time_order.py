@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from logleap.adapters.local.entries import insert_chunks
-from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk, pack
 from logleap.domain.entries import Batch, Entries, Entry, Row
 from logleap.domain.selection import Selection
 from logleap.domain.times import to_micros

@@ -1,12 +1,6 @@
 """The compiled reader of lines: it is there, gives what Python gives, touches no memory but the text's."""
 
 import csv
-import json
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from io import BytesIO, StringIO
@@ -23,10 +17,10 @@ from hypothesis import strategies as st
 from logleap.client.logfiles import Limits, LogFile, LogFileError, ReadOptions, named_zone
 from logleap.client.logfiles._fast import readers as fast
 from logleap.client.logfiles._text import log_text as text
+from tools import sanitized
 
 HERE = Path(__file__).parent
 SOURCES = [Path(fast.__file__).with_name(f"{module}.c") for module in ("_lines", "_rows")]
-SANITIZERS = ("address", "undefined")
 
 FORMS: list[Callable[[datetime], str]] = [
     *(
@@ -173,6 +167,7 @@ options_of_logs = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.usefixtures("gcc")
 @given(
     logs(),
     st.sampled_from([Limits(1, 1), Limits(2, 150), Limits(5, 500), Limits(1000, 1 << 22)]),
@@ -180,7 +175,6 @@ options_of_logs = st.fixed_dictionaries(
     st.sampled_from([1 << 20, 200, 64]),
 )
 def test_it_gives_the_same_bytes_as_python(data: bytes, limits: Limits, options: Any, block: int) -> None:
-    compiler()
     same_both_ways(data, limits, options, block)
 
 
@@ -195,17 +189,8 @@ def same_both_ways(data: bytes, limits: Limits, options: Any, block: int = 1 << 
     assert quick == slow
 
 
-def compiler() -> str:
-    gcc = shutil.which("gcc")
-    if gcc is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs gcc: the compiled reader is what customers use.")
-        pytest.skip("gcc is missing: lines are read by Python here.")
-    return gcc
-
-
+@pytest.mark.usefixtures("gcc")
 def test_it_is_compiled_where_there_is_a_compiler() -> None:
-    compiler()
     assert fast.COMPILED, "The package was installed without it: rm .venv/.stamp-app && make setup"
 
 
@@ -249,9 +234,9 @@ def logs_of_own_forms(draw: st.DrawFn) -> tuple[bytes, str]:
     return "\n".join([*lines, ""]).encode(), read
 
 
+@pytest.mark.usefixtures("gcc")
 @given(logs_of_own_forms(), options_of_logs)
 def test_it_reads_a_form_of_ones_own_as_python_does(log: tuple[bytes, str], options: Any) -> None:
-    compiler()
     data, form = log
     same_both_ways(data, Limits(1000, 1 << 22), {**options, "timestamp_format": form})
 
@@ -322,6 +307,7 @@ def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     return file.getvalue().encode(), options
 
 
+@pytest.mark.usefixtures("gcc")
 @given(
     tables(),
     st.sampled_from([Limits(1, 1), Limits(2, 150), Limits(5, 500), Limits(1000, 1 << 22)]),
@@ -331,17 +317,18 @@ def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
 def test_it_gives_the_same_bytes_of_tables(
     table: tuple[bytes, dict[str, Any]], limits: Limits, options: Any, block: int
 ) -> None:
-    compiler()
     data, columns = table
     same_both_ways(data, limits, {**options, **columns, "format": "csv"}, block)
 
 
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form(BEGINNINGS[0]))
 def test_it_takes_all_lines_of_the_usual_forms(form: Callable[[datetime], str]) -> None:
     line = "%s INFO [main] a.b - x\n" if form(BEGINNINGS[0])[:3] in {"174", "175"} else f"%s x\n{BELOW[0]}\n"
     assert taken_of(form, line) >= 990
 
 
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize(("written", "read"), [own for own in OWN_FORMS if own[0] != "x %s"])
 def test_it_takes_all_lines_of_a_form_of_ones_own(written: str, read: str) -> None:
     line = "%s INFO [main] a.b - x\n\tat a.b\njava.lang.X: 7\n"
@@ -349,6 +336,7 @@ def test_it_takes_all_lines_of_a_form_of_ones_own(written: str, read: str) -> No
     assert taken >= 990
 
 
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 @pytest.mark.parametrize("form", FORMS[:3], ids=lambda form: form(BEGINNINGS[0]))
 def test_it_takes_all_rows_of_usual_tables(form: Callable[[datetime], str], delimiter: str) -> None:
@@ -359,7 +347,6 @@ def test_it_takes_all_rows_of_usual_tables(form: Callable[[datetime], str], deli
 
 def taken_of(form: Callable[[datetime], str], line: str, **options: Any) -> int:
     """How many of a thousand entries that are written in this way the compiled readers take."""
-    compiler()
     time = datetime(2026, 6, 16, 8)  # noqa: DTZ001 a local time
     data = "".join(line % form(time + timedelta(seconds=at)) for at in range(0, 9000, 9))
     counts: list[int] = []
@@ -384,26 +371,8 @@ def taken_of(form: Callable[[datetime], str], line: str, **options: Any) -> int:
     return sum(counts)
 
 
-def test_no_text_makes_it_touch_foreign_memory_or_lose_its_own(tmp_path: Path) -> None:
-    gcc = compiler()
-    headers = sysconfig.get_paths()["include"]
-    build = ["-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
-    sanitize = [f"-fsanitize={','.join(SANITIZERS)}", "-fno-sanitize-recover=all"]
-    for source in SOURCES:
-        subprocess.run([gcc, *build, *sanitize, source, "-o", tmp_path / f"{source.stem}.so"], check=True)
-    libraries = [
-        subprocess.check_output([gcc, f"-print-file-name=lib{short}.so"], text=True).strip()
-        for short in ("asan", "ubsan")
-    ]
-    done = subprocess.run(
-        [sys.executable, HERE / "garbled_lines.py", tmp_path, "30000"],
-        env={"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    counted = json.loads(done.stdout)
+def test_no_text_makes_it_touch_foreign_memory_or_lose_its_own(gcc: str, tmp_path: Path) -> None:
+    counted = sanitized.run(gcc, SOURCES, HERE / "garbled_lines.py", tmp_path, 30_000)
     assert 2_500 < counted["lines"] < 30_000
     assert counted["rows"] > 150
     assert counted["kept"] < 40_000  # 3,000 rounds would lose 90,000 at least

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk, pack
 from logleap.codecs.export import tables
 from logleap.codecs.export.texts import csv, ndjson
 from logleap.codecs.packed import columns

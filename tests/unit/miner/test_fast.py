@@ -1,57 +1,25 @@
 """The compiled part of the miner: it is there, gives the same, and touches no memory but its own."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
 from array import array
 from pathlib import Path
 
 import pytest
 
 from logleap.miner import _fast
+from tools import sanitized
 
 HERE = Path(__file__).parent
 SOURCE = Path(_fast.__file__).with_name("_scan.c")
-SANITIZERS = ("address", "undefined")
 ROUNDS = 25
 
 
-def compiler() -> str:
-    found = shutil.which("gcc")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs gcc: the compiled miner is what customers use.")
-        pytest.skip("gcc is missing: models are mined by Python here.")
-    return found
-
-
+@pytest.mark.usefixtures("gcc")
 def test_it_is_compiled_where_there_is_a_compiler() -> None:
-    compiler()
     assert _fast.COMPILED, "The package was installed without it: rm .venv/.stamp-app && make setup"
 
 
-def test_it_gives_what_python_gives_and_touches_no_foreign_memory(tmp_path: Path) -> None:
-    gcc = compiler()
-    headers = sysconfig.get_paths()["include"]
-    build = ["-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
-    sanitize = [f"-fsanitize={','.join(SANITIZERS)}", "-fno-sanitize-recover=all"]
-    subprocess.run([gcc, *build, *sanitize, SOURCE, "-o", tmp_path / "_scan.so"], check=True)
-    libraries = [
-        subprocess.check_output([gcc, f"-print-file-name=lib{short}.so"], text=True).strip()
-        for short in ("asan", "ubsan")
-    ]
-    done = subprocess.run(
-        [sys.executable, HERE / "garbled_messages.py", tmp_path, str(ROUNDS)],
-        env={"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_it_gives_what_python_gives_and_touches_no_foreign_memory(gcc: str, tmp_path: Path) -> None:
+    found = sanitized.run(gcc, [SOURCE], HERE / "garbled_messages.py", tmp_path, ROUNDS)
     assert found["alike"] == ROUNDS
     assert found["kept"] < 10_000
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logleap.adapters.local.entries import SqliteEntryStore, insert_chunks
-from logleap.adapters.local.sqlite.chunks import pack
+from logleap.adapters.local.sqlite.chunks.chunk import pack
 from logleap.adapters.local.sqlite.database import Database
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.columnar import reports

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk, pack
 from logleap.domain.entries import Batch, Entries, Entry
 
 if sys.version_info >= (3, 14):

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logleap.adapters.local.sqlite.chunks import Chunk
-from logleap.adapters.local.sqlite.staging import Staging
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk
+from logleap.adapters.local.sqlite.chunks.staging import Staging
 
 
 def chunk(batch_id: str, size: int, dataset_id: str = "d") -> Chunk:
