@@ -1,5 +1,6 @@
 """What all requests of a process share: who calls, what is left to them, how much is done at a time."""
 
+from logleap.codecs.limits import Limits
 from logleap.container import Container
 from logleap.entrypoints.http.calls.long_calls import LongCalls
 from logleap.entrypoints.http.ingest.decoding import Decoders
@@ -18,4 +19,10 @@ class Bounds:
         self.long_calls = LongCalls(settings.threads)
         self.readings = LongCalls(settings.threads)
         self.decoders = Decoders(settings.threads)
+        self.limits = Limits(
+            json_bytes=settings.json_body_limit,
+            ndjson_bytes=settings.ndjson_body_limit,
+            entry_bytes=settings.entry_limit,
+            json_entries=settings.json_entries_limit,
+        )
         self.scratch = Scratch(settings.temporary_limit)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from flask import Response, g, request
 
-from logleap.codecs.limits import Limits
 from logleap.container import Container
 from logleap.entrypoints.http.bounds import Bounds
 from logleap.entrypoints.http.calls import (
@@ -21,7 +20,6 @@ from logleap.entrypoints.http.contract.blueprint import Api
 from logleap.entrypoints.http.ingest import otlp_messages
 from logleap.entrypoints.http.ingest.entry_stream import load_formats
 from logleap.entrypoints.http.middleware.auth import ANONYMOUS
-from logleap.settings import Settings
 
 
 def apis(container: Container, bounds: Bounds) -> Sequence[Api]:
@@ -47,7 +45,7 @@ def apis(container: Container, bounds: Bounds) -> Sequence[Api]:
         api.before_request(authenticate)
         if quotas.limited:
             api.after_request(tell_quotas)
-    append, limits = container.append_entries(), _limits(settings)
+    append, limits = container.append_entries(), bounds.limits
     long_calls, decoders = bounds.long_calls, bounds.decoders
     datasets.add(
         calls,
@@ -92,12 +90,3 @@ def apis(container: Container, bounds: Bounds) -> Sequence[Api]:
     artifacts.add(calls, artifacts=container.show_artifacts(), long_calls=long_calls)
     otlp.add(exports, append=append, limits=limits, quota=quotas.entries, decoders=decoders)
     return calls, exports
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        json_bytes=settings.json_body_limit,
-        ndjson_bytes=settings.ndjson_body_limit,
-        entry_bytes=settings.entry_limit,
-        json_entries=settings.json_entries_limit,
-    )

@@ -7,7 +7,6 @@ from typing import BinaryIO, NamedTuple, cast
 from flask import Request, Response, g
 
 from logleap.client.logfiles import FORMATS, LogFileError
-from logleap.codecs.limits import Limits
 from logleap.codecs.mappings import load_mappings
 from logleap.domain.datasets import Action, Dataset, State
 from logleap.domain.errors import BatchEmpty, InvalidTransition, KeyReused
@@ -19,7 +18,6 @@ from logleap.entrypoints.http.errors.codes import Code
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import open_body
 from logleap.entrypoints.http.middleware import observability
-from logleap.settings import Settings
 
 _ATTEMPT = re.compile("[0-9a-f]{32}")
 _NAME_CHARS = 256  # as in the API
@@ -74,7 +72,7 @@ class _Storing:
 def add(console: Console) -> None:
     """Register the pages, and the changes."""
     container = console.container
-    limits = _limits(container.settings())
+    limits = console.bounds.limits
     mappings = load_mappings(container.settings().mappings)
     show, start = container.show_datasets(), container.start_training()
     store = _Storing(console)
@@ -162,12 +160,3 @@ def _key(form: UploadForm) -> str:
     if not _ATTEMPT.fullmatch(attempt):
         raise HttpError("FORM_INVALID", "The form has no number of its own. Reload the page.")
     return f"console-{attempt}"
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        json_bytes=settings.json_body_limit,
-        ndjson_bytes=settings.ndjson_body_limit,
-        entry_bytes=settings.entry_limit,
-        json_entries=settings.json_entries_limit,
-    )
