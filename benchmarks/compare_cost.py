@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from logleap.adapters.local.sqlite.chunks import Chunk, pack
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk, pack
 from logleap.domain.entries import Batch, Entries, PlacedEntries, Row, Wanted
 from logleap.domain.log_models import MODEL_FILE
 from logleap.miner.text.mask import Masks

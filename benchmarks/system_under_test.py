@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from logleap.adapters.local.sqlite import chunks
+from logleap.adapters.local.sqlite.chunks import chunk
 from logleap.backends import Backend, open_backend
 from logleap.codecs.json.strict import decode_array
 from logleap.container import build_container
@@ -89,7 +89,7 @@ def training_set(backend: Backend, dataset: Dataset, entries: int) -> TrainingSe
 
 def packed(entries: Sequence[Entry]) -> bytes:
     """What `local` makes of a batch's entries before it writes them."""
-    return chunks.pack(_BATCH, entries, 0).data
+    return chunk.pack(_BATCH, entries, 0).data
 
 
 def flask_call(answer: Callable[[], flask.Response]) -> Callable[[], None]:

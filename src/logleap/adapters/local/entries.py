@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
-from logleap.adapters.local.sqlite.chunks import (
+from logleap.adapters.local.sqlite.chunks.chunk import (
     READABLE,
     Chunk,
     distinct,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from logleap.adapters.files.durable import make_durable
-from logleap.adapters.local.sqlite.chunks import READABLE, Chunk, distinct
+from logleap.adapters.local.sqlite.chunks.chunk import READABLE, Chunk, distinct
 from logleap.adapters.local.sqlite.database import FILE_NAME, CommitsMissing, StorageUnusable, meaning_of
 from logleap.adapters.local.sqlite.folder import prepare_folder
 from logleap.adapters.local.sqlite.loss import COUNTED, describe_loss, last_change

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import NamedTuple
 
-from logleap.adapters.local.sqlite.chunks import Chunk, times_of
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk, times_of
 from logleap.adapters.local.sqlite.database import Database
 
 _BEFORE_ALL = -(1 << 62)

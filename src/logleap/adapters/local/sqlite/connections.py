@@ -8,8 +8,8 @@ from threading import Condition
 from typing import Any
 from weakref import WeakSet
 
+from logleap.adapters.local.sqlite.chunks.staging import Staging
 from logleap.adapters.local.sqlite.group_commit import Writer
-from logleap.adapters.local.sqlite.staging import Staging
 from logleap.ports.errors import Unavailable
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from logleap.adapters.files.durable import make_durable
+from logleap.adapters.local.sqlite.chunks.staging import Staging
 from logleap.adapters.local.sqlite.connections import Connections
 from logleap.adapters.local.sqlite.folder import (
     make_private_file,
@@ -25,7 +26,6 @@ from logleap.adapters.local.sqlite.marker import LastCommit, count_commit, last_
 from logleap.adapters.local.sqlite.process_lock import ProcessLock
 from logleap.adapters.local.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from logleap.adapters.local.sqlite.space import LEAST_LOG, LOG_LIMIT, MIB, DiskSpace
-from logleap.adapters.local.sqlite.staging import Staging
 from logleap.adapters.snapshots import SnapshotCache
 from logleap.domain.datasets import Dataset
 from logleap.domain.entries import Receipt

@@ -174,7 +174,7 @@ _VERSION_5 = (
     "ALTER TABLE datasets ADD COLUMN archived_from TEXT",
 )
 
-# When the entries of a chunk are: see chunks.py, and the index of that, chunks_in_time.py. `timed` tells
+# When the entries of a chunk are: see chunks/chunk.py, and its index, chunks_in_time.py. `timed` tells
 # which chunks it has: up to `last_chunk`, with which it had all of so many acknowledged `batches`.
 _VERSION_6 = (
     "ALTER TABLE chunks ADD COLUMN first_time INTEGER",

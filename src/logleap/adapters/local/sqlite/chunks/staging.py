@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from logleap.adapters.local.sqlite.chunks import Chunk
+from logleap.adapters.local.sqlite.chunks.chunk import Chunk
 
 _MIB = 1 << 20
 
