@@ -18,6 +18,7 @@ from logleap.backends import (
     open_receiver,
 )
 from logleap.codecs.compression import compress_zstd, unzstd
+from logleap.miner.text.mask import Masks
 from logleap.ports.executor import TaskExecutor
 from logleap.ports.task import TrainingTask
 from logleap.settings import Settings, SettingsError
@@ -64,8 +65,8 @@ def _open_backend(settings: Settings, instruments: Instruments) -> Backend:
     return instruments.instrument(open_backend(settings))
 
 
-def _open_tasks(settings: Settings, tracer: Tracer) -> Mapping[str, TrainingTask]:
-    return traced_tasks(load_tasks(settings.training_task, settings.masks), tracer)
+def _open_tasks(settings: Settings, masks: Masks, tracer: Tracer) -> Mapping[str, TrainingTask]:
+    return traced_tasks(load_tasks(settings.training_task, masks), tracer)
 
 
 def _task_executor(
@@ -93,7 +94,7 @@ def _deliver_events(settings: Settings, backend: Backend) -> DeliverEvents | Non
         deliverer=receiver,
         now=utc_now,
         jitter=random.random,
-        lease=timedelta(seconds=2 * settings.events_timeout),
+        lease=timedelta(seconds=2 * receiver.longest),
         first_pause=timedelta(seconds=settings.events_retry_after),
         give_up_after=settings.events_give_up_after,
     )
@@ -109,7 +110,8 @@ class Container(containers.DeclarativeContainer):
     instruments = providers.ThreadSafeSingleton(Instruments, metrics, tracer)
     backend = providers.ThreadSafeSingleton(_open_backend, settings, instruments)
     capabilities = providers.ThreadSafeSingleton(capabilities_of, settings.provided.backend)
-    tasks = providers.ThreadSafeSingleton(_open_tasks, settings, tracer)
+    masks = providers.ThreadSafeSingleton(load_masks, settings.provided.masks)
+    tasks = providers.ThreadSafeSingleton(_open_tasks, settings, masks, tracer)
     _now = providers.Object(utc_now)
     _new_id = providers.Object(new_id)
 
@@ -157,7 +159,6 @@ class Container(containers.DeclarativeContainer):
         archives=backend.provided.archives,
         runs=backend.provided.runs,
     )
-    masks = providers.ThreadSafeSingleton(load_masks, settings.provided.masks)
     loaded_models = providers.ThreadSafeSingleton(
         LoadedModels,
         datasets=backend.provided.datasets,

@@ -248,12 +248,13 @@ class Settings(BaseSettings):
         """
         if self.auth is not None:
             return self.auth == "keys"
-        if self.api_keys or by_backend or not _is_loopback(self.host):
+        if self.api_keys or by_backend or not is_loopback(self.host):
             return True
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

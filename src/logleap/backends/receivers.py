@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from logleap.backends.backend import Backend
 from logleap.ports.events import EventDeliverer
-from logleap.settings import Settings, SettingsError
+from logleap.settings import Settings, SettingsError, is_loopback
 
 
 def open_receiver(settings: Settings, backend: Backend) -> EventDeliverer | None:
@@ -36,6 +36,7 @@ def open_receiver(settings: Settings, backend: Backend) -> EventDeliverer | None
             settings.events_secret,
             source=settings.events_source,
             timeout=settings.events_timeout,
+            proxied=not is_loopback(urlsplit(settings.events_url).hostname or ""),
         )
     except ValueError as error:
         raise SettingsError(f"LOGLEAP_EVENTS_URL: {error}.") from error
@@ -44,4 +45,4 @@ def open_receiver(settings: Settings, backend: Backend) -> EventDeliverer | None
 def in_the_clear(url: str) -> bool:
     """Whether events to this URL can be read on the network: they go over http to another machine."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")

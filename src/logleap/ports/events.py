@@ -22,9 +22,14 @@ class NotDelivered(Exception):
 class EventDeliverer(ABC):
     """Hands events to the receiver that the operator has named. Safe for many threads."""
 
+    @property
+    @abstractmethod
+    def longest(self) -> float:
+        """How many seconds a delivery may take."""
+
     @abstractmethod
     def deliver(self, event: OutgoingEvent) -> None:
-        """When it returns, the receiver has taken the event. It ends within a bounded time.
+        """When it returns, the receiver has taken the event.
 
         Raises NotDelivered: then the receiver may have got the event all the same.
         """

@@ -24,14 +24,14 @@ class TaskNotLoadable(Exception):
     """LOGLEAP_TRAINING_TASK or LOGLEAP_MASKS cannot be used. The text is one line for the operator."""
 
 
-def load_tasks(chosen: str, masks: Path | None = None) -> Mapping[str, TrainingTask]:
+def load_tasks(chosen: str, masks: Masks | None = None) -> Mapping[str, TrainingTask]:
     """The tasks by name, the chosen one first: a built-in one, or `package.module:callable` (imported here).
 
-    `masks` is a TOML file with expressions for the task `log-model`. Raises TaskNotLoadable.
+    `masks` are those of the task `log-model`; None: the built-in ones. Raises TaskNotLoadable.
     """
     built_in: dict[str, TrainingTask] = {
         COUNT_ENTRIES: count_entries,
-        LOG_MODEL: TrainLogModel(load_masks(masks)),
+        LOG_MODEL: TrainLogModel(masks or Masks()),
     }
     if chosen in built_in:
         return {chosen: built_in[chosen], **built_in}

@@ -27,6 +27,8 @@ class Receiver(EventDeliverer):
         self.changed = threading.Condition()
         self.closed = threading.Event()
 
+    longest = 1.0
+
     def deliver(self, event: OutgoingEvent) -> None:
         if event.dataset_id in self.slow:
             self.closed.wait(60)

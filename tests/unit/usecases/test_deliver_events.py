@@ -28,6 +28,8 @@ class Receiver(EventDeliverer):
     fails: dict[str, NotDelivered] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None
 
+    longest = 1.0
+
     def deliver(self, event: OutgoingEvent) -> None:
         self.before()
         error = self.fails.get(event.dataset_id) or self.fails.get(event.kind)

@@ -167,12 +167,10 @@ class FirestoreDatasetRepository(DatasetRepository):
             database.delete_all(group)
         database.delete_all(database.events(dataset_id))
         self._forget_details(dataset_id)
-        if not database.announces:
-            database.delete(name)
-            return
         writes = Writes()
         writes.remove(name)
-        database.announce(writes, deleted(str(uuid4()), dataset_of(document)))
+        if database.announces:
+            database.announce(writes, deleted(str(uuid4()), dataset_of(document)))
         with suppress(exceptions.NotFound):  # by an earlier attempt whose answer was lost, or somebody else
             database.commit(writes, **Deadline().retryable())
 

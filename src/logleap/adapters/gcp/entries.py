@@ -252,7 +252,7 @@ class BigQueryEntryStore(EntryStore):
         for columns in found:
             for start in range(0, columns.num_rows, page_rows):
                 yield placed_of(columns.slice(start, page_rows))
-        yield from _in_blocks(rows, page_rows)
+        yield from PlacedEntries.in_blocks(map(_row_of, rows), page_rows)
 
     def _found(
         self,
@@ -402,11 +402,6 @@ def _those(manifest: Manifest, batches: Sequence[str]) -> dict[str, Value]:
 def _row_of(found: Sequence[Any]) -> Row:
     batch_id, sequence, timestamp, message, context = found
     return Row(batch_id, sequence, Entry(timestamp, message, context))
-
-
-def _in_blocks(found: Iterator[Sequence[Any]], rows: int) -> Iterator[PlacedEntries]:
-    while some := list(islice(map(_row_of, found), rows)):
-        yield _placed(some)
 
 
 def _placed(rows: Sequence[Row]) -> PlacedEntries:

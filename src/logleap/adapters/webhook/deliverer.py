@@ -36,8 +36,13 @@ class WebhookDeliverer(EventDeliverer):
     it sends its answer a byte at a time.
     """
 
-    def __init__(self, url: str, secrets: Sequence[bytes], *, source: str, timeout: float) -> None:
-        """`timeout`: seconds for one attempt, all in all. Raises ValueError for a URL that cannot be used."""
+    def __init__(
+        self, url: str, secrets: Sequence[bytes], *, source: str, timeout: float, proxied: bool = True
+    ) -> None:
+        """`timeout`: seconds for one attempt, all in all. `proxied`: by a proxy, if there is one.
+
+        Raises ValueError for a URL that cannot be used.
+        """
         try:
             self._url = httpx2.URL(url)
         except httpx2.InvalidURL as error:
@@ -45,9 +50,14 @@ class WebhookDeliverer(EventDeliverer):
         self._secrets = tuple(secrets)
         self._source = source
         self._timeout = timeout
+        self._proxied = proxied
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+
+    @property
+    def longest(self) -> float:
+        return self._timeout
 
     def deliver(self, event: OutgoingEvent) -> None:
         body = to_json(event, self._source)
@@ -103,8 +113,7 @@ class WebhookDeliverer(EventDeliverer):
                     follow_redirects=False,
                     # A connection that is kept may be closed by the receiver just as it is used again.
                     limits=httpx2.Limits(max_keepalive_connections=0),
-                    # Proxies, of which no loopback address is behind one.
-                    trust_env=self._url.host not in ("localhost", "127.0.0.1", "::1"),
+                    trust_env=self._proxied,
                 )
                 self._loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=_run, args=(self._loop,), name="webhooks", daemon=True)

@@ -73,7 +73,11 @@ class EventDelivery:
 
     def _next_claim(self, stop: threading.Event) -> EventClaim | None:
         while not stop.is_set():
-            claim = self.deliver.claim()
+            try:
+                claim = self.deliver.claim()
+            except Unavailable as error:  # one thread waits for it, not each
+                log.warning("events wait for the backend: %s", error)
+                claim = None
             if claim is not None:
                 return claim
             stop.wait(self.interval)

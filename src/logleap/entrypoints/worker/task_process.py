@@ -21,7 +21,7 @@ from logleap.entrypoints.logs import configure_logging
 from logleap.ports.executor import TaskEnded, TaskInterrupted, TaskOutcome
 from logleap.settings import SettingsError
 from logleap.task_processes import Order, encode
-from logleap.tasks import TaskNotLoadable, load_tasks
+from logleap.tasks import TaskNotLoadable, load_masks, load_tasks
 from logleap.telemetry.tracing import build_tracer_provider, shut_down, traced_tasks
 from logleap.usecases.training.run_training import ExecuteTask
 
@@ -56,7 +56,7 @@ def _outcome(order: Order, stopping: threading.Event) -> TaskOutcome:
     provider = build_tracer_provider()
     context.attach(TraceContextTextMapPropagator().extract(order.trace))
     try:
-        tasks = load_tasks(order.settings.training_task, order.settings.masks)
+        tasks = load_tasks(order.settings.training_task, load_masks(order.settings.masks))
     except TaskNotLoadable as error:
         return TaskEnded(RunError("TASK_NOT_LOADABLE", str(error)))
     try:

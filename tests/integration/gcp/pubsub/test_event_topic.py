@@ -76,6 +76,15 @@ def test_a_topic_that_is_missing_is_named_with_the_command_that_makes_it(
         topic.deliver(EVENT)
 
 
+def test_an_event_that_is_refused_for_good_is_not_delivered(front: Any, topic: PubSubEventTopic) -> None:
+    def refuse(request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the topic has a schema")
+
+    front.answers["Publish"] = refuse
+    with pytest.raises(NotDelivered, match="Pub/Sub refuses the event"):
+        topic.deliver(EVENT)
+
+
 def test_a_service_that_refuses_is_tried_again(front: Any, topic: PubSubEventTopic) -> None:
     def refuse(request: bytes, context: grpc.ServicerContext) -> bytes:
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")

@@ -269,7 +269,10 @@ class FirestoreDatabase:
 
     def wake(self, writes: Writes, dataset_id: str, now: datetime) -> None:
         """Have a data set's events delivered from `now` on, unless they are claimed or postponed."""
-        writes.raise_to(self.event_stream(dataset_id), {"datasetId": dataset_id}, "due", to_micros(now))
+        # `woken` always differs: Firestore keeps the update time where a write changes nothing, and who
+        # releases the stream at that moment would then not notice the event.
+        fields = {"datasetId": dataset_id, "woken": uuid4().hex}
+        writes.raise_to(self.event_stream(dataset_id), fields, "due", to_micros(now))
 
     def replace(
         self,

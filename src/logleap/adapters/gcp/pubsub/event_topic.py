@@ -5,7 +5,7 @@ from google.auth.credentials import Credentials
 from google.pubsub_v1 import PublisherClient, PubsubMessage
 
 from logleap.adapters.gcp.google.clients import Lazy
-from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS, RETRY
+from logleap.adapters.gcp.google.deadlines import ATTEMPT_SECONDS, RETRY, TOTAL_SECONDS
 from logleap.adapters.gcp.google.errors import translated
 from logleap.adapters.gcp.queue import publisher
 from logleap.codecs.cloud_events import MEDIA_TYPE, to_json
@@ -31,6 +31,10 @@ class PubSubEventTopic(EventDeliverer):
             lambda client: client.transport.close(),  # type: ignore[no-untyped-call]
         )
 
+    @property
+    def longest(self) -> float:
+        return TOTAL_SECONDS + ATTEMPT_SECONDS  # no attempt begins after the first
+
     def deliver(self, event: OutgoingEvent) -> None:
         body = to_json(event, self._source)
         message = PubsubMessage(data=body, attributes=_ATTRIBUTES, ordering_key=event.dataset_id)
@@ -46,6 +50,8 @@ class PubSubEventTopic(EventDeliverer):
             ) from error
         except Unavailable as error:
             raise NotDelivered(str(error)) from error
+        except exceptions.GoogleAPICallError as error:
+            raise NotDelivered(f"Pub/Sub refuses the event ({type(error).__name__})") from error
         except ValueError as error:  # of grpc, for a channel that was closed
             raise NotDelivered("the server stops") from error
 
