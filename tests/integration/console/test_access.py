@@ -257,7 +257,8 @@ def test_the_root_leads_browsers_to_the_console_and_tells_programs_as_before(bro
     answer = browser.get("/", Accept="text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
     for accept in ("*/*", "application/json"):
-        assert browser.get("/", Accept=accept).status_code == 404
+        told = browser.get("/", Accept=accept)
+        assert (told.status_code, told.content_type) == (404, "application/problem+json")
 
 
 def test_an_error_is_a_page_in_words_with_the_requests_id(browser: Any) -> None:

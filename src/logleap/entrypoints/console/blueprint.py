@@ -1,6 +1,7 @@
 """The console as a whole: its pages, its files, and the way there from /."""
 
 from flask import Blueprint, Response, request
+from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 
 from logleap.container import Container
@@ -38,12 +39,16 @@ def console(container: Container, bounds: Bounds) -> Blueprint:
     def nowhere(rest: str) -> Response:
         raise NotFound
 
-    @blueprint.get("/")
     def root() -> Response:
         """The way of a browser; programs are told, as anywhere else, that there is no such call."""
         accepted = request.accept_mimetypes
         if accepted.best_match(["application/json", "text/html"], "application/json") != "text/html":
             raise NotFound
         return made.redirect_to("datasets")
+
+    @blueprint.record_once
+    def add_root(state: BlueprintSetupState) -> None:
+        # Of the app, not of the console, whose errors are pages.
+        state.app.add_url_rule("/", "root", root, methods=["GET"])
 
     return blueprint

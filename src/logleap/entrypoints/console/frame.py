@@ -4,7 +4,6 @@ A page is a file in `pages/` with a function `add(console)` that registers views
 its use cases from `console.container` and the owner as an argument; it never looks behind the use cases.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -15,13 +14,12 @@ from markupsafe import Markup
 
 from logleap.container import Container
 from logleap.entrypoints.console.assets import assets
+from logleap.entrypoints.console.counting import OverTime
 from logleap.entrypoints.console.formats import FILTERS, speaks_german
 from logleap.entrypoints.console.sessions import Sessions, Visitor, check_same_origin
 from logleap.entrypoints.http.bounds import Bounds
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import read_body
-
-log = logging.getLogger(__name__)
 
 FORM_BYTES = 256 * 1024
 """Of a form without a file."""
@@ -62,6 +60,7 @@ class Console:
     def __init__(self, container: Container, bounds: Bounds) -> None:
         self.container = container
         self.bounds = bounds
+        self.over_time = OverTime(container.show_datasets(), container.read_entries())
         self.sessions = Sessions(container.authenticate(), container.settings().console_session)
         self.blueprint = Blueprint("console", __name__)
         self._environment = Environment(
@@ -146,7 +145,7 @@ class Console:
 
     def redirect_to(self, endpoint: str, **path: str | None) -> Response:
         """See this page of ours instead: `endpoint` without `console.`."""
-        address = url_for(f"console.{endpoint}", _anchor=None, **path)  # type: ignore[arg-type]
+        address = url_for(f"console.{endpoint}", **path)  # type: ignore[arg-type]
         response = Response(status=303, headers={"Location": address})
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -162,11 +161,8 @@ class Console:
 
     def _csrf(self) -> Markup:
         """The hidden field that each form with method="post" needs."""
-        return Markup('<input type="hidden" name="csrf" value="{}">').format(self.csrf_token())
-
-    def csrf_token(self) -> str:
-        """Its value."""
-        return self.sessions.token(g.get("visitor"))
+        token = self.sessions.token(g.get("visitor"))
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
 
 
 def read_form(request: Request) -> Form:

@@ -21,6 +21,9 @@ INLINE = 20_000
 """Entries up to which the report stands in the page. It reads all of them: above, it has a page of its own,
 which the script puts in its place."""
 
+LIVE = (State.TRAINING, State.DELETING)
+"""In these states the page is fetched anew every few seconds: without the report, which reads all entries."""
+
 RUNS = 20
 EVENTS = 100
 """Lines of the log that the page shows: the latest ones."""
@@ -30,7 +33,6 @@ def add(console: Console) -> None:
     """Register the pages."""
     container, bounds = console.container, console.bounds
     show, runs, start = container.show_datasets(), container.list_runs(), container.start_training()
-    read = container.read_entries()
     report_on, longest = container.report_on_dataset(), container.announce_dataset().longest
 
     @console.page("/data/<dataId>")
@@ -54,6 +56,7 @@ def add(console: Console) -> None:
             archive_at=view.dataset.archive_at(longest),
             tasks=start.tasks,
             attempt=secrets.token_hex(16),
+            live=view.dataset.state in LIVE,
             report=told,
             chart=chart,
         )
@@ -62,28 +65,29 @@ def add(console: Console) -> None:
     def report(request: Request, owner: str, data_id: str) -> Response:
         with long_call(bounds.long_calls):
             told = report_on(owner, data_id)
-            chart = _over_time(owner, told)
+            chart = _over_time(owner, told, show.one(owner, data_id).totals)
         return console.render("report.html", dataset=told.dataset, report=told, chart=chart)
 
     def _report(
         owner: str, shown: Dataset, totals: Totals
     ) -> tuple[DatasetReport | None, charts.Histogram | None]:
-        if not 0 < totals.entries <= INLINE or shown.state is State.DELETING:
+        if not 0 < totals.entries <= INLINE or shown.state in LIVE:
             return None, None
         try:
             with long_call(bounds.long_calls):
                 told = report_on(owner, shown.dataset_id)
-                return told, _over_time(owner, told)
+                return told, _over_time(owner, told, totals)
         except Busy:
             return None, None  # it can still be opened on its own
 
-    def _over_time(owner: str, told: DatasetReport) -> charts.Histogram | None:
+    def _over_time(owner: str, told: DatasetReport, totals: Totals) -> charts.Histogram | None:
         report = told.report
         if report.entries > COUNTED:
             return charts.of_spans(report.histogram, report.histogram_width)
         # The spans of the report are hours, and many a test takes minutes.
-        blocks = read.stream(owner, told.dataset.dataset_id, Selection()).blocks
-        return charts.over_time(block.entries.micros for block in blocks)
+        asked = owner, told.dataset.dataset_id, totals, Selection()
+        chart = console.over_time.held(*asked)
+        return chart if chart is not None else console.over_time.count(*asked)
 
 
 def _allowed(dataset: Dataset, totals: Totals) -> Collection[Action]:

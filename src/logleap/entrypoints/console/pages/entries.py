@@ -12,7 +12,6 @@ from logleap.entrypoints.console import charts
 from logleap.entrypoints.console.formats import fitting
 from logleap.entrypoints.console.frame import HEADERS, Console
 from logleap.entrypoints.console.lines import lines
-from logleap.entrypoints.console.recent import Recent
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.contract.paging import entries_position, entries_token
 from logleap.entrypoints.http.contract.responses import time
@@ -24,7 +23,6 @@ AROUND = 15
 COUNTED = 100_000
 """Data sets of up to so many entries are counted over time whenever they are shown; others on request."""
 
-_HELD = 64  # charts
 _ONE_ROOM = 60_000  # bytes of HTML for the one entry
 _AROUND_ROOM = 60_000  # and for those around it, together
 _MINUTE = 60_000_000  # microseconds
@@ -56,18 +54,12 @@ def add(console: Console) -> None:
     """Register the pages."""
     container, bounds = console.container, console.bounds
     show, read = container.show_datasets(), container.read_entries()
-    recent = Recent[tuple[str, str, Totals, Selection], charts.Histogram](_HELD)
 
     def over_time(owner: str, data_id: str, totals: Totals, selection: Selection) -> charts.Histogram | None:
-        # Entries only come: as long as there are as many, they are the same.
-        key = owner, data_id, totals, selection
-        chart = recent.find(key)
+        chart = console.over_time.held(owner, data_id, totals, selection)
         if chart is None:
             with long_call(bounds.readings):
-                blocks = read.stream(owner, data_id, selection).blocks
-                chart = charts.over_time(block.entries.micros for block in blocks)
-            if chart is not None and show.one(owner, data_id).totals == totals:
-                recent.keep(key, chart)
+                chart = console.over_time.count(owner, data_id, totals, selection)
         return chart
 
     @console.page("/data/<dataId>/entries")

@@ -14,11 +14,11 @@
     }
   }
 
-  /** The element of this id in another page of ours; null where it cannot be had. */
-  async function fetched(address, id) {
-    const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
-    if (!answer.ok || answer.redirected) return null;
-    return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+  /** Another page of ours; null where it cannot be had. */
+  async function fetched(address) {
+    const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer || !answer.ok || answer.redirected) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
 
   /** Puts in the place of an element what has its id now, with its times in the viewer's zone. */
@@ -32,23 +32,26 @@
   /** `data-load` names the page that has what belongs in the element's place. */
   async function load(element) {
     element.setAttribute("aria-busy", "true");
-    const found = await fetched(element.dataset.load, element.id).catch(() => null);
+    const found = (await fetched(element.dataset.load))?.getElementById(element.id);
     element.removeAttribute("aria-busy");
     if (found) replace(element, found);
   }
 
-  /** An element with `data-live` is fetched anew until it has none any more. Nobody's input is taken away. */
-  async function live(element) {
-    for (let wait = 1000; element.isConnected && "live" in element.dataset; wait = Math.min(wait * 1.5, 10000)) {
+  /** Elements with `data-live` are fetched anew, together, until there are none. Nobody's input is taken away. */
+  async function live() {
+    let seen;
+    for (let wait = 1000; document.querySelector("[data-live]"); wait = Math.min(wait * 1.5, 10000)) {
       await new Promise((done) => setTimeout(done, wait));
-      if (document.hidden || element.contains(document.activeElement)) continue;
-      const found = await fetched(location.href, element.id).catch(() => null);
-      if (!found) continue;
-      const changed = found.textContent !== element.dataset.seen && element.dataset.seen !== undefined;
-      const seen = found.textContent;
-      if (changed) wait = 1000;
-      element = replace(element, found);
-      element.dataset.seen = seen;
+      const page = document.hidden ? null : await fetched(location.href);
+      if (!page) continue;
+      const elements = [...document.querySelectorAll("[data-live]")];
+      const texts = elements.map((element) => page.getElementById(element.id)?.textContent).join("\n");
+      if (seen !== undefined && texts !== seen) wait = 1000;
+      seen = texts;
+      for (const element of elements) {
+        const found = page.getElementById(element.id);
+        if (found && !element.contains(document.activeElement)) replace(element, found);
+      }
     }
   }
 
@@ -134,9 +137,8 @@
     }
   }
 
-  window.logleap = { localTimes, fetched, replace };
   localTimes(document);
   document.querySelectorAll("[data-load]").forEach(load);
-  document.querySelectorAll("[data-live]").forEach(live);
+  live();
   document.querySelectorAll("form.upload").forEach(enhanceUpload);
 })();
