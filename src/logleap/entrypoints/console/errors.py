@@ -34,6 +34,7 @@ _WORDS = {
         "The data cannot be reached now",
         "The backend does not answer. It is unknown whether a change took effect: look, and try again.",
     ),
+    "BODY_TOO_LARGE": ("This file is too large", "Split it, or use logleap push."),
     "STORAGE_FULL": ("There is no room left", None),
     "PAGE_TOKEN_INVALID": ("This list has changed", "Begin with its first page."),
 }

@@ -8,6 +8,9 @@ from logleap.entrypoints.http.middleware.auth import Authenticator
 from logleap.entrypoints.http.middleware.quotas import Quotas
 from logleap.ordering.scratch import Scratch
 
+FORM_BYTES = 1 << 20
+"""Of a form besides its file."""
+
 
 class Bounds:
     """One of each, for the API and the console alike. Raises SettingsError."""

@@ -240,6 +240,7 @@ def _answer(
 ) -> None:
     """Answer requests in this process, and run trainings and deliver events too if it is to."""
     from logleap.container import build_container
+    from logleap.entrypoints.http.bounds import FORM_BYTES
     from logleap.entrypoints.http.server.server import ServerOptions, serve
     from logleap.entrypoints.web import create_web_app
     from logleap.entrypoints.worker.worker import make_worker
@@ -258,7 +259,7 @@ def _answer(
 
     options = ServerOptions(
         threads=settings.threads,
-        body_limit=max(settings.ndjson_body_limit, settings.json_body_limit) + 1,
+        body_limit=max(settings.ndjson_body_limit + FORM_BYTES, settings.json_body_limit) + 1,
         grace=settings.stop_grace,
         request_time=settings.request_time_limit,
         path_prefix=settings.path_prefix or "",

@@ -8,11 +8,12 @@ from flask import Request, Response, g
 
 from logleap.client.logfiles import FORMATS, LogFileError
 from logleap.codecs.mappings import load_mappings
-from logleap.domain.datasets import Action, Dataset, State
+from logleap.domain.datasets import TRANSITIONS, Action, Dataset
 from logleap.domain.errors import BatchEmpty, InvalidTransition, KeyReused
 from logleap.entrypoints.console.frame import Console, Form
 from logleap.entrypoints.console.log_upload import LogUpload, in_the_forms_words, read_options
 from logleap.entrypoints.console.multipart import UploadForm
+from logleap.entrypoints.http.bounds import FORM_BYTES
 from logleap.entrypoints.http.calls.long_calls import long_call
 from logleap.entrypoints.http.errors.codes import Code
 from logleap.entrypoints.http.errors.refusals import HttpError
@@ -21,7 +22,6 @@ from logleap.entrypoints.http.middleware import observability
 
 _ATTEMPT = re.compile("[0-9a-f]{32}")
 _NAME_CHARS = 256  # as in the API
-_FORM_BYTES = 1 << 20  # of a form besides its file
 
 _OF_ANOTHER_FILE = (
     "The form that you sent has stored another file before, or this one read in another way. Choose the file "
@@ -95,7 +95,7 @@ def add(console: Console) -> None:
         )
 
     def upload(request: Request, owner: str, dataset: Dataset | None) -> Response:
-        body = open_body(request, limits.ndjson_bytes + _FORM_BYTES)
+        body = open_body(request, limits.ndjson_bytes + FORM_BYTES)
         form = UploadForm(body, request.mimetype_params.get("boundary", ""))
         console.sessions.check_token(g.visitor, form.fields.get("csrf", ""))
         key = _key(form)
@@ -134,7 +134,7 @@ def add(console: Console) -> None:
     @console.page("/data/<dataId>/upload")
     def upload_more_form(request: Request, owner: str, data_id: str) -> Response:
         dataset = show.one(owner, data_id).dataset
-        if dataset.state not in (State.CREATED, State.UPLOADING):
+        if (dataset.state, Action.UPLOAD) not in TRANSITIONS:
             raise InvalidTransition(data_id, dataset.state, Action.UPLOAD)
         return form_page(dataset, {})
 
