@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from logleap.domain.log_models import LOG_MODEL
+from logleap.entrypoints.cli.options import JSON
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
 
@@ -20,7 +21,7 @@ _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that calls a server."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        JSON,
         click.option(
             "--patience",
             default=60.0,

@@ -9,19 +9,12 @@ import click
 
 from logleap.domain.log_models import MODEL_FILE
 from logleap.entrypoints.cli.calls import server_options, store_artifact
+from logleap.entrypoints.cli.options import some_of
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
 
 KINDS = ("new", "gone", "shifted", "value", "severity")
 _TEXT = 160  # characters of a template's text
-
-
-def _kinds(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    names = tuple(filter(None, (name.strip() for name in (value or "").split(","))))
-    for name in names:
-        if name not in KINDS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(KINDS)}.")
-    return names
 
 
 def read_patterns(file: Path | None) -> list[str]:
@@ -41,7 +34,7 @@ def read_patterns(file: Path | None) -> list[str]:
 @click.option(
     "--fail-on",
     metavar="KINDS",
-    callback=_kinds,
+    callback=some_of(KINDS),
     help=f"Exit with 5 if such changes are found: some of {','.join(KINDS)}.",
 )
 @click.option(

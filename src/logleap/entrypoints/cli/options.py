@@ -1,7 +1,23 @@
 """Options of several commands."""
 
+from collections.abc import Callable, Sequence
+
 import click
 
 BACKEND_METAVAR = "memory|local|gcp|package.module:function"
 BACKEND = click.option("--backend", metavar=BACKEND_METAVAR, help="Where everything is kept (default local).")
 DATA_DIR = click.option("--data-dir", metavar="FOLDER", help="The folder of the local backend.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def some_of(names: Sequence[str]) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...]]:
+    """The callback of an option that takes some of these names, divided by commas."""
+
+    def given(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+        found = tuple(filter(None, (name.strip() for name in (value or "").split(","))))
+        for name in found:
+            if name not in names:
+                raise click.BadParameter(f"{name!r} is not one of {', '.join(names)}.")
+        return found
+
+    return given

@@ -12,6 +12,7 @@ import click
 
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.log_files import read_options, reading_options
+from logleap.entrypoints.cli.options import some_of
 from logleap.entrypoints.cli.printing import output
 
 if TYPE_CHECKING:
@@ -21,21 +22,13 @@ _TIMEOUT = 600.0  # seconds: the server reads the whole file before it answers
 _KINDS = ("new", "value")
 
 
-def _kinds(context: click.Context, option: click.Parameter, value: str | None) -> Sequence[str]:
-    names = [name.strip() for name in (value or "").split(",") if name.strip()]
-    for name in names:
-        if name not in _KINDS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(_KINDS)}.")
-    return names
-
-
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, exists=True))
 @click.option("--model", "data_id", metavar="ID", required=True, help="The data set whose log model judges.")
 @click.option(
     "--fail-on",
     metavar="KINDS",
-    callback=_kinds,
+    callback=some_of(_KINDS),
     help=f"Exit with 5 if there are such warnings: some of {','.join(_KINDS)}.",
 )
 @reading_options

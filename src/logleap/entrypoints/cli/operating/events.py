@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
+from logleap.entrypoints.cli.operating.opened import opened
+from logleap.entrypoints.cli.options import BACKEND, DATA_DIR, JSON
 from logleap.entrypoints.cli.printing import output
 
 if TYPE_CHECKING:
+    from logleap.container import Container
     from logleap.domain.events import WaitingEvent
     from logleap.ports.events import EventOutbox
 
@@ -34,7 +36,7 @@ _PAGE = 500
 )
 @BACKEND
 @DATA_DIR
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def events(
     dead: bool,
     limit: int,
@@ -90,29 +92,26 @@ def _each(outbox: "EventOutbox", ids: tuple[str, ...], change: Callable[[str], b
     return changed
 
 
+def _check(container: "Container") -> None:
+    from logleap.settings import SettingsError
+
+    if not container.capabilities().shared:
+        raise SettingsError(
+            f"LOGLEAP_BACKEND is {container.settings().backend!r}, which processes cannot share: this "
+            "command would not see the server's events."
+        )
+
+
 @contextlib.contextmanager
 def _opened(flags: dict[str, Any]) -> Iterator["EventOutbox"]:
-    with output.endings():
-        from logleap.container import Container
-        from logleap.ports.errors import Unavailable
-        from logleap.settings import SettingsError, load_settings
+    with opened(flags, _check) as container:
+        from logleap.settings import SettingsError
 
-        settings = load_settings(flags)
-        container = Container(settings=settings)
-        if not container.capabilities().shared:
-            raise SettingsError(
-                f"LOGLEAP_BACKEND is {settings.backend!r}, which processes cannot share: this command would "
-                "not see the server's events."
-            )
-        backend = container.backend()
-        try:
-            if backend.events is None:
-                raise SettingsError(f"LOGLEAP_BACKEND is {settings.backend!r}, which stores no events.")
-            yield backend.events
-        except Unavailable as error:
-            output.finish(str(error), output.NO_ANSWER)
-        finally:
-            backend.close()
+        outbox = container.backend().events
+        if outbox is None:
+            backend = container.settings().backend
+            raise SettingsError(f"LOGLEAP_BACKEND is {backend!r}, which stores no events.")
+        yield outbox
 
 
 def _shown(waiting: "WaitingEvent") -> dict[str, Any]:

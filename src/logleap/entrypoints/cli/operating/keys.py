@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
+from logleap.entrypoints.cli.operating.opened import opened
+from logleap.entrypoints.cli.options import BACKEND, DATA_DIR, JSON
 from logleap.entrypoints.cli.printing import output
 
 if TYPE_CHECKING:
     from logleap.container import Container
     from logleap.domain.keys import ApiKey
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 _FIRST = (
     "This is the first key: servers {kept_in} ask for one from now on (unless LOGLEAP_AUTH=none). What was "
@@ -31,7 +30,7 @@ def keys() -> None:
 @click.option("--note", help="What the key is for.")
 @BACKEND
 @DATA_DIR
-@_JSON
+@JSON
 def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
     """Create a key and print it, once: only its digest is stored."""
     with _opened(flags) as container:
@@ -53,7 +52,7 @@ def create(owner: str, note: str | None, as_json: bool, **flags: Any) -> None:
 @keys.command(name="list")
 @BACKEND
 @DATA_DIR
-@_JSON
+@JSON
 def list_keys(as_json: bool, **flags: Any) -> None:
     """List all stored keys, oldest first (not those of LOGLEAP_API_KEYS)."""
     with _opened(flags) as container:
@@ -72,7 +71,7 @@ def list_keys(as_json: bool, **flags: Any) -> None:
 @click.argument("key_id", metavar="KEYID")
 @BACKEND
 @DATA_DIR
-@_JSON
+@JSON
 def revoke(key_id: str, as_json: bool, **flags: Any) -> None:
     """Revoke a key. KEYID is the part before the dot. The owner's data sets stay."""
     with _opened(flags) as container:
@@ -83,22 +82,21 @@ def revoke(key_id: str, as_json: bool, **flags: Any) -> None:
     click.echo(f"Key {key_id} of {revoked.owner!r} was revoked at {_shown(revoked)['revokedAt']}.")
 
 
+def _check(container: "Container") -> None:
+    from logleap.settings import SettingsError
+
+    if not container.capabilities().keeps_keys:
+        raise SettingsError(
+            f"LOGLEAP_BACKEND is {container.settings().backend!r}, which stores no keys: give them to the "
+            "server in LOGLEAP_API_KEYS, as keyId:owner:sha256,…"
+        )
+
+
 @contextlib.contextmanager
 def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
-    with output.endings():
-        from logleap.container import Container
+    with opened(flags, _check) as container:
         from logleap.domain.errors import InvalidKeyText, KeyNotFound
-        from logleap.ports.errors import Unavailable
-        from logleap.settings import SettingsError, load_settings
 
-        settings = load_settings(flags)
-        container = Container(settings=settings)
-        if not container.capabilities().keeps_keys:
-            raise SettingsError(
-                f"LOGLEAP_BACKEND is {settings.backend!r}, which stores no keys: give them to the server in "
-                "LOGLEAP_API_KEYS, as keyId:owner:sha256,…"
-            )
-        backend = container.backend()
         try:
             yield container
         except KeyNotFound as refusal:
@@ -109,10 +107,6 @@ def _opened(flags: dict[str, Any]) -> Iterator["Container"]:
                 f"The {refusal.field} is {refusal.value[:300]!r}, but must be {refusal.allowed}.",
                 output.FAILED,
             )
-        except Unavailable as error:
-            output.finish(str(error), output.NO_ANSWER)
-        finally:
-            backend.close()
 
 
 def _shown(key: "ApiKey") -> dict[str, Any]:
