@@ -4,6 +4,7 @@ A page is a file in `pages/` with a function `add(console)` that registers views
 its use cases from `console.container` and the owner as an argument; it never looks behind the use cases.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -46,6 +47,8 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Vary": "Accept-Language, Cookie",
 }
+
+_NUMBER = re.compile("[0-9a-f]{32}")
 
 Form = Mapping[str, str]
 View = TypeVar("View", bound=Callable[..., Response])
@@ -163,6 +166,21 @@ class Console:
         """The hidden field that each form with method="post" needs."""
         token = self.sessions.token(g.get("visitor"))
         return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
+
+
+def form_key(fields: Form) -> str:
+    """The idempotency key of a form: each that is shown has a number of its own, and takes effect once.
+
+    Raises HttpError (400).
+    """
+    if not is_number(fields.get("attempt", "")):
+        raise HttpError("FORM_INVALID", "The form has no number of its own. Reload the page.")
+    return f"console-{fields['attempt']}"
+
+
+def is_number(text: str) -> bool:
+    """Whether it is the number of a form."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def read_form(request: Request) -> Form:

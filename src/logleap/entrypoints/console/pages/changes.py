@@ -1,18 +1,14 @@
 """What is done with a data set: train, cancel, archive, delete. The last three are confirmed first."""
 
-import re
 from typing import Any
 
 from flask import Request, Response, g
 
 from logleap.domain.log_models import LOG_MODEL
 from logleap.domain.runs import Origin
-from logleap.entrypoints.console.frame import Console, Form
+from logleap.entrypoints.console.frame import Console, Form, form_key
 from logleap.entrypoints.http.calls.long_calls import long_call
-from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.middleware import observability
-
-_ATTEMPT = re.compile("[0-9a-f]{32}")
 
 
 def add(console: Console) -> None:
@@ -23,9 +19,7 @@ def add(console: Console) -> None:
 
     @console.change("/data/<dataId>/train")
     def train(request: Request, owner: str, form: Form, data_id: str) -> Response:
-        attempt = form.get("attempt", "")
-        if not _ATTEMPT.fullmatch(attempt):
-            raise HttpError("FORM_INVALID", "The form has no number of its own. Reload the page.")
+        key = form_key(form)
         task = form.get("task") or None
         parameters: dict[str, Any] = {}
         if task == LOG_MODEL and (baseline := form.get("baseline", "").strip()):
@@ -35,7 +29,7 @@ def add(console: Console) -> None:
             data_id,
             task=task,
             parameters=parameters,
-            key=f"console-{attempt}",
+            key=key,
             origin=Origin(g.request_id, g.traceparent),
         )
         observability.bind_ids(runId=run.run_id)

@@ -22,7 +22,7 @@ from logleap.entrypoints.console.changes import (
     comparison,
     result_lines,
 )
-from logleap.entrypoints.console.formats import fitting
+from logleap.entrypoints.console.formats import fit
 from logleap.entrypoints.console.frame import HEADERS, Console, Form
 from logleap.entrypoints.http.calls.artifacts import answer_artifact
 from logleap.entrypoints.http.middleware import observability
@@ -187,8 +187,7 @@ def _together(run: Run, marked: Sequence[str]) -> Sequence[str]:
 
 def _json(value: object) -> object:
     written = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    shown, _ = fitting(written, _JSON_ROOM)
-    return shown
+    return fit(written, _JSON_ROOM)
 
 
 def _span(start: int, length: int) -> tuple[datetime, datetime]:

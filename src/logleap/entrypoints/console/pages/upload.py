@@ -1,6 +1,5 @@
 """A log file into a data set."""
 
-import re
 import secrets
 from typing import BinaryIO, NamedTuple, cast
 
@@ -10,7 +9,7 @@ from logleap.client.logfiles import FORMATS, LogFileError
 from logleap.codecs.mappings import load_mappings
 from logleap.domain.datasets import TRANSITIONS, Action, Dataset
 from logleap.domain.errors import BatchEmpty, InvalidTransition, KeyReused
-from logleap.entrypoints.console.frame import Console, Form
+from logleap.entrypoints.console.frame import Console, Form, form_key, is_number
 from logleap.entrypoints.console.log_upload import LogUpload, in_the_forms_words, read_options
 from logleap.entrypoints.console.multipart import UploadForm
 from logleap.entrypoints.http.bounds import FORM_BYTES
@@ -20,7 +19,6 @@ from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest.body import open_body
 from logleap.entrypoints.http.middleware import observability
 
-_ATTEMPT = re.compile("[0-9a-f]{32}")
 _NAME_CHARS = 256  # as in the API
 
 _OF_ANOTHER_FILE = (
@@ -88,7 +86,7 @@ def add(console: Console) -> None:
             dataset=dataset,
             fields=fields,
             problem=problem and problem[1],
-            attempt=kept if _ATTEMPT.fullmatch(kept) else secrets.token_hex(16),
+            attempt=kept if is_number(kept) else secrets.token_hex(16),
             formats=FORMATS,
             mappings=sorted(mappings),
             most_bytes=limits.ndjson_bytes,
@@ -98,7 +96,7 @@ def add(console: Console) -> None:
         body = open_body(request, limits.ndjson_bytes + FORM_BYTES)
         form = UploadForm(body, request.mimetype_params.get("boundary", ""))
         console.sessions.check_token(g.visitor, form.fields.get("csrf", ""))
-        key = _key(form)
+        key = form_key(form.fields)
         try:
             _check_name(form)
             options = read_options(form.fields, mappings, limits.ndjson_bytes)
@@ -152,11 +150,3 @@ def _check_name(form: UploadForm) -> None:
         raise HttpError("FORM_INVALID", f"“Name” has more than {_NAME_CHARS} characters.")
     if not form.name:
         raise HttpError("FILE_MISSING", "The form has no file. Choose a log file.")
-
-
-def _key(form: UploadForm) -> str:
-    """The idempotency key: each form that is shown has a number of its own, and stores its file once."""
-    attempt = form.fields.get("attempt", "")
-    if not _ATTEMPT.fullmatch(attempt):
-        raise HttpError("FORM_INVALID", "The form has no number of its own. Reload the page.")
-    return f"console-{attempt}"
