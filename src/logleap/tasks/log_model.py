@@ -127,8 +127,8 @@ def _summary(model: LogModel, entries: int, listed: int) -> str:
     """One sentence. A data set without entries is not trained on."""
     share = 100 * entries // model.entries
     return (
-        f"{model.entries} entries of {len(model.templates)} templates; "
+        f"{model.entries:,} entries of {len(model.templates)} templates; "
         f"the {listed} most frequent have {share} % of the entries."
         if listed < len(model.templates)
-        else f"{model.entries} entries of {len(model.templates)} templates."
+        else f"{model.entries:,} entries of {len(model.templates)} templates."
     )

@@ -168,7 +168,7 @@ def test_a_line_that_no_proxy_takes_is_named_and_left_out_if_wanted(
     done = push(narrow_nginx, api_key, *arguments)
     assert done.returncode == 1
     assert "app.log, line 2: HTTP 413: a proxy between here and LogLeap refuses" in done.stderr
-    assert "1 entries were added" in done.stderr
+    assert "1 entry was added" in done.stderr
     for _ in range(2):
         skipped = push(narrow_nginx, api_key, *arguments, "--on-bad-line", "skip", "--json")
         assert skipped.returncode == 0, skipped.stderr
