@@ -28,11 +28,11 @@ class Collector(Protocol):
         """Add entries, in the order of time; the numbers of their facts. What `plan_of` raises comes out."""
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
-        """What of these messages is to be mined, and keys of which it must be found out.
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """What of these messages is to be mined, as lines, and keys of which it must be found out.
 
-        Without most of what was answered before. A line is severity, number of tokens, and tokens.
+        Without most of what was answered before, and of what is not among the first `most` of its group.
         """
 
     def take(self, number: int) -> Facts | None:
@@ -72,7 +72,8 @@ def collector(
 ) -> Collector:
     """A collector that counts up to `bound` distinct values of a position exactly.
 
-    `templates`: those among which `plan_of` finds the number of a key, so that it need not be asked.
+    `templates`: those among which `plan_of` finds the number of a key, so that it need be asked only of
+    entries that none of them matches.
     `repeats`: it pays to know messages that come again.
     """
     if settings.compiled and _fast.COMPILED and settings.masks.built_in:
@@ -98,11 +99,11 @@ class _Compiled:
         return numbers
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
         if self._scanner.bytes > self._most:
             self._scanner.forget()
-        return self._scanner.lines(messages, of_contexts(contexts))
+        return self._scanner.lines(messages, of_contexts(contexts), most)
 
     def take(self, number: int) -> Facts | None:
         taken = self._scanner.take(number)
@@ -152,8 +153,8 @@ class _Plain:
         return array("q", [number for number, _ in found])
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
         if len(self._seen) > self._most:
             self._seen.clear()
         found = set(keys(self._masks.mask(messages)[0], contexts)) - self._seen
