@@ -108,6 +108,8 @@ class Scorer:
 
     def templates(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[str | None]:
         """The id of each entry's template, None where none matches."""
+        if not messages:
+            return []
         return [plan.template for plan in self._plans(self._masks.mask(messages)[0], contexts)]
 
     def _plans(self, masked: Sequence[str], contexts: Sequence[str | None]) -> "list[_Plan]":
@@ -190,7 +192,8 @@ class Scoring:
     def _note(self, unmatched: "_Unmatched", indexes: Sequence[int]) -> None:
         seen = self._unmatched.get(unmatched)
         if seen is None:
-            size = sum(map(len, unmatched.shape.tokens))
+            shape = unmatched.shape
+            size = sum(map(len, shape.tokens)) + sum(map(len, shape.recipes))
             full = len(self._unmatched) >= _SHAPES or self._characters + size > _CHARACTERS
             if full and self._mined is None:
                 self._mined = self._mine()

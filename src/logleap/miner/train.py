@@ -11,6 +11,7 @@ from logleap.miner.collect import Collector, PlanOf, Settings, Templates, collec
 from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
+from logleap.miner.description.values import weight_of
 from logleap.miner.lines import chosen, line_of, tokens_of
 from logleap.miner.match import Tree, are_variable, bare, recipes, shape_of
 from logleap.miner.mine import mine
@@ -64,6 +65,8 @@ class Limits:
         compiled: bool = True,
     ) -> None:
         """Up to so many masked messages (`kinds`) and values of their positions, one reading is enough.
+
+        A long one counts for more, one for every 1,000 characters.
 
         `characters`: of messages to be mined, `entries`: whose times are held; more of them wait in files.
         `block`: the most entries that are worked on at once. `compiled`: the compiled part is used, if there.
@@ -123,6 +126,7 @@ class _Training:
         self._tokenizer = Tokenizer(parameters.max_tokens)
         self._known = _Templates(baseline)
         self._kinds: list[tuple[str | None, Shape]] = []
+        self._weight = 0  # of their keys
         self._lines = self._new_lines()
         self._timeline = self._new_timeline()
 
@@ -184,7 +188,8 @@ class _Training:
 
     def _kind(self, key: str) -> tuple[int, tuple[str, ...]]:
         """A masked message is facts of its own until the templates are known."""
-        if len(self._kinds) >= self._limits.kinds:
+        self._weight += weight_of(key)
+        if self._weight > self._limits.kinds:
             raise _TooManyKinds
         shape, severity = shape_of(key, self._tokenizer)
         self._note(shape, severity)

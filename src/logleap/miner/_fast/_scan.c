@@ -39,6 +39,7 @@ typedef struct {
 typedef struct {
     bool exact;
     Texts values; /* each with its count; empty where it is not exact */
+    Py_ssize_t weight; /* of these */
     Sketch *sketches;
     int units;
     int64_t others; /* that are no numbers */
@@ -126,9 +127,11 @@ static bool count_in_sketch(Values *values, int unit, const Number *number, int6
         sketch += values->units++;
         *sketch = (Sketch){unit, 0, *number, *number, {NULL, NULL, 0, -1}};
     }
-    if (compare_numbers(number, &sketch->least) < 0)
+    /* Of an integer and an equal decimal it is the integer, whichever came first. */
+    int below = compare_numbers(number, &sketch->least), above = compare_numbers(number, &sketch->most);
+    if (below < 0 || (below == 0 && number->whole))
         sketch->least = *number;
-    if (compare_numbers(number, &sketch->most) > 0)
+    if (above > 0 || (above == 0 && number->whole))
         sketch->most = *number;
     sketch->count += times;
     double real = number->whole ? (double)number->integer : number->real;
@@ -559,6 +562,18 @@ static bool count_number_or_other(Scanner *scanner, Values *values, Span value, 
     return count_in_sketch(values, unit, &number, times);
 }
 
+#define LONG 1000
+
+/* `weight_of`: for how many values it counts. */
+static Py_ssize_t weight_of(Span value)
+{
+    Py_ssize_t characters = 0;
+    if (value.size >= LONG)
+        for (Py_ssize_t at = 0; at < value.size; at++)
+            characters += begins_character(value.at[at]);
+    return 1 + characters / LONG;
+}
+
 static bool count_value(Scanner *scanner, Values *values, Span value)
 {
     if (!values->exact)
@@ -569,12 +584,14 @@ static bool count_value(Scanner *scanner, Values *values, Span value)
         known->number++;
         return true;
     }
-    if (values->values.count < scanner->bound) {
-        scanner->held++;
+    Py_ssize_t weight = weight_of(value);
+    if (values->weight + weight <= scanner->bound) {
+        scanner->held += weight;
+        values->weight += weight;
         return add_text(&values->values, hash, value.at, value.size, 1) != NULL;
     }
     values->exact = false;
-    scanner->held += 95 - values->values.count;
+    scanner->held += 95 - values->weight;
     for (Py_ssize_t at = 0; at < values->values.count; at++) {
         Text *text = &values->values.texts[at];
         Span held = {values->values.bytes.at + text->offset, text->size};
@@ -642,6 +659,7 @@ static bool add_entry(Scanner *scanner, const Plan *plan, int64_t time, PyObject
         keep(&facts->first_message, message);
         keep(&facts->last_message, message);
         keep(&facts->least_message, message);
+        scanner->held += PyUnicode_GET_LENGTH(message) / LONG;
     } else {
         if (time < facts->first || (time == facts->first && PyUnicode_Compare(message, facts->first_message) < 0)) {
             facts->first = time;
@@ -814,7 +832,7 @@ static bool scan(Scanner *scanner, PyObject *messages, PyObject *severities, Eac
             done = mask(scanner, message) && add_severity(scanner, severity) && each(scanner, at, message, state);
         }
         Py_DECREF(message);
-        if ((at & 1023) == 1023 && PyErr_CheckSignals() != 0)
+        if (done && (at & 1023) == 1023 && PyErr_CheckSignals() != 0)
             done = false;
     }
     scanner->busy = false;
@@ -1343,7 +1361,9 @@ static Moment *read_moments(PyObject *parts, const Py_buffer *ranks, Py_ssize_t 
         if (!right || more == NULL)
             goto failed;
     }
-    return moments != NULL ? moments : PyMem_Malloc(1);
+    if (moments == NULL && (moments = PyMem_Malloc(1)) == NULL)
+        PyErr_NoMemory();
+    return moments;
 failed:
     PyMem_Free(moments);
     return NULL;

@@ -39,7 +39,8 @@ class DistinctLines:
         if not self._runs:
             yield _distinct(self._lines)
             return
-        self._spill()
+        if self._lines:
+            self._spill()
         read = max(_READ // len(self._runs), _LEAST_READ)
         heads = [_Head(run, read) for run in self._runs]
         while heads := [head for head in heads if head.lines or head.read_on()]:
