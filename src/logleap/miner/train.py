@@ -1,19 +1,17 @@
-"""Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
+"""Trains a log model: reads the entries once, or again where they are of too many kinds for memory."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from operator import le
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
-from logleap.miner import _fast
+from logleap.miner.blocks import BLOCK, Block, Columns, in_blocks
 from logleap.miner.collect import Collector, PlanOf, Settings, Templates, collector
 from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
 from logleap.miner.description.values import weight_of
+from logleap.miner.known_templates import KnownTemplates
 from logleap.miner.lines import chosen, line_of, tokens_of
-from logleap.miner.match import Tree, are_variable, bare, recipes, shape_of
+from logleap.miner.match import are_variable, recipes, shape_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -22,33 +20,9 @@ from logleap.miner.model import (
     LogModel,
     Parameters,
     Template,
-    template_id,
 )
-from logleap.miner.relate import Relatives
 from logleap.miner.text.mask import Masks
 from logleap.miner.text.tokens import Shape, Tokenizer
-
-BLOCK = 32_768
-"""The most entries that are worked on at once."""
-
-CHARACTERS = 16 << 20
-"""About the most characters of their messages."""
-
-
-class Block(Protocol):
-    """Entries by column: `logleap.domain.entries.Entries` is one."""
-
-    @property
-    def micros(self) -> Sequence[int]:
-        """Their times, microseconds since 1970 (UTC)."""
-
-    @property
-    def messages(self) -> Sequence[str]:
-        """Their messages."""
-
-    @property
-    def contexts(self) -> Sequence[str | None]:
-        """Their contexts, raw JSON text."""
 
 
 class Limits:
@@ -124,7 +98,7 @@ class _Training:
         self._baseline = baseline
         self._limits = limits
         self._tokenizer = Tokenizer(parameters.max_tokens)
-        self._known = _Templates(baseline)
+        self._known = KnownTemplates(baseline)
         self._kinds: list[tuple[str | None, Shape]] = []
         self._weight = 0  # of their keys
         self._lines = self._new_lines()
@@ -145,7 +119,7 @@ class _Training:
     def _read_kinds(self, entries: Iterable[Block]) -> Collector | None:
         """Read the entries: facts by masked message, or None where there are too many kinds of these."""
         found = self._collector(self._kind, self._parameters.exact_values, repeats=True)
-        blocks = map(_in_order, _blocks(entries, self._limits.block))
+        blocks = in_blocks(entries, self._limits.block)
         for block in blocks:
             try:
                 numbers = found.add(*block)
@@ -161,7 +135,7 @@ class _Training:
         self._note_all(chain([block], blocks))
         return None
 
-    def _note_all(self, blocks: Iterable["_Block"]) -> None:
+    def _note_all(self, blocks: Iterable[Columns]) -> None:
         """Have all messages mined that match no template yet."""
         noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
         for _, messages, contexts in blocks:
@@ -258,7 +232,7 @@ class _Training:
 
         bound = self._bound(self._known.tokens)
         found = self._collector(plan_of, bound, self._templates(self._known.listed()))
-        blocks = map(_in_order, _blocks(entries, self._limits.block))
+        blocks = in_blocks(entries, self._limits.block)
         for block in blocks:
             try:
                 self._timeline.add(block.times, found.add(*block))
@@ -357,123 +331,9 @@ class _Training:
         return tuple(blank + token for blank, token in zip(blanks, self._known.tokens[number], strict=True))
 
 
-class _Block(NamedTuple):
-    times: "array[int]"
-    messages: list[str]
-    contexts: list[str | None]
-
-
 class _TooManyKinds(Exception):
     """There are more masked messages than fit into memory."""
 
 
 class _Unmatched(Exception):
     """A message matches no template yet."""
-
-
-class _Templates:
-    """The baseline's templates, and those mined: numbered, the former first."""
-
-    def __init__(self, baseline: LogModel | None) -> None:
-        self._baseline = baseline.templates if baseline else ()
-        self.severities: list[str | None] = [template.severity for template in self._baseline]
-        self.tokens: list[tuple[str, ...]] = [bare(template.tokens) for template in self._baseline]
-        """Without blanks."""
-        self.order: list[int] = []
-        """Those that have entries of their own; the later ones first."""
-        self._related = len(self._baseline)
-        self._same: dict[int, int] = {}
-        self._tree = Tree()
-        self.settle()
-
-    def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
-        """Add a mined one, which `settle` makes known."""
-        self.severities.append(severity)
-        self.tokens.append(tokens)
-
-    def listed(self) -> list[tuple[str | None, tuple[str, ...]]]:
-        """Severity and tokens of those that have entries of their own, in their order."""
-        return [(self.severities[number], self.tokens[number]) for number in self.order]
-
-    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
-        """The number of the template of such a message, as `Matcher` finds it in a model of them; None: none
-        matches.
-        """
-        return self._tree.find(severity, tokens)
-
-    def settle(self) -> None:
-        """End a round of mining. Templates of the baseline are widened to mined ones of the same event."""
-        if self._baseline and self._related < len(self.tokens):
-            self._relate()
-        # Of two that became equal the first one has all entries.
-        self.order = [number for number in reversed(range(len(self.tokens))) if number not in self._same]
-        self._tree = Tree()
-        for number in self.order:
-            self._tree.add(self.severities[number], self.tokens[number], number)
-
-    def _relate(self) -> None:
-        old = len(self._baseline)
-        relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
-        same = {}
-        for number in range(self._related, len(self.tokens)):
-            found = relatives.find(self.severities[number], self.tokens[number])
-            if found is not None:
-                same[number] = found
-        for number, known in same.items():
-            self.tokens[known] = tuple(
-                [
-                    own if own == other else VARIABLE
-                    for own, other in zip(self.tokens[known], self.tokens[number], strict=True)
-                ]
-            )
-        self._same |= same
-        self._related = len(self.tokens)
-
-    def id(self, number: int) -> str:
-        """The template's id."""
-        if number < len(self._baseline):
-            return self._baseline[number].id
-        return template_id(self.severities[number], self.tokens[number])
-
-    def text(self, number: int) -> tuple[str, ...] | None:
-        """The tokens with their blanks, as the baseline has them; None of a mined one."""
-        if number >= len(self._baseline):
-            return None
-        return tuple(
-            [
-                " " * written.startswith(" ") + token
-                for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
-            ]
-        )
-
-
-def _in_order(block: _Block) -> _Block:
-    """A block in the order of time."""
-    times, messages, contexts = block
-    if _fast.ordered(times) if _fast.COMPILED else all(map(le, times, islice(times, 1, None))):
-        return block
-    order = sorted(range(len(times)), key=times.__getitem__)
-    return _Block(
-        array("q", map(times.__getitem__, order)),
-        list(map(messages.__getitem__, order)),
-        list(map(contexts.__getitem__, order)),
-    )
-
-
-def _blocks(entries: Iterable[Block], most: int) -> Iterator[_Block]:
-    """The entries in blocks that are neither small nor large."""
-    times, characters = array("q"), 0
-    messages: list[str] = []
-    contexts: list[str | None] = []
-    for block in entries:
-        for start in range(0, len(block.messages), most):
-            part = block.messages[start : start + most]
-            times.extend(block.micros[start : start + most])
-            messages += part
-            contexts += block.contexts[start : start + most]
-            characters += sum(map(len, part))
-            if len(messages) >= most or characters >= CHARACTERS:
-                yield _Block(times, messages, contexts)
-                times, messages, contexts, characters = array("q"), [], [], 0
-    if messages:
-        yield _Block(times, messages, contexts)
