@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from logleap.domain.entries import Entries
 from logleap.miner import score
+from logleap.miner.checks import NEW, VALUE
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
-from logleap.miner.score import NEW, VALUE, Scorer, Scoring
+from logleap.miner.score import Scorer, Scoring
 from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
