@@ -175,7 +175,7 @@ def test_of_standard_input_the_lines_to_leave_out_are_told(logleap: Any, url: st
     data = (LINE * 40_000 + "2026-13-40 06:00:00 x\n" + LINE * 10_000).encode()
     done = logleap("push", "-", "--batch-size", "7000", stdin=data, LOGLEAP_URL=url)
     assert done.returncode == 1
-    assert "Leave out the first 35000 lines of standard input" in done.stderr
+    assert "Leave out the first 35,000 lines of standard input" in done.stderr
     arguments = command_in(done.stderr)
     assert "--skip-lines" in arguments
     again = logleap(*arguments, stdin=data, LOGLEAP_URL=url)

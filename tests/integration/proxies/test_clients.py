@@ -137,7 +137,7 @@ def test_logleap_push_stores_each_line_once_and_so_does_its_repeat_without_the_p
     arguments = [str(log_file), "--dataset", data_id, "--key", "k"]
     done = push(proxy_url, api_key, *arguments)
     assert done.returncode == 0, done.stderr
-    assert f"{RECORDS} entries of app.log are in" in done.stdout
+    assert f"{RECORDS:,} entries of app.log are in" in done.stdout
     assert messages(stored, data_id) == TEXTS
     again = push(origin, api_key, *arguments)
     assert again.returncode == 0, again.stderr

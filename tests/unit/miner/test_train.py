@@ -274,6 +274,28 @@ def test_many_distinct_messages_are_mined_in_rounds_and_all_match_in_the_end() -
     assert trained(rows[::-1], parameters=parameters, limits=SMALL).to_bytes() == model.to_bytes()
 
 
+def test_values_of_several_lines_are_counted_alike_in_every_order() -> None:
+    random = Random(5)
+    rests = [random.choice([f"{n % 9}", f"{n}\n{n}"]) for n in range(600)]
+    rows = written(*(f"table lost: {n % 7}\n{rest}" for n, rest in enumerate(rests)))
+    models = {
+        trained(order, limits=limits).to_bytes()
+        for order in (rows, rows[::-1])
+        for limits in (SMALL, SMALL_PLAIN, PLAIN, None)
+    }
+    assert len(models) == 1
+    (template,) = LogModel.from_json(models.pop()).templates
+    assert {sum(position.types.values()) for position in template.positions} == {600}
+
+
+def test_long_values_are_held_by_what_they_weigh() -> None:
+    rows = written(*(f"job {n} failed\n{n} {'trace ' * 2000}" for n in range(60)))
+    models = {trained(rows, limits=limits).to_bytes() for limits in (SMALL, SMALL_PLAIN, PLAIN, None)}
+    (template,) = LogModel.from_json(models.pop()).templates
+    assert not models
+    assert [position.exact for position in template.positions] == [True, False]
+
+
 def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> None:
     before = trained(written("copied file to disk sda", "door opened by card", "link eth is UP now"))
     after = trained(
