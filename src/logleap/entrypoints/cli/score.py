@@ -58,8 +58,8 @@ def score(
         nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream,
         Client(url, api_key=api_key, patience=patience, timeout=_TIMEOUT) as client,
     ):
-        log = LogFile(stream, name=file, options=read_options(reading))
         try:
+            log = LogFile(stream, name=file, options=read_options(reading))
             scores = client.score_lines(data_id, _bodies(log, lines))
         except LogFileError as error:
             output.finish(str(error), output.FAILED)
