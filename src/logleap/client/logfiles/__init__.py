@@ -1,7 +1,7 @@
 """Reads log files, of many formats and packed or not, into batches of entries for the API."""
 
 from logleap.client.logfiles._entries.batches import Batch, Limits
-from logleap.client.logfiles._errors import LogFileError
+from logleap.client.logfiles._errors import LogFileError, unreadable
 from logleap.client.logfiles._logfile import FORMATS, LogFile
 from logleap.client.logfiles._options import ReadOptions
 from logleap.client.logfiles._report import Report
@@ -19,4 +19,5 @@ __all__ = [
     "Report",
     "Seam",
     "named_zone",
+    "unreadable",
 ]

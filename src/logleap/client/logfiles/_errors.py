@@ -19,6 +19,11 @@ class LogFileError(ValueError):
         super().__init__(f"{file}: {detail}" if line is None else f"{file}, line {line}: {detail}")
 
 
+def unreadable(name: str, error: OSError) -> LogFileError:
+    """The error to raise where a file can't be opened, or its disk doesn't give its bytes."""
+    return LogFileError(name, None, f"it cannot be read: {error.strerror or error}.")
+
+
 class BadLine(ValueError):
     """A line that can't be read with certainty. The text says why, and what settles it."""
 

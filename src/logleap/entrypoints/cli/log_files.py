@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -77,6 +77,16 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
+
+
+def open_log(name: str) -> BinaryIO:
+    """The file, for reading. Raises LogFileError, as where it was rotated away since its name was checked."""
+    from logleap.client.logfiles import unreadable
+
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise unreadable(name, error) from error
 
 
 def read_options(given: Mapping[str, Any]) -> "ReadOptions":

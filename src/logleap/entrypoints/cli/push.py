@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
-from logleap.entrypoints.cli.log_files import read_options, reading_options
+from logleap.entrypoints.cli.log_files import open_log, read_options, reading_options
 from logleap.entrypoints.cli.options import not_empty
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.counts import counted
@@ -207,7 +207,10 @@ def _label(names: Sequence[str]) -> str:
 def _size(names: Sequence[str]) -> int | None:
     if "-" in names:
         return None
-    sizes = [Path(name).stat().st_size if Path(name).is_file() else 0 for name in names]
+    try:
+        sizes = [Path(name).stat().st_size if Path(name).is_file() else 0 for name in names]
+    except OSError:  # it was rotated away just now: opening it tells
+        return None
     return sum(sizes) if all(sizes) else None
 
 
@@ -216,5 +219,5 @@ def _opened(name: str, counter: Counter) -> Iterator[BinaryIO]:
     if name == "-":
         yield Counted(sys.stdin.buffer, counter)  # type: ignore[misc]
         return
-    with Path(name).open("rb") as stream:
+    with open_log(name) as stream:
         yield Counted(stream, counter)  # type: ignore[misc]

@@ -4,14 +4,14 @@ import json
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from logleap.entrypoints.cli.calls import server_options
-from logleap.entrypoints.cli.log_files import read_options, reading_options
+from logleap.entrypoints.cli.log_files import open_log, read_options, reading_options
 from logleap.entrypoints.cli.options import some_of
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.counts import counted
@@ -50,19 +50,17 @@ def score(
     are printed: one for each entry, and a last one with the summary.
     """
     from logleap.client import Client
-    from logleap.client.logfiles import LogFile, LogFileError
+    from logleap.client.logfiles import LogFile
 
     lines = array("Q")
     with (
         output.call_endings(),
-        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream,
+        _log_file_endings(),
+        nullcontext(sys.stdin.buffer) if file == "-" else open_log(file) as stream,
         Client(url, api_key=api_key, patience=patience, timeout=_TIMEOUT) as client,
     ):
-        try:
-            log = LogFile(stream, name=file, options=read_options(reading))
-            scores = client.score_lines(data_id, _bodies(log, lines))
-        except LogFileError as error:
-            output.finish(str(error), output.FAILED)
+        log = LogFile(stream, name=file, options=read_options(reading))
+        scores = client.score_lines(data_id, _bodies(log, lines))
         with scores:
             for line in scores.lines():
                 if as_json:
@@ -76,6 +74,16 @@ def score(
         click.echo("\n".join([*_in_words(label, summary, lines), *log.report.in_words()]))
     if any(warning["kind"] in fail_on for warning in summary["warnings"]):
         sys.exit(output.CHANGED)
+
+
+@contextmanager
+def _log_file_endings() -> Iterator[None]:
+    from logleap.client.logfiles import LogFileError
+
+    try:
+        yield
+    except LogFileError as error:
+        output.finish(str(error), output.FAILED)
 
 
 def _bodies(log: "LogFile", lines: "array[int]") -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from logleap.client.logfiles._errors import LogFileError
+from logleap.client.logfiles._errors import LogFileError, unreadable
 
 CHUNK = 256 * 1024
 _LARGEST_WINDOW = 27  # zstd: 128 MiB, as its own program takes without being asked to
@@ -93,7 +93,7 @@ class Unpacked:
         self._name = name
         self.note: str | None = None
         self._begin = b""
-        while len(self._begin) < 512 and (more := self._stream.read(512 - len(self._begin))):
+        while len(self._begin) < 512 and (more := self._read(512 - len(self._begin))):
             self._begin += more
         self._refuse_unreadable()
         self._packing = next((kind for kind in PACKINGS if self._begin.startswith(kind.magic)), None)
@@ -125,6 +125,8 @@ class Unpacked:
             errors = (*errors, _zstd_module().ZstdError)
         try:
             yield from self._unpacked(self._packing)
+        except LogFileError:
+            raise
         except errors as error:
             raise LogFileError(self._name, None, f"the {self.packing} file is damaged: {error}.") from None
 
@@ -142,10 +144,16 @@ class Unpacked:
                 self._name, None, f"this is a tar archive. Try: tar -xOf {self._name} | logleap push -"
             )
 
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise unreadable(self._name, error) from error
+
     def _raw(self) -> Iterator[bytes]:
         if self._begin:
             yield self._begin
-        while chunk := self._stream.read(CHUNK):
+        while chunk := self._read(CHUNK):
             yield chunk
 
     def _unpacked(self, packing: Packing) -> Iterator[bytes]:
