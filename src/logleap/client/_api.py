@@ -52,6 +52,23 @@ def tls_context() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+def check_address(url: str, api_key: str | None = None) -> None:
+    """Raises BadAddress if no request can be made of these. Its text does not show the key."""
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise BadAddress(f"Invalid URL {url!r}: {error}. Use one like http://127.0.0.1:8080.") from error
+    if address.scheme not in ("http", "https") or not address.host:
+        raise BadAddress(f"Invalid URL {url!r}. Use one like http://127.0.0.1:8080.")
+    if api_key and not api_key.isascii():
+        raise BadAddress("The API key contains non-ASCII characters, so it is not a LogLeap key.")
+    if api_key and not api_key.isprintable():
+        raise BadAddress(
+            "The API key contains a line break or another control character. Remove it: a file's last line "
+            "break does not belong to the key."
+        )
+
+
 class Client:
     """Calls the API at `url`. Retries calls that are safe to repeat, each for about `patience` seconds.
 
@@ -69,17 +86,11 @@ class Client:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raises BadAddress."""
+        check_address(url, api_key)
         headers = {"X-API-Key": api_key} if api_key else {}
-        try:
-            self._http = httpx2.Client(
-                base_url=url, headers=headers, timeout=timeout, verify=tls or tls_context(), trust_env=False
-            )
-        except httpx2.InvalidURL as error:
-            raise BadAddress(f"Invalid URL {url!r}: {error}. Use one like http://127.0.0.1:8080.") from error
-        except UnicodeEncodeError:  # whose text would show the key
-            raise BadAddress(
-                "The API key contains non-ASCII characters, so it is not a LogLeap key."
-            ) from None
+        self._http = httpx2.Client(
+            base_url=url, headers=headers, timeout=timeout, verify=tls or tls_context(), trust_env=False
+        )
         self._url = url
         self._patience = patience
 

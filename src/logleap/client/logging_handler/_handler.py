@@ -3,9 +3,8 @@
 import functools
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from logleap.client._api import Client, tls_context
+from logleap.client._api import Client, check_address, tls_context
 from logleap.client.logging_handler._outbox import Limits, Outbox
 from logleap.client.logging_handler._records import NotAnEntry, encode
 
@@ -34,9 +33,7 @@ class LogLeapHandler(logging.Handler):
         timeout: float = 10.0,
         exit_timeout: float = 5.0,
     ) -> None:
-        address = urlsplit(url)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ValueError(f"Invalid url {url!r}. Use one like http://127.0.0.1:8080.")
+        check_address(url, api_key)
         super().__init__(level)
         # patience=0: the outbox retries by itself, and can be stopped.
         # The TLS context is made here, even for http: if a fork happened while the sending thread made one,
