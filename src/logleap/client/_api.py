@@ -573,12 +573,16 @@ class Scores:
                 if problem is None:
                     yield line
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            why = f"{problem['code']}: {problem['detail']}" if problem else str(error)
-            raise Incomplete(f"The scores broke off: {why}") from error
+            raise _broken_off(problem, str(error)) from error
         finally:
             self._response.close()
         if self._summary is None:
-            raise Incomplete("The scores ended without their summary.")
+            raise _broken_off(problem, "they ended without their summary.")
+
+
+def _broken_off(problem: Json | None, otherwise: str) -> Incomplete:
+    why = f"{problem['code']}: {problem['detail']}" if problem else otherwise
+    return Incomplete(f"The scores broke off: {why}", problem)
 
 
 class Export:

@@ -38,7 +38,14 @@ class Unreachable(Exception):
 
 
 class Incomplete(Exception):
-    """A stream broke off, or does not have the number of entries that the server said. The text has both."""
+    """A stream broke off, or does not have the number of entries that the server said. The text has both.
+
+    `problem`: the `code` and `detail` of what ended it, if the server said them.
+    """
+
+    def __init__(self, text: str, problem: Json | None = None) -> None:
+        super().__init__(text)
+        self.problem = problem
 
 
 class BadAddress(ValueError):

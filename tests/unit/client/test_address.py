@@ -21,9 +21,7 @@ def _handler(url: str, key: str | None = None) -> object:
 
 
 @pytest.mark.parametrize("made", [_client, _handler])
-@pytest.mark.parametrize(
-    "url", ["localhost:8080", "127.0.0.1:8080", "ftp://host", "http://", "http://x:y"]
-)
+@pytest.mark.parametrize("url", ["localhost:8080", "127.0.0.1:8080", "ftp://host", "http://", "http://x:y"])
 def test_a_url_without_scheme_or_host_is_refused_at_once(made: Callable[..., object], url: str) -> None:
     with pytest.raises(BadAddress, match=r"http://127\.0\.0\.1:8080"):
         made(url)
