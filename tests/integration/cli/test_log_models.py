@@ -158,3 +158,18 @@ def test_the_root_cause_view_names_the_changes_by_their_numbers() -> None:
     lines = list(describe_changes(found))
     assert lines[-1] == "Until the first error, in the order of time: 2, 1."
     assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("before", [1, 60_000], ids=["at once", "in the middle of the answer"])
+def test_score_names_the_line_of_an_entry_that_the_server_refuses(
+    logleap: Logleap, server: Any, sets: tuple[str, str], before: int
+) -> None:
+    traced = "2026-03-03 07:00:00 Order 1 left by gate 1\n  at line 7\n"
+    large = f"2026-03-03 07:00:01 {'x' * (1 << 20)}\n"
+    stdin = (traced * before + large).encode()
+    refused = logleap("score", "-", "--model", sets[0], stdin=stdin, LOGLEAP_URL=server.url)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"logleap: standard input, line {2 * before + 1}: the server refuses this entry: it has more than "
+        "1048576 bytes. Shorten it, or leave it out.\n"
+    )

@@ -1,6 +1,7 @@
 """`logleap score`: a log file judged by a log model."""
 
 import json
+import re
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 600.0  # seconds: the server reads the whole file before it answers
 _KINDS = ("new", "value")
+_TOO_LARGE = re.compile(r"entry with index (\d+), (has more than \d+ bytes)")
 
 
 @click.command()
@@ -60,8 +62,7 @@ def score(
         Client(url, api_key=api_key, patience=patience, timeout=_TIMEOUT) as client,
     ):
         log = LogFile(stream, name=file, options=read_options(reading))
-        scores = client.score_lines(data_id, _bodies(log, lines))
-        with scores:
+        with _refusals(file, lines), client.score_lines(data_id, _bodies(log, lines)) as scores:
             for line in scores.lines():
                 if as_json:
                     sys.stdout.buffer.write(line + b"\n")
@@ -84,6 +85,23 @@ def _log_file_endings() -> Iterator[None]:
         yield
     except LogFileError as error:
         output.finish(str(error), output.FAILED)
+
+
+@contextmanager
+def _refusals(file: str, lines: "array[int]") -> Iterator[None]:
+    """Names the line of the file where the server refuses one entry of the request."""
+    from logleap.client import ApiError, Incomplete
+    from logleap.client.logfiles import LogFileError
+
+    try:
+        yield
+    except (ApiError, Incomplete) as error:
+        problem = error.problem or {}
+        found = _TOO_LARGE.search(str(problem.get("detail")))
+        if problem.get("code") != "ENTRY_TOO_LARGE" or found is None or int(found[1]) >= len(lines):
+            raise
+        detail = f"the server refuses this entry: it {found[2]}. Shorten it, or leave it out"
+        raise LogFileError(file, lines[int(found[1])], f"{detail}.") from error
 
 
 def _bodies(log: "LogFile", lines: "array[int]") -> Iterator[bytes]:
