@@ -171,6 +171,15 @@ def test_a_file_that_breaks_later_tells_what_is_in_and_the_command_that_goes_on(
     assert entries_of(logleap, url, stored[2]) == 50_000
 
 
+def test_no_lines_of_standard_input_are_to_be_left_out_where_none_is_stored(logleap: Any, url: str) -> None:
+    large = f"2026-03-02 06:00:00 {'x' * (1 << 20)}\n"
+    done = logleap("push", "-", stdin=large.encode(), LOGLEAP_URL=url)
+    assert done.returncode == 1
+    assert "0 entries were added to data set " in done.stderr
+    assert "Leave out the first" not in done.stderr
+    assert "--skip-lines" not in done.stderr
+
+
 def test_of_standard_input_the_lines_to_leave_out_are_told(logleap: Any, url: str) -> None:
     data = (LINE * 40_000 + "2026-13-40 06:00:00 x\n" + LINE * 10_000).encode()
     done = logleap("push", "-", "--batch-size", "7000", stdin=data, LOGLEAP_URL=url)

@@ -245,6 +245,7 @@ def test_a_bad_parameter_is_named_with_the_remedy(server: Server, query: str) ->
     detail = refused(server.http.get(f"/data/{data_id}/entries?{query}"), 400, code)
     assert name in detail
     assert remedy in detail
+    assert ".." not in detail
 
 
 def test_a_page_token_that_was_changed_or_is_of_other_entries_is_refused(server: Server) -> None:

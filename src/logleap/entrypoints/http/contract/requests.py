@@ -275,7 +275,7 @@ def _bad_query(model: type[NoQuery], error: ValidationError) -> HttpError:
         known = f"Its parameters are {', '.join(sorted(map(str, names)))}." if names else "It has none."
         said = f"This call has no query parameter {alias[:64]!r}. {known}"
         return HttpError("QUERY_PARAMETER_UNKNOWN", said)
-    why = first["msg"].removeprefix("Value error, ")
+    why = first["msg"].removeprefix("Value error, ").removesuffix(".")
     own = f"{names[alias].upper()}_INVALID"
     code = own if own in PROBLEMS else "QUERY_PARAMETER_INVALID"
     return HttpError(code, f"{alias} is {str(first['input'])[:40]!r}, but {why}.")
