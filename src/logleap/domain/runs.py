@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from logleap.domain.artifacts import Artifact
+from logleap.domain.counts import counted
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import (
@@ -165,7 +166,9 @@ class Run:
 
     def attempts_exhausted(self, reason: str) -> RunError:
         """The error of a run that has used up its attempts, the last of which ended for `reason`."""
-        return RunError("ATTEMPTS_EXHAUSTED", f"Given up after {self.attempts} attempts: {reason}.")
+        return RunError(
+            "ATTEMPTS_EXHAUSTED", f"Given up after {counted(self.attempts, 'attempt')}: {reason}."
+        )
 
     def claimed(self, now: datetime, lease: timedelta) -> "Run":
         """The run in the hands of a worker until `now + lease`.
@@ -279,7 +282,9 @@ def start_training(
         baseline=baseline,
     )
     event = Event(
-        now, EventKind.TRAINING_STARTED, f"Run {run_id} of task {request.task!r} on {totals.entries} entries."
+        now,
+        EventKind.TRAINING_STARTED,
+        f"Run {run_id} of task {request.task!r} on {counted(totals.entries, 'entry')}.",
     )
     return Start(replace(dataset.after(Action.TRAIN, now), run_id=run_id, sealed=totals), run, event)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
+from logleap.domain.counts import counted
 from logleap.domain.entries import Entries
 from logleap.domain.log_models import CHANGES_FILE, MODEL_FILE, ModelParameters
 from logleap.domain.runs import JsonObject
@@ -126,9 +127,7 @@ def changes_of(changes: Changes) -> dict[str, object]:
 def _summary(model: LogModel, entries: int, listed: int) -> str:
     """One sentence. A data set without entries is not trained on."""
     share = 100 * entries // model.entries
-    return (
-        f"{model.entries:,} entries of {len(model.templates)} templates; "
-        f"the {listed} most frequent have {share} % of the entries."
-        if listed < len(model.templates)
-        else f"{model.entries:,} entries of {len(model.templates)} templates."
-    )
+    counts = f"{counted(model.entries, 'entry')} of {counted(len(model.templates), 'template')}"
+    if listed == len(model.templates):
+        return f"{counts}."
+    return f"{counts}; the {listed:,} most frequent have {share} % of the entries."

@@ -141,7 +141,7 @@ def test_dead_letters_are_listed_and_sent_again(
         listed = logleap("events", "--dead", **local)
         assert "1 dead." in listed.stdout
         assert f"logleap.announced  {data_id}" in listed.stdout
-        assert "1 attempts, the last: the receiver answered 410" in listed.stdout
+        assert "1 attempt, the last: the receiver answered 410" in listed.stdout
         shown = json.loads(logleap("events", "--json", **local).stdout)
         (letter,) = shown["events"]
         assert (shown["waiting"], shown["dead"]) == (0, 1)

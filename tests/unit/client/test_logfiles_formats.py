@@ -126,7 +126,7 @@ def test_the_parts_of_a_containers_line_are_put_together() -> None:
         ("a very long line, first part and the rest", "stdout"),
     ]
     assert file.report.format == "cri"
-    assert "1 lines without text were left out" in file.report.notes
+    assert "left out: 1 line without text" in file.report.notes
 
 
 def test_a_line_that_is_no_containers_is_refused() -> None:

@@ -270,7 +270,7 @@ def test_the_run_of_a_dead_letter_that_nobody_tried_gets_a_second_chance_and_the
     assert last_event(database, run).kind is EventKind.TRAINING_REPUBLISHED
 
     assert fail_dead_letter(body) == f"run {run.run_id} has failed"
-    error = RunError("DEAD_LETTERED", "The queue gave up its message after 1 attempts.")
+    error = RunError("DEAD_LETTERED", "The queue gave up its message after 1 attempt.")
     assert (current(database, run).state, current(database, run).error) == (RunState.FAILED, error)
     assert database.datasets[run.dataset_id].state is State.FAILED
     assert last_event(database, run).kind is EventKind.TRAINING_FAILED

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from logleap.client.logfiles._entries.entry import LogEntry
 from logleap.client.logfiles._errors import SHOWN
+from logleap.domain.counts import counted
 
 _MOST_NAMED = 100
 
@@ -96,12 +97,11 @@ class Report:
 
     def in_words(self) -> list[str]:
         """The same in lines of text, without the file's name."""
-        more = [f"{self.continuation_lines:,} continuation lines"] if self.continuation_lines else []
+        more = [counted(self.continuation_lines, "continuation line")] if self.continuation_lines else []
         if self.skipped_lines:
             more.append(f"{self.skipped_lines:,} left out")
-        said = [
-            f"{self.lines:,} lines → {self.entries:,} entries" + (f" ({', '.join(more)})" if more else "")
-        ]
+        lines, entries = counted(self.lines, "line"), counted(self.entries, "entry")
+        said = [f"{lines} → {entries}" + (f" ({', '.join(more)})" if more else "")]
         if self.first_time is not None:
             said.append(f"from {self.first_time} to {self.last_time}")
         if self.time_forms:
@@ -115,5 +115,5 @@ class Report:
         said += self.notes
         said += [f"left out: line {one.line}, {one.text!r}: {one.reason}" for one in self.skipped[:10]]
         if self.skipped_lines > 10:
-            said.append(f"left out: {self.skipped_lines - 10:,} more lines")
+            said.append(f"left out: {counted(self.skipped_lines - 10, 'more line')}")
         return said

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.domain.log_models import LOG_MODEL
 from logleap.entrypoints.cli.options import JSON, not_empty
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
-from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.client import Client

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.options import BACKEND_METAVAR
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
-from logleap.entrypoints.cli.printing.counts import counted
 
 _BATCH = 500
 _PLANTED = ("new-error", "disappeared", "tripled", "temperature")

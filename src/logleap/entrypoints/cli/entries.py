@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.cli.printing.export_count import COUNTS, Progress
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
 from logleap.entrypoints.cli.log_files import open_log, read_options, reading_options
 from logleap.entrypoints.cli.options import not_empty
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.cli.printing.progress import Counted, Counter, progress
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 
 # Characters shown of a message: of a frequent one, and of a large one (whose position takes room).
 _FREQUENT_TEXT, _LARGE_TEXT = 100, 50

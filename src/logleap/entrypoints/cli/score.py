@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.log_files import open_log, read_options, reading_options
 from logleap.entrypoints.cli.options import some_of
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.client.logfiles import LogFile

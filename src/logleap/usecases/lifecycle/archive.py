@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from logleap.domain.counts import counted
 from logleap.domain.datasets import Action, Archive, Dataset, Event, EventKind, State
 from logleap.domain.entries import Totals
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
@@ -88,7 +89,7 @@ class ArchiveDataset:
             stored.next_state(Action.ARCHIVE)
             return stored
         now = self.now()
-        event = Event(now, EventKind.ARCHIVED, f"Archived {archive.entries} entries.")
+        event = Event(now, EventKind.ARCHIVED, f"Archived {counted(archive.entries, 'entry')}.")
         totals = Totals(manifest.entries, len(manifest.batches))
         archived = dataset.with_archive(archive, totals, now)
         try:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from logleap.domain.counts import counted
 from logleap.domain.datasets import Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import CLOCK_SKEW, LONGEST_LEASE, Run, RunError, TrainingMessage, UnreadableMessage
@@ -173,7 +174,9 @@ class FailDeadLetter:
             )
             self.queue.publish(TrainingMessage.of(run).to_bytes(), run.owner)
             return f"run {run.run_id} was never attempted and is queued again"
-        error = RunError("DEAD_LETTERED", f"The queue gave up its message after {run.attempts} attempts.")
+        error = RunError(
+            "DEAD_LETTERED", f"The queue gave up its message after {counted(run.attempts, 'attempt')}."
+        )
         try:
             end_run(self.datasets, self.runs, run.failed(now, error))
         except DatasetNotFound:

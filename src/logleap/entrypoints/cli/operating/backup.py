@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.backends.local import Contents
@@ -56,8 +56,8 @@ def restore(file: Path, **flags: Any) -> None:
         click.echo(f"The files that it replaced are in {replaced}: delete them when you no longer need them.")
     missing = made.missing_archives
     if missing:
-        number = f"{len(missing):,} archives are" if len(missing) > 1 else "1 archive is"
-        click.echo(f"{number} missing: put {missing[0]} back.", err=True)
+        are = "is" if len(missing) == 1 else "are"
+        click.echo(f"{counted(len(missing), 'archive')} {are} missing: put {missing[0]} back.", err=True)
     _refuse_incomplete(made)
 
 

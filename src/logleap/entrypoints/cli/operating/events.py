@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.operating.opened import opened
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR, JSON
 from logleap.entrypoints.cli.printing import output
@@ -67,11 +68,13 @@ def events(
     if as_json:
         output.print_json({"waiting": backlog.waiting, "dead": backlog.dead, "events": shown})
         return
-    click.echo(f"{backlog.waiting} waiting, {backlog.dead} dead.")
+    click.echo(f"{backlog.waiting:,} waiting, {backlog.dead:,} dead.")
     for event in shown:
         state = "dead" if event["deadAt"] else "waiting"
         line = f"{state:<7}  {event['time']}  {event['type']}  {event['dataId']}  {event['id']}"
-        why = f"  {event['attempts']} attempts, the last: {event['error']}" if event["error"] else ""
+        why = (
+            f"  {counted(event['attempts'], 'attempt')}, the last: {event['error']}" if event["error"] else ""
+        )
         click.echo(line + output.in_a_line(why))
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from logleap.domain.counts import counted
 from logleap.entrypoints.cli.printing import output
-from logleap.entrypoints.cli.printing.counts import counted
 
 
 def describe_changes(found: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import click
 
+from logleap.domain.counts import counted
+
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_UPDATES = 0.2
 
@@ -118,6 +120,8 @@ class Progress:
     def _said(self, now: float) -> str:
         done, known = self._count.so_far, self._entries
         speed = self._count.bytes / max(now - self._began, 0.001) / 1e6
-        of = "" if known is None else f" of {known:,}"
-        entries = "" if done is None else f"{done:,}{of} entries, "
+        entries = ""
+        if done is not None:
+            of = "" if known is None else f"{done:,} of "
+            entries = f"{of}{counted(done if known is None else known, 'entry')}, "
         return f"{entries}{self._count.bytes / 1e6:,.1f} MB, {speed:.1f} MB/s"

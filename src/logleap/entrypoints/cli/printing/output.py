@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from logleap.domain.counts import counted
 from logleap.domain.log_models import LOG_MODEL
-from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.log_lines import note
 from logleap.extras import ExtraMissing, needing
 
@@ -92,7 +92,7 @@ def describe_run(run: Mapping[str, Any]) -> str:
     line = f"run {run['runId']} of {run['task']} on {counted(run['entries'], 'entry')}: {run['state']}"
     if "result" in run and run["task"] == LOG_MODEL:
         changes = run["result"].get("changes")
-        since = f" Changes since the baseline: {changes['total']}." if changes else ""
+        since = f" Changes since the baseline: {changes['total']:,}." if changes else ""
         return f"{line}. {in_a_line(run['result']['summary'])}{since}"
     if "result" in run:
         return f"{line}, result {json.dumps(run['result'], ensure_ascii=False)}"
@@ -105,6 +105,6 @@ def describe_dataset(dataset: Mapping[str, Any]) -> str:
     """One line about a data set."""
     name = f"  {in_a_line(dataset['name'])}" if dataset["name"] else ""
     return (
-        f"{dataset['dataId']}  {dataset['state']:<9}  {dataset['entries']:>9} entries"
+        f"{dataset['dataId']}  {dataset['state']:<9}  {counted(dataset['entries'], 'entry'):>17}"
         f"  {dataset['createdAt'][:19]}Z{name}"
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 import io
 
-from logleap.entrypoints.cli.printing.counts import counted
+from logleap.domain.counts import counted
 
 _SECONDS_BETWEEN_LINES = 5.0
 

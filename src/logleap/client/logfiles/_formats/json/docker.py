@@ -13,6 +13,7 @@ from logleap.client.logfiles._formats.json.shapes import iso
 from logleap.client.logfiles._formats.json.texts import JsonText, lines
 from logleap.client.logfiles._reading import Beginning, Reader, Reading
 from logleap.codecs.timestamps import BadTimestamp, parse_timestamp
+from logleap.domain.counts import counted
 
 
 class _Line(msgspec.Struct):
@@ -68,7 +69,7 @@ def _read(reading: Reading) -> Iterator[Batch]:
     reading.describe(["RFC 3339"])
     reading.report.zone = "as the times say"
     if blank:
-        reading.report.note(f"{blank:,} lines without text were left out")
+        reading.report.note(f"left out: {counted(blank, 'line')} without text")
 
 
 def _decoded(text: JsonText) -> _Line:

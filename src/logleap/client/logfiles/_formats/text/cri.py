@@ -9,6 +9,7 @@ from logleap.client.logfiles._entries.entry import LogEntry
 from logleap.client.logfiles._errors import BadLine
 from logleap.client.logfiles._layout.layout import Line
 from logleap.client.logfiles._reading import Beginning, Reader, Reading, Times
+from logleap.domain.counts import counted
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)? ?(.*)")
 
@@ -59,7 +60,7 @@ def _read(reading: Reading) -> Iterator[Batch]:
         yield from reading.end()
     finally:
         if blank:
-            reading.report.note(f"{blank:,} lines without text were left out")
+            reading.report.note(f"left out: {counted(blank, 'line')} without text")
         reading.describe(times.forms())
 
 
