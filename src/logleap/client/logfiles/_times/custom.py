@@ -97,8 +97,3 @@ def _parts(form: str) -> list[str]:
     for short, long in _SHORT.items():
         form = form.replace(short, long)
     return _PARTS.findall(form)
-
-
-def is_of_day_alone(form: str) -> bool:
-    """Whether the format names no hour, and counts no seconds."""
-    return not re.search(r"%[HIklsTRc]", form)

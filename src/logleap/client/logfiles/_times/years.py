@@ -1,7 +1,7 @@
 """The year of times that name none."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from logleap.client.logfiles._errors import BadLine
 
@@ -100,8 +100,3 @@ def _day(year: int, month: int, day: int, *, exact: bool = False) -> date:
 
 def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
-def tomorrow(now: datetime) -> date:
-    """The latest day of a time whose year isn't named."""
-    return now.date() + timedelta(days=1)

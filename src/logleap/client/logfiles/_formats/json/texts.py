@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from logleap.client.logfiles._errors import LogFileError
@@ -206,9 +206,3 @@ class _Scanner:
                 break
         self._text, self._at = "".join(kept), 0
         return read > 0
-
-
-def first_objects(reading: Reading, most: int = 100) -> Sequence[bytes]:
-    """The first lines of the file that look like objects."""
-    found = [line.strip() for line in reading.text.sample().split(b"\n")]
-    return [line for line in found if line.startswith(b"{")][:most]
