@@ -184,8 +184,7 @@ class _Training:
         for severity, lines in chosen(self._lines.blocks(), parameters.mined_messages):
             messages = tokens_of(lines, compiled=self._limits.compiled)
             for template in mine(sorted(messages), parameters.max_templates):
-                new = new or self._known.find(severity, template) is None
-                self._known.add(severity, template)
+                new = self._known.add(severity, template) or new
         self._known.settle()
         self._lines.close()
         self._lines = self._new_lines()

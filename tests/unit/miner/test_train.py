@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from benchmarks.log_styles import STYLES, lines
 from logleap.domain.entries import Entries
-from logleap.miner import _fast
 from logleap.miner.known_templates import KnownTemplates
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel, Parameters
@@ -297,11 +296,12 @@ def test_long_values_are_held_by_what_they_weigh() -> None:
     assert [position.exact for position in template.positions] == [True, False]
 
 
-@pytest.mark.skipif(not _fast.COMPILED, reason="gcc is missing: models are mined by Python here")
 def test_a_training_ends_where_what_is_mined_is_never_matched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KnownTemplates, "listed", lambda known: [])
-    with pytest.raises(RuntimeError, match="does not match"):
-        trained(styled(), limits=SMALL)
+    monkeypatch.setattr(KnownTemplates, "find", lambda *given: None)
+    for limits in (SMALL, SMALL_PLAIN):
+        with pytest.raises(RuntimeError, match="does not match"):
+            trained(styled(), limits=limits)
 
 
 def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> None:
