@@ -106,6 +106,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       Malformed               codecs: a text that is not JSON → JsonMalformed or InvalidEntry
       TooDeep                 codecs: JSON nested too deep → InvalidEntry, HttpError, or the strict reader
       TooLong                 codecs: an entry with too many bytes → EntryTooLarge
+      BaselineUnusable        miner: a baseline of other masks, or of another cut → the run fails
       MasksRefused            miner: masks of one's own that are no such file → the run fails
       ModelError              miner: a log model that cannot be read → the run fails
         ModelDamaged          miner: a log model that was cut or edited

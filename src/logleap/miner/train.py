@@ -9,6 +9,7 @@ from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
 from logleap.miner.description.values import weight_of
+from logleap.miner.errors import BaselineUnusable
 from logleap.miner.known_templates import KnownTemplates
 from logleap.miner.lines import chosen, line_of, tokens_of
 from logleap.miner.match import are_variable, recipes, shape_of
@@ -66,14 +67,16 @@ def train(
 
     `entries` must be able to be read twice, with the same entries in the same order of blocks each time.
     `open_file` opens temporary files. With a `baseline`, entries are of its templates where they match, and
-    only the rest is mined. Raises ValueError if the baseline was made with other masks, or with another
+    only the rest is mined. Raises BaselineUnusable if it was made with other masks, or with another
     `max_tokens`.
     """
     parameters = parameters or Parameters()
     if baseline is not None and baseline.masks != masks.digest:
-        raise ValueError("The baseline was trained with other masks: train it again with the present ones.")
+        raise BaselineUnusable(
+            "The baseline was trained with other masks: train it again with the present ones."
+        )
     if baseline is not None and baseline.parameters.max_tokens != parameters.max_tokens:
-        raise ValueError(
+        raise BaselineUnusable(
             "The baseline was trained with another max_tokens: train it again with the present one."
         )
     training = _Training(masks, open_file, parameters, baseline, limits or Limits())

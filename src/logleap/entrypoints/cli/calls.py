@@ -11,6 +11,7 @@ from logleap.domain.log_models import LOG_MODEL
 from logleap.entrypoints.cli.options import JSON, not_empty
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
+from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.client import Client
@@ -200,7 +201,9 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
     if as_json:
         output.print_json(archived)
     else:
-        click.echo(f"Archived {archived['archive']['entries']} entries in {archived['archive']['url']}")
+        click.echo(
+            f"Archived {counted(archived['archive']['entries'], 'entry')} in {archived['archive']['url']}"
+        )
 
 
 @click.command()
@@ -251,7 +254,7 @@ def store_artifact(
     if as_json:
         output.print_json({**saved, **report, "file": file})
     else:
-        click.echo(f"Stored {saved['size']} bytes in {file}, SHA-256 {saved['sha256']}")
+        click.echo(f"Stored {counted(saved['size'], 'byte')} in {file}, SHA-256 {saved['sha256']}")
 
 
 def start_training(

@@ -14,6 +14,7 @@ from logleap.entrypoints.cli.calls import server_options, start_training, wait_o
 from logleap.entrypoints.cli.log_files import read_options, reading_options
 from logleap.entrypoints.cli.options import not_empty
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.cli.printing.progress import Counted, Counter, progress
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ def _again(first: Any, more: Iterator[Any]) -> Generator[Any]:
 def _tell(work: "Push", label: str, data_id: str) -> None:
     stored = work.stored
     before = f", {stored.replayed:,} of them since an earlier push" if stored.replayed else ""
-    click.echo(
-        f"{stored.entries} entries of {label} are in data set {data_id} ({stored.batches} batches){before}."
-    )
+    entries, batches = counted(stored.entries, "entry"), counted(stored.batches, "batch")
+    are = "is" if stored.entries == 1 else "are"
+    click.echo(f"{entries} of {label} {are} in data set {data_id} ({batches}){before}.")
     for report in work.reports:
         if len(work.reports) > 1:
             click.echo(f"  {output.in_a_line(report.name)}:")
@@ -134,7 +135,7 @@ def _tell(work: "Push", label: str, data_id: str) -> None:
 
 def _left_out(work: "Push") -> str:
     skipped = sum(report.skipped_lines for report in work.reports)
-    return f" {skipped:,} lines were left out." if skipped else ""
+    return f" {counted(skipped, 'line')} {'was' if skipped == 1 else 'were'} left out." if skipped else ""
 
 
 def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: BaseException) -> None:
@@ -146,7 +147,9 @@ def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: 
     if stored.line:
         name = _STANDARD_INPUT if stored.name == "-" else stored.name
         where = f": up to line {stored.line} of {name}"
-    more = f", and {stored.after_a_gap} from behind the place where it stopped" if stored.after_a_gap else ""
+    more = (
+        f", and {stored.after_a_gap:,} from behind the place where it stopped" if stored.after_a_gap else ""
+    )
     changed: dict[str, Any] = {
         "dataset": data_id,
         "key": work.key,
@@ -168,11 +171,11 @@ def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: 
         several = {report.format for report in work.reports} & set(_SEVERAL_A_LINE)
         if not several and work.options.mapping != "otel-file":
             changed["skip_lines"] = max(stored.line, context.params["skip_lines"])
-        before = f"Leave out the first {stored.line} lines of {_STANDARD_INPUT}. " if stored.line else ""
-        how = f"{before}With the same input:\n  {how}"
+        first = f"Leave out the first {counted(stored.line, 'line')} of {_STANDARD_INPUT}. "
+        how = f"{first if stored.line else ''}With the same input:\n  {how}"
+    added = f"{counted(stored.entries, 'entry')} {'was' if stored.entries == 1 else 'were'} added"
     click.echo(
-        f"logleap: {stored.entries} entries were added to data set {data_id}{where}{more}. {how}\n"
-        f"  {_command(context, files, changed)}",
+        f"logleap: {added} to data set {data_id}{where}{more}. {how}\n  {_command(context, files, changed)}",
         err=True,
     )
 
