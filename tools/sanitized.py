@@ -10,13 +10,16 @@ from pathlib import Path
 _SANITIZERS = ("address", "undefined")
 
 
-def run(gcc: str, sources: Iterable[Path], script: Path, folder: Path, rounds: int) -> Mapping[str, int]:
+def run(
+    gcc: str, sources: Iterable[Path], script: Path, folder: Path, rounds: int, *macros: str
+) -> Mapping[str, int]:
     """What the script prints: it is given the folder, with the modules of `sources`, and the rounds.
 
-    Raises AssertionError with what a sanitizer says.
+    `macros`: such as `LIMIT=2`, for the compiler. Raises AssertionError with what a sanitizer says.
     """
     headers = sysconfig.get_paths()["include"]
     build = ["-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
+    build += [f"-D{macro}" for macro in macros]
     sanitize = [f"-fsanitize={','.join(_SANITIZERS)}", "-fno-sanitize-recover=all"]
     for source in sources:
         subprocess.run([gcc, *build, *sanitize, source, "-o", folder / f"{source.stem}.so"], check=True)

@@ -17,6 +17,9 @@
 #ifndef FAULTS
 #define FAULTS 1 /* how many things go wrong, anywhere */
 #endif
+#ifndef CANCEL
+#define CANCEL 0 /* 1: the owner cancels the first run */
+#endif
 #ifndef WITHOUT
 #define WITHOUT 0 /* a negative control: the part of the protocol that is missing */
 #endif
@@ -26,6 +29,7 @@
 #define REPLAY 4
 #define MANIFEST 5
 #define SWEEPER 6
+#define CANCELLING 7
 
 #define ALL 2 /* rows of a batch, appended one by one */
 #define MAX_ATTEMPTS 2
@@ -38,7 +42,7 @@ mtype { NONE, CREATED, UPLOADING, TRAINING, TRAINED, FAILED, QUEUED, RUNNING, SU
  * processes: those that have seen the one stored now. A change empties the set. */
 mtype state = CREATED;
 byte gate = OPEN;
-byte version_seen, document_seen;
+short version_seen, document_seen;
 
 byte rows[4];         /* by batch: 0 and 1 are tries of the first client, 2 and 3 of the second */
 bool receipt[4];      /* by batch */
@@ -49,7 +53,9 @@ typedef Run {
     mtype state = NONE;
     byte entries;  /* batches that the start counted */
     byte holder;   /* the worker that claimed it last: stands for the fence, which no two claims share */
-    byte attempts, seen;
+    byte attempts;
+    short seen;
+    bool cancel;   /* it is to end without a result */
     bool lease_over, outbox, queued, dead; /* the last three: where its message is */
     bool given_up, result
 }
@@ -57,6 +63,7 @@ Run runs[2];
 
 byte faults = FAULTS;
 bool first_worker_is_idle = true;
+bool cancelled; /* the owner was told so */
 
 #define me (1 << _pid)
 #define seen_version (version_seen & me)
@@ -227,7 +234,7 @@ end:
      * adapters.local.runs:SqliteRunRepository.save, usecases.training.run_training.execute_task:ExecuteTask._training_set */
     atomic {
         if :: seen_run :: else -> goto gone fi;
-        if :: runs[r].attempts >= MAX_ATTEMPTS -> goto fail :: else fi;
+        if :: runs[r].cancel || runs[r].attempts >= MAX_ATTEMPTS -> goto fail :: else fi;
         change_run(RUNNING); load_run();
         runs[r].holder = _pid; runs[r].attempts++; runs[r].lease_over = false;
         check_training_set();
@@ -247,6 +254,7 @@ store: /* usecases.training.run_training.lease:Lease.save, usecases.training.run
         :: else -> if :: runs[r].holder == _pid && runs[r].state == RUNNING -> load_run()
                       :: else -> goto acknowledge fi
         fi;
+        if :: runs[r].cancel && WITHOUT != CANCELLING -> goto fail :: else fi;
         if
         :: faults > 0 -> faults--; /* usecases.training.run_training.use_case:RunTraining._try_again */
             if :: runs[r].attempts < MAX_ATTEMPTS -> change_run(QUEUED); goto gone :: else -> goto fail fi
@@ -254,6 +262,7 @@ store: /* usecases.training.run_training.lease:Lease.save, usecases.training.run
             runs[r].attempts--; change_run(QUEUED); goto gone
         :: true ->                 /* usecases.training.run_training.use_case:RunTraining._conclude */
             assert(!runs[r].result);        /* one result per run */
+            assert(!cancelled);             /* no result of a cancelled run */
             assert(runs[r].holder == _pid); /* the result of the worker that holds the run */
             check_training_set();
             runs[r].result = true; end_run(SUCCEEDED); change(TRAINED)
@@ -276,6 +285,7 @@ fail: /* usecases.training.run_training.failing:end_run, usecases.training.run_t
 #define message_is_lost(r) (runs[r].state == QUEUED && !runs[r].outbox && !runs[r].queued && !runs[r].dead)
 #define overdue(r) (message_is_lost(r) || (runs[r].state == RUNNING && runs[r].lease_over))
 #define disturbed(r) (faults > 0 && (runs[r].state == QUEUED || (runs[r].queued && !finished(r))))
+#define over(r) (runs[r].cancel || (letter -> runs[r].attempts > 0 : runs[r].attempts >= MAX_ATTEMPTS))
 #define to_sweep(r) (runs[r].outbox || runs[r].dead || overdue(r) || disturbed(r))
 
 /* entrypoints.worker.worker:Worker.sweep_once */
@@ -305,9 +315,9 @@ end:
     /* usecases.lifecycle.sweep:Sweep._republish, usecases.lifecycle.sweep:FailDeadLetter.__call__, usecases.training.run_training.failing:end_run */
     atomic {
         if
-        :: seen_run && (letter -> runs[r].attempts > 0 : runs[r].attempts >= MAX_ATTEMPTS) ->
+        :: seen_run && over(r) ->
             end_run(FAILED); change(FAILED); runs[r].given_up = letter
-        :: seen_run && !(letter -> runs[r].attempts > 0 : runs[r].attempts >= MAX_ATTEMPTS) ->
+        :: seen_run && !over(r) ->
             runs[r].attempts = runs[r].attempts + letter; change_run(QUEUED);
             if all_is_well fault(gone) fi;
             runs[r].queued = true
@@ -319,7 +329,35 @@ gone:   runs[r].seen = runs[r].seen & ~me; r = 0; letter = false; goto idle
     }
 }
 
-#define given_up_with_reason(r) (runs[r].given_up || runs[r].attempts >= MAX_ATTEMPTS)
+/* For an owner who repeats the call once if there is no answer. */
+proctype canceller() {
+    byte r;
+    bool again;
+
+request: /* usecases.training.cancel_training:CancelTraining.__call__ */
+end:
+    atomic {
+        runs[r].state != NONE;
+        load_run();
+        if
+        :: runs[r].cancel && (finished(r) || leased(r)) -> goto answer
+        :: !runs[r].cancel && finished(r) -> goto done
+        :: else
+        fi
+    }
+    /* usecases.training.cancel_training:CancelTraining._cancel, usecases.training.cancel_training:CancelTraining._end,
+     * usecases.training.run_training.failing:end_run */
+    atomic {
+        if :: seen_run :: else -> goto request fi;
+        runs[r].cancel = true;
+        if :: leased(r) -> change_run(RUNNING) :: else -> end_run(FAILED); change(FAILED) fi;
+answer: if all_is_well :: faults > 0 && !again -> faults--; again = true; goto request fi;
+        cancelled = true;
+done:   runs[r].seen = runs[r].seen & ~me; again = false
+    }
+}
+
+#define given_up_with_reason(r) (runs[r].given_up || runs[r].cancel || runs[r].attempts >= MAX_ATTEMPTS)
 #define ended(r) (runs[r].state == SUCCEEDED || (runs[r].state == FAILED && given_up_with_reason(r)))
 #define lost(r) (runs[r].state != NONE && !ended(r))
 
@@ -328,6 +366,7 @@ init {
         if :: second_key = 0 :: second_key = 1 fi;
         run worker(true); run worker(false);
         if :: WITHOUT == SWEEPER :: else -> run sweeper() fi;
+        if :: CANCEL -> run canceller() :: else fi;
         run uploader(0, 0); run starter(0, true)
     }
 end:

@@ -142,10 +142,13 @@ def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @dataclass
 class Proxy:
-    """Passes requests on. The answers to the next `losing` ones get lost, after they took effect."""
+    """Passes requests on. First it answers by the statuses `failing`, from the last one on. Then answers to
+    the next `losing` ones get lost, after they took effect.
+    """
 
     url: str
     losing: int = 0
+    failing: list[int] = field(default_factory=list)
     of: str = ""  # only answers to paths that have this in them
     seen: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
@@ -166,6 +169,9 @@ def proxy(server: Server) -> Iterator[Proxy]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxied.seen.append((self.path, dict(self.headers), body))
+            if proxied.failing:
+                self.send_error(proxied.failing.pop())
+                return
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             answer = httpx2.post(server.url + self.path, content=body, headers=headers, trust_env=False)
             if proxied.losing and proxied.of in self.path:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from logleap.client.logging_handler import LogLeapHandler
+from logleap.client.logging_handler import LogLeapHandler, _outbox
 
 Logging = Callable[..., tuple[logging.Logger, LogLeapHandler]]
 
@@ -156,6 +156,48 @@ def test_a_lost_answer_counts_once(server: Any, proxy: Any, logging_to: Logging)
     assert len(proxy.seen) == 3
     assert [row.message for row in server.trained(data_id)] == ["once"]
     assert handler.sent == 1
+
+
+def test_a_server_or_proxy_that_is_broken_for_a_moment_costs_nothing(
+    server: Any, proxy: Any, logging_to: Logging
+) -> None:
+    data_id = server.announce()
+    log, handler = logging_to(proxy.url, data_id)
+    proxy.failing = [500, 408]
+    log.info("once")
+    handler.flush()
+    assert proxy.failing == []
+    assert [row.message for row in server.trained(data_id)] == ["once"]
+    assert (handler.sent, handler.dropped) == (1, {})
+
+
+def test_a_batch_that_the_server_always_fails_at_does_not_hold_up_the_next_for_ever(
+    server: Any, proxy: Any, logging_to: Logging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_outbox, "_FAILURES", 3)
+    data_id = server.announce()
+    log, handler = logging_to(proxy.url, data_id)
+    proxy.failing = [500] * 3
+    log.info("lost")
+    handler.flush()
+    log.info("kept")
+    handler.flush()
+    assert [row.message for row in server.trained(data_id)] == ["kept"]
+    assert handler.dropped == {"refused with 500": 1}
+
+
+@pytest.mark.parametrize(
+    "value", [float("inf"), [{"deep": float("nan")}], {"a": [1, float("-inf")], "b": None}]
+)
+def test_numbers_that_json_does_not_have_are_stored_as_text(
+    server: Any, logging_to: Logging, value: Any
+) -> None:
+    data_id = server.announce()
+    log, handler = logging_to(server.url, data_id)
+    log.info("measured", extra={"value": value, "nothing": [None, 1.5]})
+    handler.flush()
+    [row] = server.trained(data_id)
+    assert row.context["extra"] == {"value": repr(value), "nothing": [None, 1.5]}
 
 
 def test_a_full_queue_drops_the_newest_at_once_and_tells_how_many(

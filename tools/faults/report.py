@@ -191,7 +191,7 @@ requests on one connection, all requests in progress on it.
 Beside all this, spin checks an outline of the protocol in every order of its steps:
 [the model](protocol/README.md). And `make soak` lets clients of several owners make all kinds of calls for
 half an hour while processes are killed; it also measures whether the memory and the open files of those that
-live through it grow. How long `/healthz` takes beside the worst of other calls is
+live through it grow: [its last run](soak.md). How long `/healthz` takes beside the worst of other calls is
 [measured apart](health.md).
 
 ## Results

@@ -38,7 +38,8 @@ class Incomplete(Exception):
 class Configuration:
     """What is checked: the ledger, whether there may be two runs, how many faults, and without which part.
 
-    `liveness` checks instead that each run ends on every path, however the processes take turns.
+    `cancel`: the owner cancels the first run. `liveness` checks instead that each run ends on every path,
+    however the processes take turns.
     """
 
     ledger: str
@@ -46,18 +47,21 @@ class Configuration:
     faults: int = 1
     without: str | None = None
     liveness: bool = False
+    cancel: bool = False
 
     def __str__(self) -> str:
         without = f", without {self.without}" if self.without is not None else ""
         ends = ", the end of runs" if self.liveness else ""
-        return f"{self.ledger}, runs {self.runs}, faults {self.faults}{ends}{without}"
+        cancel = ", a cancellation" if self.cancel else ""
+        return f"{self.ledger}, runs {self.runs}, faults {self.faults}{cancel}{ends}{without}"
 
     @property
     def definitions(self) -> Sequence[str]:
         """As options of spin."""
         values = {"LEDGER": LEDGERS[self.ledger], "RUNS": self.runs, "FAULTS": self.faults}
         without = [f"-DWITHOUT={self.without}"] if self.without is not None else []
-        return [*(f"-D{name}={value}" for name, value in values.items()), *without]
+        cancel = ["-DCANCEL=1"] if self.cancel else []
+        return [*(f"-D{name}={value}" for name, value in values.items()), *cancel, *without]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,14 @@ class Checked:
 
 
 def configurations(faults: int = 2) -> Sequence[Configuration]:
-    """What must hold: one run with so many faults, two runs with one fewer, the end of runs with one."""
+    """What must hold: one run with so many faults, two runs with one fewer, the end of runs with one.
+
+    And a run that is cancelled, with one.
+    """
     return [
         *(Configuration(ledger, faults=faults) for ledger in LEDGERS),
         *(Configuration(ledger, runs=2, faults=max(faults - 1, 0)) for ledger in LEDGERS),
+        *(Configuration(ledger, cancel=True) for ledger in LEDGERS),
         *(Configuration(ledger, liveness=True) for ledger in LEDGERS),
     ]
 
@@ -85,10 +93,11 @@ _EXPECTED: Mapping[str, str] = {
     "REPLAY": "no batch twice",
     "MANIFEST": "the set is what was counted",
     "SWEEPER": "no run is lost",
+    "CANCELLING": "no result of a cancelled run",
 }
 
 CONTROLS: Mapping[Configuration, str] = {
-    Configuration(ledger, without=part): violated
+    Configuration(ledger, without=part, cancel=part == "CANCELLING"): violated
     for part, violated in _EXPECTED.items()
     for ledger in LEDGERS
     if not (part == "GATE" and ledger == "one database")  # it needs none
@@ -156,7 +165,7 @@ def _done(work: Path, *command: str) -> str:
 def _table(rows: Sequence[tuple[Configuration, Checked]]) -> str:
     head = "| ledger | runs | faults | checked | states | seconds |\n|---|--:|--:|---|--:|--:|\n"
     return head + "".join(
-        f"| {case.ledger} | {case.runs} | {case.faults} | "
+        f"| {case.ledger} | {case.runs}{', cancelled' if case.cancel else ''} | {case.faults} | "
         f"{_RUN_ENDS if case.liveness else 'all assertions'} | {checked.states:,} | {checked.seconds:.0f} |\n"
         for case, checked in rows
     )

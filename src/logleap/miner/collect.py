@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol, cast
 
 from logleap.miner import _fast
 from logleap.miner.description.describe import Facts, Plan, filled, gather
-from logleap.miner.description.values import UNITS
-from logleap.miner.match import keys, matching, names
+from logleap.miner.description.values import UNITS, weight_of
+from logleap.miner.match import Plans, keys, matching, names
 from logleap.miner.repeats import Repeats
 from logleap.miner.text.mask import Masks
 from logleap.miner.text.severity import of_contexts
@@ -28,11 +28,11 @@ class Collector(Protocol):
         """Add entries, in the order of time; the numbers of their facts. What `plan_of` raises comes out."""
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
-        """What of these messages is to be mined, and keys of which it must be found out.
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """What of these messages is to be mined, as lines, and keys of which it must be found out.
 
-        Without most of what was answered before. A line is severity, number of tokens, and tokens.
+        Without most of what was answered before, and of what is not among the first `most` of its group.
         """
 
     def take(self, number: int) -> Facts | None:
@@ -72,7 +72,8 @@ def collector(
 ) -> Collector:
     """A collector that counts up to `bound` distinct values of a position exactly.
 
-    `templates`: those among which `plan_of` finds the number of a key, so that it need not be asked.
+    `templates`: those among which `plan_of` finds the number of a key, so that it need be asked only of
+    entries that none of them matches.
     `repeats`: it pays to know messages that come again.
     """
     if settings.compiled and _fast.COMPILED and settings.masks.built_in:
@@ -98,11 +99,11 @@ class _Compiled:
         return numbers
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
         if self._scanner.bytes > self._most:
             self._scanner.forget()
-        return self._scanner.lines(messages, of_contexts(contexts))
+        return self._scanner.lines(messages, of_contexts(contexts), most)
 
     def take(self, number: int) -> Facts | None:
         taken = self._scanner.take(number)
@@ -121,10 +122,9 @@ class _Plain:
         self._masks = masks
         self._plan_of = plan_of
         self._bound = bound
-        self._most = most_keys
-        self._plans: dict[str, tuple[int, Plan]] = {}
+        self._plans: Plans[tuple[int, Plan]] = Plans(most_keys)
         self._facts: dict[int, Facts] = {}
-        self._seen: set[str] = set()
+        self._seen: Plans[None] = Plans(most_keys)
         self._repeats: Repeats[tuple[int, Plan]] | None = Repeats() if repeats else None
 
     def add(self, times: "array[int]", messages: list[str], contexts: Sequence[str | None]) -> "array[int]":
@@ -152,12 +152,12 @@ class _Plain:
         return array("q", [number for number, _ in found])
 
     def lines(
-        self, messages: list[str], contexts: Sequence[str | None]
-    ) -> tuple[Sequence[bytes], Sequence[str]]:
-        if len(self._seen) > self._most:
-            self._seen.clear()
-        found = set(keys(self._masks.mask(messages)[0], contexts)) - self._seen
-        self._seen |= found
+        self, messages: list[str], contexts: Sequence[str | None], most: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        self._seen.make_room()
+        found = set(keys(self._masks.mask(messages)[0], contexts)).difference(self._seen.known)
+        for key in found:
+            self._seen.add(key, None)
         return (), list(found)
 
     def take(self, number: int) -> Facts | None:
@@ -169,24 +169,23 @@ class _Plain:
     @property
     def held(self) -> int:
         return sum(
-            5 + len(values.counts) if values.counts is not None else 100
+            5 + values.weight if values.counts is not None else 100
             for facts in self._facts.values()
             for values in facts.values
-        )
+        ) + sum(weight_of(facts.first[1]) - 1 for facts in self._facts.values())
 
     def _add(
         self, times: Sequence[int], messages: Sequence[str], contexts: Sequence[str | None]
     ) -> "list[tuple[int, Plan]]":
         masked, values = self._masks.mask(messages)
         found = keys(masked, contexts)
-        if len(self._plans) > self._most:
-            self._plans.clear()
-        for key in set(found).difference(self._plans):
+        self._plans.make_room()
+        for key in set(found).difference(self._plans.known):
             number, recipes = self._plan_of(key)
             if number not in self._facts:
                 self._facts[number] = Facts(len(recipes), self._bound)
-            self._plans[key] = number, Plan(self._facts[number], recipes, key.count(PLACEHOLDER))
-        held = list(map(self._plans.__getitem__, found))
+            self._plans.add(key, (number, Plan(self._facts[number], recipes, key.count(PLACEHOLDER))))
+        held = list(map(self._plans.known.__getitem__, found))
         gather([plan for _, plan in held], values, times, messages)
         return held
 

@@ -17,5 +17,9 @@ class ModelDamaged(ModelError):
     """It was cut or edited: it is not JSON, its digest does not match, or a field is missing or wrong."""
 
 
+class BaselineUnusable(ValueError):
+    """A training cannot begin with this baseline. The text tells why, and the remedy."""
+
+
 class MasksRefused(ValueError):
     """Masks of one's own that are outside the syntax that all engines read alike."""

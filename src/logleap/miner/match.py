@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from os import urandom
+from typing import Generic, TypeVar
 
 from logleap.miner import _fast
 from logleap.miner.description.describe import filled
@@ -16,6 +17,30 @@ from logleap.miner.text.tokens import ROW, Shape, Tokenizer
 
 _KNOWN = 100_000
 _KNOWN_BYTES = 64 << 20
+
+Plan = TypeVar("Plan")
+
+
+class Plans(Generic[Plan]):
+    """What was found out about keys; `make_room` forgets it where they are too many, or too long together."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: keys, more or less."""
+        self.known: dict[str, Plan] = {}
+        self._most = most
+        self._characters = 0
+
+    def add(self, key: str, plan: Plan) -> Plan:
+        """Remember it."""
+        self.known[key] = plan
+        self._characters += len(key)
+        return plan
+
+    def make_room(self) -> None:
+        """Between two blocks."""
+        if len(self.known) > self._most or self._characters > _KNOWN_BYTES:
+            self.known.clear()
+            self._characters = 0
 
 
 class Tree:
@@ -91,7 +116,7 @@ class Matcher:
         self._tree = tree_of(model)
         self._ids = [*[template.id for template in model.templates], None]  # the last one by -1: none
         self._variable = [are_variable(template.tokens) for template in model.templates]
-        self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._known: Plans[tuple[int, tuple[str, ...]]] = Plans(_KNOWN)
         self._scanner: _fast.Scanner | None = None
         if compiled and _fast.COMPILED and masks.built_in:
             templates = [(template.severity, bare(template.tokens)) for template in model.templates]
@@ -146,15 +171,12 @@ class Matcher:
     def _plans(
         self, masked: Sequence[str], contexts: Sequence[str | None]
     ) -> list[tuple[int, tuple[str, ...]]]:
-        known = self._known
-        if len(known) > _KNOWN:
-            known.clear()
-        plans = []
-        for key in keys(masked, contexts):
-            if key not in known:
-                known[key] = self._plan(key)
-            plans.append(known[key])
-        return plans
+        self._known.make_room()
+        known = self._known.known
+        return [
+            known[key] if key in known else self._known.add(key, self._plan(key))
+            for key in keys(masked, contexts)
+        ]
 
 
 def matching(

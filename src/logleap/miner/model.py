@@ -55,7 +55,8 @@ class Parameters:
     mined_messages: int = 100_000
     """Of how many distinct messages of one length templates are mined at once; the rest comes after."""
     exact_values: int = 256
-    """Up to how many distinct values a position's are counted exactly."""
+    """Up to how many distinct values a position's are counted exactly. A long value counts for more: one for
+    every 1,000 characters."""
     listed_values: int = 20
     """How many of them are listed, most frequent first."""
     held_values: int = 1_000_000
@@ -119,8 +120,9 @@ class Position:
 
     `types` maps each type of value to the number of entries that have one. With `exact`, `distinct` is the
     number of distinct values and `values` lists the most frequent ones with their counts (at equal counts in
-    the order of their text). Without, there are at least `distinct` values, none is listed, and all that are
-    not numbers are counted under the type of an example.
+    the order of their text). Without, there are at least `distinct` values (a long one counts for more, one
+    for every 1,000 characters), none is listed, and all that are not numbers are counted under the type of an
+    example.
     """
 
     types: Mapping[str, int]

@@ -12,33 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
+from logleap.miner.checks import NEW, VALUE, Choice, Finding, Range, Seen, Step, checks_of
 from logleap.miner.compare import words
-from logleap.miner.compare.positions import chance_beyond, has_range, is_choice
 from logleap.miner.compare.statistics import benjamini_hochberg
 from logleap.miner.compare.thresholds import Thresholds
-from logleap.miner.description.describe import filled
-from logleap.miner.description.values import Number, decimal, number_of, numbers_of
 from logleap.miner.match import Tree, are_variable, keys, recipes, shape_of, tree_of
 from logleap.miner.mine import mine
-from logleap.miner.model import VARIABLE, LogModel, Numbers, Parameters, Position, Template
+from logleap.miner.model import VARIABLE, LogModel, Parameters, Template
 from logleap.miner.text.mask import Masks
 from logleap.miner.text.tokens import PLACEHOLDER, Shape, Tokenizer
-
-NEW, VALUE = "new", "value"
 
 _KNOWN = 100_000  # masked messages that are remembered
 _KNOWN_CHARACTERS = 16 << 20  # of them
 _SHAPES = 10_000  # distinct messages of no template that are told apart in one scoring
 _CHARACTERS = 8 << 20  # of them
 _TEXT = 200  # characters of a text in a finding
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What about one entry the model has never seen: `NEW` or `VALUE`, and a sentence."""
-
-    kind: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +79,7 @@ class Scorer:
         self._tokenizer = Tokenizer(model.parameters.max_tokens)
         self._tree = tree_of(model)
         self._variable = [are_variable(template.tokens) for template in model.templates]
-        self._checks = [_checks_of(template, self.thresholds) for template in model.templates]
+        self._checks = [checks_of(template, self.thresholds) for template in model.templates]
         self._ids = [template.id for template in model.templates]
         self._words = {template.id: _common_word(template) for template in model.templates}
         self._known: dict[str, _Plan] = {}
@@ -108,6 +96,8 @@ class Scorer:
 
     def templates(self, messages: Sequence[str], contexts: Sequence[str | None]) -> list[str | None]:
         """The id of each entry's template, None where none matches."""
+        if not messages:
+            return []
         return [plan.template for plan in self._plans(self._masks.mask(messages)[0], contexts)]
 
     def _plans(self, masked: Sequence[str], contexts: Sequence[str | None]) -> "list[_Plan]":
@@ -138,7 +128,7 @@ class Scorer:
         offsets = [0, *accumulate([recipe.count(PLACEHOLDER) for recipe in own])]
         for check in self._checks[number]:
             at = check.position
-            steps.append(_Step(check, own[at], offsets[at], offsets[at + 1] - offsets[at]))
+            steps.append(Step(check, own[at], offsets[at], offsets[at + 1] - offsets[at]))
         return _Plan(self._ids[number], width, tuple(steps), None)
 
 
@@ -147,11 +137,11 @@ class Scoring:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._unmatched: dict[_Unmatched, _Seen] = {}
+        self._unmatched: dict[_Unmatched, Seen] = {}
         self._characters = 0
         self._mined: _Mined | None = None
         """Once there are too many: the templates of those until then. Later messages count if they match."""
-        self._values: dict[_Choice | _Range, _Seen] = {}
+        self._values: dict[Choice | Range, Seen] = {}
         self.templates: Counter[str | None] = Counter()
         """How many entries each template has; None: of none."""
         self.values = 0
@@ -182,7 +172,7 @@ class Scoring:
                 for at, outside in step.outside(values, [starts[row] for row in places]):
                     row = places[at]
                     found = step.check.finding(outside)
-                    self._values.setdefault(step.check, _Seen()).add(indexes[row], outside)
+                    self._values.setdefault(step.check, Seen()).add(indexes[row], outside)
                     findings.setdefault(row, []).append(found)
         self.values += sum(found[0].kind == VALUE for found in findings.values())
         return Judged(templates, findings)
@@ -190,7 +180,8 @@ class Scoring:
     def _note(self, unmatched: "_Unmatched", indexes: Sequence[int]) -> None:
         seen = self._unmatched.get(unmatched)
         if seen is None:
-            size = sum(map(len, unmatched.shape.tokens))
+            shape = unmatched.shape
+            size = sum(map(len, shape.tokens)) + sum(map(len, shape.recipes))
             full = len(self._unmatched) >= _SHAPES or self._characters + size > _CHARACTERS
             if full and self._mined is None:
                 self._mined = self._mine()
@@ -201,7 +192,7 @@ class Scoring:
                 seen = template.seen
             else:
                 self._characters += size
-                seen = self._unmatched[unmatched] = _Seen()
+                seen = self._unmatched[unmatched] = Seen()
         for index in indexes:
             seen.add(index, None)
 
@@ -258,7 +249,7 @@ class _Plan:
     __slots__ = ("special", "steps", "template", "unmatched", "width")
 
     def __init__(
-        self, template: str | None, width: int, steps: "tuple[_Step, ...]", unmatched: "_Unmatched | None"
+        self, template: str | None, width: int, steps: "tuple[Step, ...]", unmatched: "_Unmatched | None"
     ) -> None:
         self.template = template
         self.width = width
@@ -288,7 +279,7 @@ class _New:
         self.severity = severity
         self.tokens = tokens
         self.members: list[_Unmatched] = []
-        self.seen = _Seen()
+        self.seen = Seen()
 
 
 class _Mined:
@@ -318,178 +309,6 @@ class _Mined:
         """The template of such a message, None if there is none."""
         number = self._tree.find(unmatched.length[0] or None, unmatched.shape.tokens)
         return None if number is None else self._by_number[number]
-
-
-class _Seen:
-    """How many entries showed something, which one first, and of numbers how far they went."""
-
-    __slots__ = ("count", "examples", "first", "highest", "lowest")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first = 0
-        self.lowest: tuple[Number, int] | None = None
-        self.highest: tuple[Number, int] | None = None
-        self.examples: list[str] = []
-
-    def add(self, index: int, value: "str | _Beyond | None") -> None:
-        if not self.count or index < self.first:
-            self.first = index
-        self.count += 1
-        if isinstance(value, str):
-            if len(self.examples) < 3 and value not in self.examples:
-                self.examples.append(value)
-        elif value is not None and value.above:
-            number, count = self.highest or (value.number, 0)
-            self.highest = max(number, value.number), count + 1
-        elif value is not None:
-            number, count = self.lowest or (value.number, 0)
-            self.lowest = min(number, value.number), count + 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Beyond:
-    number: Number
-    above: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
-    """A position that is a choice among few values."""
-
-    template: Template
-    position: int
-    known: frozenset[str]
-    listed: str
-
-    def outside(self, column: Sequence[str]) -> Iterator[tuple[int, "str | _Beyond"]]:
-        """The places and values of those that are not known."""
-        known = self.known
-        if not known.issuperset(column):
-            yield from ((at, value) for at, value in enumerate(column) if value not in known)
-
-    def finding(self, value: "str | _Beyond") -> Finding:
-        return Finding(VALUE, self._sentence(words.short(str(value))))
-
-    def chance(self, seen: _Seen, entries: int, thresholds: Thresholds) -> float | None:
-        """None: an unseen value is a fact."""
-        return None
-
-    def summary(self, seen: _Seen) -> str:
-        """The sentence for all entries that were seen."""
-        return self._sentence(words.short(", ".join(seen.examples)))
-
-    def _sentence(self, shown: str) -> str:
-        place = words.place_of(self.template, self.position)
-        return f"Never seen before at {place}: {shown}. Known: {self.listed}."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Range:
-    """Numbers of one unit at a position."""
-
-    template: Template
-    position: int
-    numbers: Numbers
-    low: Number
-    high: Number
-
-    def outside(self, column: Sequence[str]) -> Iterator[tuple[int, "str | _Beyond"]]:
-        """The places and numbers of those that are lower or higher than all of the model's."""
-        low, high, unit = self.low, self.high, self.numbers.unit
-        alike = numbers_of(column)
-        if alike is not None:
-            if alike[0] != unit or (low <= min(alike[1]) and max(alike[1]) <= high):
-                return
-            for at, number in enumerate(alike[1]):
-                if not low <= number <= high:
-                    yield at, _Beyond(number, number > high)
-            return
-        for at, value in enumerate(column):
-            written = number_of(value)
-            if written is not None and written[0] == unit and not low <= written[1] <= high:
-                yield at, _Beyond(written[1], written[1] > high)
-
-    def finding(self, value: "str | _Beyond") -> Finding:
-        assert isinstance(value, _Beyond)  # noqa: S101 -- for mypy: it is what `outside` gives
-        return Finding(VALUE, self._sentence(decimal(value.number)))
-
-    def chance(self, seen: _Seen, entries: int, thresholds: Thresholds) -> float | None:
-        """How probable the farthest numbers at either end are, and so many."""
-        return min(
-            chance_beyond(
-                self.numbers,
-                self.template,
-                thresholds,
-                found=float(found),
-                outside=count,
-                entries=max(entries, count),
-            )
-            for found, count in filter(None, (seen.lowest, seen.highest))
-        )
-
-    def summary(self, seen: _Seen) -> str:
-        """The sentence for all entries that were seen."""
-        ends = [decimal(end[0]) for end in (seen.lowest, seen.highest) if end is not None]
-        return self._sentence(" and ".join(ends))
-
-    def _sentence(self, shown: str) -> str:
-        unit = self.numbers.unit
-        known = words.with_unit(f"{self.numbers.minimum} to {self.numbers.maximum}", unit)
-        place = words.place_of(self.template, self.position)
-        return f"Out of range at {place}: {words.with_unit(shown, unit)}. Known: {known}."
-
-
-class _Step:
-    """One position's check, and where its value is among those masked in a message."""
-
-    __slots__ = ("check", "literals", "needed", "offset", "recipe")
-
-    def __init__(self, check: "_Choice | _Range", recipe: str, offset: int, needed: int) -> None:
-        self.check = check
-        self.recipe = recipe
-        self.offset = offset
-        self.needed = needed
-        self.literals = tuple(recipe.split(PLACEHOLDER)) if needed == 1 else None
-
-    def outside(self, values: Sequence[str], starts: Sequence[int]) -> "Iterator[tuple[int, str | _Beyond]]":
-        """Those of these entries whose value the model has never seen."""
-        offset = self.offset
-        if self.literals is None:
-            if not self.needed:
-                for _, value in self.check.outside([self.recipe]):
-                    yield from ((at, value) for at in range(len(starts)))
-                return
-            end = offset + self.needed
-            column = [filled(self.recipe, iter(values[at + offset : at + end])) for at in starts]
-        else:
-            before, after = self.literals
-            column = [values[start + offset] for start in starts]
-            if before or after:
-                column = [before + value + after for value in column]
-        yield from self.check.outside(column)
-
-
-def _checks_of(template: Template, thresholds: Thresholds) -> "tuple[_Choice | _Range, ...]":
-    return tuple(
-        check
-        for at, position in enumerate(template.positions)
-        for check in _checks_at(template, at, position, thresholds)
-    )
-
-
-def _checks_at(
-    template: Template, at: int, position: Position, thresholds: Thresholds
-) -> "Iterator[_Choice | _Range]":
-    if is_choice(position, len(template.windows), thresholds):
-        known = [value for value, _ in position.values]
-        yield _Choice(template, at, frozenset(known), words.short(", ".join(known)))
-        return
-    for numbers in position.numbers:
-        if has_range(position, numbers, thresholds):
-            low, high = number_of(numbers.minimum), number_of(numbers.maximum)
-            if low is not None and high is not None:
-                yield _Range(template, at, numbers, low[1], high[1])
 
 
 def _common_word(template: Template) -> str:

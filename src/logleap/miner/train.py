@@ -1,19 +1,18 @@
-"""Trains a log model: reads the entries once, or twice where they are of too many kinds for memory."""
+"""Trains a log model: reads the entries once, or again where they are of too many kinds for memory."""
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby, islice
-from operator import itemgetter, le
-from typing import NamedTuple, Protocol
-from zlib import crc32
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
-from logleap.miner import _fast
+from logleap.miner.blocks import BLOCK, Block, Columns, in_blocks
 from logleap.miner.collect import Collector, PlanOf, Settings, Templates, collector
 from logleap.miner.description.describe import Facts, filled
 from logleap.miner.description.spill import DistinctLines, OpenFile
 from logleap.miner.description.timeline import Timeline, windows_of
-from logleap.miner.match import Tree, are_variable, bare, matching, recipes, shape_of, tree_of
+from logleap.miner.description.values import weight_of
+from logleap.miner.errors import BaselineUnusable
+from logleap.miner.known_templates import KnownTemplates
+from logleap.miner.lines import chosen, line_of, tokens_of
+from logleap.miner.match import are_variable, recipes, shape_of
 from logleap.miner.mine import mine
 from logleap.miner.model import (
     VARIABLE,
@@ -22,35 +21,9 @@ from logleap.miner.model import (
     LogModel,
     Parameters,
     Template,
-    template_id,
 )
-from logleap.miner.relate import Relatives
 from logleap.miner.text.mask import Masks
 from logleap.miner.text.tokens import Shape, Tokenizer
-
-BLOCK = 32_768
-"""The most entries that are worked on at once."""
-
-_LINES = 1000  # that are added at once, of those to be mined
-
-CHARACTERS = 16 << 20
-"""About the most characters of their messages."""
-
-
-class Block(Protocol):
-    """Entries by column: `logleap.domain.entries.Entries` is one."""
-
-    @property
-    def micros(self) -> Sequence[int]:
-        """Their times, microseconds since 1970 (UTC)."""
-
-    @property
-    def messages(self) -> Sequence[str]:
-        """Their messages."""
-
-    @property
-    def contexts(self) -> Sequence[str | None]:
-        """Their contexts, raw JSON text."""
 
 
 class Limits:
@@ -60,13 +33,15 @@ class Limits:
         self,
         kinds: int = 10_000,
         values: int = 300_000,
-        characters: int = 12 << 20,
+        characters: int = 48 << 20,
         entries: int = 1 << 20,
         block: int = BLOCK,
         *,
         compiled: bool = True,
     ) -> None:
         """Up to so many masked messages (`kinds`) and values of their positions, one reading is enough.
+
+        A long one counts for more, one for every 1,000 characters.
 
         `characters`: of messages to be mined, `entries`: whose times are held; more of them wait in files.
         `block`: the most entries that are worked on at once. `compiled`: the compiled part is used, if there.
@@ -92,14 +67,16 @@ def train(
 
     `entries` must be able to be read twice, with the same entries in the same order of blocks each time.
     `open_file` opens temporary files. With a `baseline`, entries are of its templates where they match, and
-    only the rest is mined. Raises ValueError if the baseline was made with other masks, or with another
+    only the rest is mined. Raises BaselineUnusable if it was made with other masks, or with another
     `max_tokens`.
     """
     parameters = parameters or Parameters()
     if baseline is not None and baseline.masks != masks.digest:
-        raise ValueError("The baseline was trained with other masks: train it again with the present ones.")
+        raise BaselineUnusable(
+            "The baseline was trained with other masks: train it again with the present ones."
+        )
     if baseline is not None and baseline.parameters.max_tokens != parameters.max_tokens:
-        raise ValueError(
+        raise BaselineUnusable(
             "The baseline was trained with another max_tokens: train it again with the present one."
         )
     training = _Training(masks, open_file, parameters, baseline, limits or Limits())
@@ -124,10 +101,10 @@ class _Training:
         self._baseline = baseline
         self._limits = limits
         self._tokenizer = Tokenizer(parameters.max_tokens)
-        self._known = _Templates(baseline)
+        self._known = KnownTemplates(baseline)
         self._kinds: list[tuple[str | None, Shape]] = []
-        self._matching: _fast.Scanner | None = None
-        self._lines = DistinctLines(open_file, limits.characters)
+        self._weight = 0  # of their keys
+        self._lines = self._new_lines()
         self._timeline = self._new_timeline()
 
     def close(self) -> None:
@@ -137,16 +114,15 @@ class _Training:
     def run(self, entries: Iterable[Block]) -> LogModel:
         found = self._read_kinds(entries)
         self._mine()
-        if found is not None:
-            facts, numbers = self._join(found)
-        else:
-            facts, numbers = self._read_templates(entries)
-        return self._model(facts, numbers)
+        while (read := self._join(found) if found is not None else self._read_templates(entries)) is None:
+            if not self._mine():
+                raise RuntimeError("What was mined does not match the messages that it was mined from.")
+        return self._model(*read)
 
     def _read_kinds(self, entries: Iterable[Block]) -> Collector | None:
         """Read the entries: facts by masked message, or None where there are too many kinds of these."""
         found = self._collector(self._kind, self._parameters.exact_values, repeats=True)
-        blocks = map(_in_order, _blocks(entries, self._limits.block))
+        blocks = in_blocks(entries, self._limits.block)
         for block in blocks:
             try:
                 numbers = found.add(*block)
@@ -159,14 +135,17 @@ class _Training:
             return found
         self._kinds.clear()
         del found
-        noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
-        for _, messages, contexts in chain([block], blocks):
-            lines, new = noting.lines(messages, contexts)
-            for start in range(0, len(lines), _LINES):
-                self._lines.add(lines[start : start + _LINES])
-            for key in new:
-                self._note(*shape_of(key, self._tokenizer))
+        self._note_all(chain([block], blocks))
         return None
+
+    def _note_all(self, blocks: Iterable[Columns]) -> None:
+        """Have all messages mined that match no template yet."""
+        noting = self._collector(self._kind, 0, self._templates(self._known.listed()))
+        for _, messages, contexts in blocks:
+            lines, others = noting.lines(messages, contexts, self._parameters.mined_messages)
+            self._lines.add(lines)
+            for key in others:
+                self._note(*shape_of(key, self._tokenizer))
 
     def _templates(self, listed: Sequence[tuple[str | None, tuple[str, ...]]]) -> Templates:
         return Templates(self._tokenizer, listed)
@@ -174,6 +153,9 @@ class _Training:
     def _new_timeline(self) -> Timeline:
         limits = self._limits
         return Timeline(self._open_file, limits.entries, limits.entries // 4, compiled=limits.compiled)
+
+    def _new_lines(self) -> DistinctLines:
+        return DistinctLines(self._open_file, self._limits.characters)
 
     def _collector(
         self, plan_of: PlanOf, bound: int, templates: Templates | None = None, *, repeats: bool = False
@@ -183,7 +165,8 @@ class _Training:
 
     def _kind(self, key: str) -> tuple[int, tuple[str, ...]]:
         """A masked message is facts of its own until the templates are known."""
-        if len(self._kinds) >= self._limits.kinds:
+        self._weight += weight_of(key)
+        if self._weight > self._limits.kinds:
             raise _TooManyKinds
         shape, severity = shape_of(key, self._tokenizer)
         self._note(shape, severity)
@@ -191,72 +174,42 @@ class _Training:
         return len(self._kinds) - 1, shape.recipes
 
     def _note(self, shape: Shape, severity: str | None) -> None:
-        """Have such messages mined, if they match no template of the baseline."""
-        tokens = shape.tokens
-        if self._known.find(severity, tokens) is None:
-            line = f"{severity or '-'} {len(tokens)} {' '.join(tokens)}"
-            self._lines.add((line.encode("utf-8", "surrogatepass"),))
+        """Have such messages mined, if they match no template yet."""
+        if self._known.find(severity, shape.tokens) is None:
+            self._lines.add((line_of(severity, shape.tokens),))
 
-    def _mine(self) -> None:
-        """Mine what was noted: at once if it is not too much, else by rounds, each of what is left."""
-        while self._mine_some():
-            pass
-        self._known.settle()
+    def _mine(self) -> bool:
+        """Mine some of what was noted. What then matches no template is noted by the next reading.
 
-    def _mine_some(self) -> bool:
-        """Mine the messages that no template matches yet; True if there were too many of one length."""
-        if self._limits.compiled and _fast.COMPILED:
-            self._matching = matching(self._kind, 0, self._tokenizer, self._known.listed())
-        left = False
-        templates: list[tuple[str | None, tuple[str, ...]]] = []
-        for severity, lines in _groups(self._lines.blocks()):
-            chosen, more = self._choose(severity, lines)
-            left = left or more
-            words: dict[str, str] = {}  # each is held once
-            messages = [
-                tuple([words.setdefault(token, token) for token in _tokens_of(line)]) for line in chosen
-            ]
-            if messages:
-                found = mine(sorted(messages), self._parameters.max_templates)
-                templates += [(severity, template) for template in found]
-        for severity, template in templates:
-            self._known.add(severity, template)
-        return left
-
-    def _choose(self, severity: str | None, parts: Iterable[list[bytes]]) -> tuple[list[bytes], bool]:
-        """The messages of one length to mine at once, of those that no template matches; and whether more
-        are left. Which ones are chosen depends on what they are, not on when they came.
+        False: no new template was found.
         """
-        most = self._parameters.mined_messages
-        chosen: list[tuple[int, bytes]] = []
-        unmatched, largest = 0, 1 << 32
-        for part in parts:
-            for start in range(0, len(part), most):
-                lines = self._unmatched(severity, part[start : start + most])
-                unmatched += len(lines)
-                chosen += [pair for pair in zip(map(crc32, lines), lines, strict=True) if pair[0] <= largest]
-                if len(chosen) > 2 * most:
-                    chosen.sort()
-                    del chosen[most:]
-                    largest = chosen[-1][0]
-        chosen.sort()
-        return [line for _, line in chosen[:most]], unmatched > most
+        parameters, new = self._parameters, False
+        for severity, lines in chosen(self._lines.blocks(), parameters.mined_messages):
+            messages = tokens_of(lines, compiled=self._limits.compiled)
+            for template in mine(sorted(messages), parameters.max_templates):
+                new = self._known.add(severity, template) or new
+        self._known.settle()
+        self._lines.close()
+        self._lines = self._new_lines()
+        return new
 
-    def _unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
-        if not self._known:
-            return lines
-        if self._matching is not None:
-            return self._matching.unmatched(severity, lines)
-        return [line for line in lines if self._known.find(severity, _tokens_of(line)) is None]
+    def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]] | None:
+        """Facts by template, from those by masked message, and the template of each kind's number.
 
-    def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]]:
-        """Facts by template, from those by masked message, and the template of each kind's number."""
-        facts: dict[int, Facts] = {}
+        None where some match no template yet.
+        """
         numbers: list[int] = []
-        for at, (severity, shape) in enumerate(self._kinds):
-            number = self._known.of(severity, shape)
+        for severity, shape in self._kinds:
+            number = self._known.find(severity, shape.tokens)
+            if number is None:
+                self._note(shape, severity)
+            else:
+                numbers.append(number)
+        if len(numbers) < len(self._kinds):
+            return None
+        facts: dict[int, Facts] = {}
+        for at, (number, (_, shape)) in enumerate(zip(numbers, self._kinds, strict=True)):
             tokens = self._known.tokens[number]
-            numbers.append(number)
             of_kind = found.take(at)
             if of_kind is None:
                 continue
@@ -269,8 +222,8 @@ class _Training:
             )
         return facts, numbers
 
-    def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]]:
-        """Facts by template, from a second reading."""
+    def _read_templates(self, entries: Iterable[Block]) -> tuple[dict[int, Facts], list[int]] | None:
+        """Facts by template, from another reading; None where some messages match no template yet."""
         self._timeline.close()
         self._timeline = self._new_timeline()
         variable = list(map(are_variable, self._known.tokens))
@@ -279,13 +232,21 @@ class _Training:
 
         def plan_of(key: str) -> tuple[int, tuple[str, ...]]:
             shape, severity = shape_of(key, self._tokenizer)
-            number = self._known.of(severity, shape)
+            number = self._known.find(severity, shape.tokens)
+            if number is None:
+                raise _Unmatched
             return place[number], recipes(shape, variable[number])
 
         bound = self._bound(self._known.tokens)
-        found = self._collector(plan_of, bound, self._templates(self._known.listed(order)))
-        for block in map(_in_order, _blocks(entries, self._limits.block)):
-            self._timeline.add(block.times, found.add(*block))
+        found = self._collector(plan_of, bound, self._templates(self._known.listed()))
+        blocks = in_blocks(entries, self._limits.block)
+        for block in blocks:
+            try:
+                self._timeline.add(block.times, found.add(*block))
+            except _Unmatched:
+                del found
+                self._note_all(chain([block], blocks))
+                return None
         facts = {number: of_it for at, number in enumerate(order) if (of_it := found.take(at)) is not None}
         return facts, order
 
@@ -377,155 +338,9 @@ class _Training:
         return tuple(blank + token for blank, token in zip(blanks, self._known.tokens[number], strict=True))
 
 
-class _Block(NamedTuple):
-    times: "array[int]"
-    messages: list[str]
-    contexts: list[str | None]
-
-
 class _TooManyKinds(Exception):
     """There are more masked messages than fit into memory."""
 
 
-class _Templates:
-    """The baseline's templates, and those mined: numbered, the former first."""
-
-    def __init__(self, baseline: LogModel | None) -> None:
-        self.severities: list[str | None] = []
-        self.tokens: list[tuple[str, ...]] = []
-        """Without blanks."""
-        self._baseline = baseline.templates if baseline else ()
-        self._old = tree_of(baseline) if baseline else Tree()
-        self._new = Tree()
-        self._all = Tree()
-        self.order: list[int] = []
-        """Those that have entries of their own, once mining has ended; the later ones first."""
-        self._same: dict[int, int] = {}
-        for template in self._baseline:
-            self.severities.append(template.severity)
-            self.tokens.append(bare(template.tokens))
-
-    def __bool__(self) -> bool:
-        return bool(self.tokens)
-
-    def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
-        """Add a mined one."""
-        self._new.add(severity, tokens, len(self.tokens))
-        self.severities.append(severity)
-        self.tokens.append(tokens)
-
-    def listed(self, numbers: Iterable[int] | None = None) -> list[tuple[str | None, tuple[str, ...]]]:
-        """Severity and tokens of these templates, or of all."""
-        if numbers is None:
-            numbers = range(len(self.tokens))
-        return [(self.severities[number], self.tokens[number]) for number in numbers]
-
-    def find(self, severity: str | None, tokens: Sequence[str]) -> int | None:
-        """The number of a template of such a message, None if it is to be mined."""
-        if not self.tokens:
-            return None
-        found = self._old.find(severity, tokens)
-        return self._new.find(severity, tokens) if found is None else found
-
-    def settle(self) -> None:
-        """End mining: `of` tells from now on the template that the finished model has for a message.
-
-        Templates of the baseline are widened to those mined ones that are the same event.
-        """
-        if self._baseline:
-            self._relate()
-        # Of two that became equal the first one has all entries.
-        self.order = [number for number in reversed(range(len(self.tokens))) if number not in self._same]
-        for number in self.order:
-            self._all.add(self.severities[number], self.tokens[number], number)
-
-    def _relate(self) -> None:
-        old = len(self._baseline)
-        relatives = Relatives(zip(self.severities[:old], self.tokens[:old], strict=True))
-        for number in range(old, len(self.tokens)):
-            same = relatives.find(self.severities[number], self.tokens[number])
-            if same is not None:
-                self._same[number] = same
-        for number, same in self._same.items():
-            self.tokens[same] = tuple(
-                [
-                    own if own == other else VARIABLE
-                    for own, other in zip(self.tokens[same], self.tokens[number], strict=True)
-                ]
-            )
-
-    def of(self, severity: str | None, shape: Shape) -> int:
-        """The number of the template of a message that was mined or matched: as `Matcher` finds it."""
-        found = self._all.find(severity, shape.tokens)
-        assert found is not None  # noqa: S101 -- the entries would have changed between two readings
-        return found
-
-    def id(self, number: int) -> str:
-        """The template's id."""
-        if number < len(self._baseline):
-            return self._baseline[number].id
-        return template_id(self.severities[number], self.tokens[number])
-
-    def text(self, number: int) -> tuple[str, ...] | None:
-        """The tokens with their blanks, as the baseline has them; None of a mined one."""
-        if number >= len(self._baseline):
-            return None
-        return tuple(
-            [
-                " " * written.startswith(" ") + token
-                for written, token in zip(self._baseline[number].tokens, self.tokens[number], strict=True)
-            ]
-        )
-
-
-def _groups(blocks: Iterable[list[bytes]]) -> Iterator[tuple[str | None, Iterator[list[bytes]]]]:
-    """Sorted lines by what they begin with, a severity and a number of tokens: the severity, and the rest."""
-
-    def parts() -> Iterator[tuple[bytes, list[bytes]]]:
-        for block in blocks:
-            at = 0
-            while at < len(block):
-                head = b" ".join(block[at].split(b" ", 2)[:2])
-                end = bisect_left(block, head + b"!", at)  # the character after the blank
-                yield head, [line[len(head) + 1 :] for line in block[at:end]]
-                at = end
-
-    for head, group in groupby(parts(), key=itemgetter(0)):
-        written = head.partition(b" ")[0].decode("ascii")
-        yield (None if written == "-" else written), map(itemgetter(1), group)
-
-
-def _tokens_of(line: bytes) -> list[str]:
-    return line.decode("utf-8", "surrogatepass").split(" ")
-
-
-def _in_order(block: _Block) -> _Block:
-    """A block in the order of time."""
-    times, messages, contexts = block
-    if _fast.ordered(times) if _fast.COMPILED else all(map(le, times, islice(times, 1, None))):
-        return block
-    order = sorted(range(len(times)), key=times.__getitem__)
-    return _Block(
-        array("q", map(times.__getitem__, order)),
-        list(map(messages.__getitem__, order)),
-        list(map(contexts.__getitem__, order)),
-    )
-
-
-def _blocks(entries: Iterable[Block], most: int) -> Iterator[_Block]:
-    """The entries in blocks that are neither small nor large."""
-    times, characters = array("q"), 0
-    messages: list[str] = []
-    contexts: list[str | None] = []
-    for block in entries:
-        for start in range(0, len(block.messages), most):
-            part = block.messages[start : start + most]
-            times.extend(block.micros[start : start + most])
-            messages += part
-            contexts += block.contexts[start : start + most]
-            characters += sum(map(len, part))
-            if len(messages) >= most or characters >= CHARACTERS:
-                yield _Block(times, messages, contexts)
-                times, messages, contexts, characters = array("q"), [], [], 0
-    if messages:
-        yield _Block(times, messages, contexts)
+class _Unmatched(Exception):
+    """A message matches no template yet."""

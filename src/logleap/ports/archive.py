@@ -1,7 +1,7 @@
 """Where the entries of processed data sets go, so that tables don't pile up."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from logleap.domain.datasets import Archive
 from logleap.domain.entries import Entries, Manifest, PlacedEntries, Row, Wanted, in_columns
@@ -27,8 +27,8 @@ class ArchiveStore(ABC):
         """Raises Unavailable, with the remedy, if it can be told that archives cannot be written now."""
 
     @abstractmethod
-    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-        """Write all rows to a new archive, read it back, and return what it holds.
+    def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+        """Write all entries to a new archive, read it back, and return what it holds.
 
         The archive gets a place of its own: one written earlier, even of the same data set, stays as it is.
         Raises CountMismatch, and leaves no archive behind, if the rows written and read back are not exactly

@@ -12,6 +12,7 @@ from logleap.domain.runs import JsonObject
 from logleap.miner.compare import Changes, compare
 from logleap.miner.compare.changes import KINDS
 from logleap.miner.compare.find import Finder
+from logleap.miner.errors import BaselineUnusable, ModelError
 from logleap.miner.model import MEDIA_TYPE, LogModel
 from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
@@ -41,10 +42,7 @@ class TrainLogModel:
         try:
             baseline = LogModel.from_json(context.baseline) if context.baseline is not None else None
             model = train(_Columns(context), masks=self.masks, open_file=_temporary_file, baseline=baseline)
-        except ValueError as error:
-            if context.baseline is None:
-                raise
-            # It was made with other masks, or by a later version.
+        except (BaselineUnusable, ModelError) as error:
             raise TaskFailed(f"The baseline cannot be compared with. {error}") from error
         acknowledged = context.training_set.count()
         found = sum(template.count for template in model.templates)
@@ -129,8 +127,8 @@ def _summary(model: LogModel, entries: int, listed: int) -> str:
     """One sentence. A data set without entries is not trained on."""
     share = 100 * entries // model.entries
     return (
-        f"{model.entries} entries of {len(model.templates)} templates; "
+        f"{model.entries:,} entries of {len(model.templates)} templates; "
         f"the {listed} most frequent have {share} % of the entries."
         if listed < len(model.templates)
-        else f"{model.entries} entries of {len(model.templates)} templates."
+        else f"{model.entries:,} entries of {len(model.templates)} templates."
     )

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from logleap.domain.entries import BodyPart, Entries
 from logleap.domain.errors import BatchEmpty, EntryError
-from logleap.miner.score import Finding, Scoring, Warnings
+from logleap.miner.checks import Finding
+from logleap.miner.score import Scoring, Warnings
 from logleap.usecases.loaded_models import CurrentModel, LoadedModels
 
 

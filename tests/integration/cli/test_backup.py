@@ -88,5 +88,5 @@ def test_a_backup_of_a_damaged_data_set_is_made_and_said(logleap: Any, serving: 
     options = {"LOGLEAP_BACKEND": "local", "LOGLEAP_DATA_DIR": str(folder)}
     done = logleap("backup", str(tmp_path / "copy.db"), **options)
     assert done.returncode == 1
-    assert f"entries are missing in 1 data sets, also in the original: {data_id}" in done.stderr
+    assert f"entries are missing in 1 data set, also in the original: {data_id}" in done.stderr
     assert (tmp_path / "copy.db").exists()

@@ -161,9 +161,9 @@ def test_a_file_that_breaks_later_tells_what_is_in_and_the_command_that_goes_on(
     done = logleap("push", str(path), "--batch-size", "7000", LOGLEAP_URL=url)
     assert done.returncode == 1
     assert f"line {number}: " in done.stderr
-    stored = re.search(r"(\d+) entries were added to data set (\S+): up to line (\d+) of", done.stderr)
+    stored = re.search(r"([\d,]+) entries were added to data set (\S+): up to line (\d+) of", done.stderr)
     assert stored is not None
-    assert int(stored[1]) == entries_of(logleap, url, stored[2]) == 35_000
+    assert int(stored[1].replace(",", "")) == entries_of(logleap, url, stored[2]) == 35_000
     assert int(stored[3]) == 35_000 + bool(header)
     again = logleap(*command_in(done.stderr), LOGLEAP_URL=url)
     assert again.returncode == 0, again.stderr
@@ -175,7 +175,7 @@ def test_of_standard_input_the_lines_to_leave_out_are_told(logleap: Any, url: st
     data = (LINE * 40_000 + "2026-13-40 06:00:00 x\n" + LINE * 10_000).encode()
     done = logleap("push", "-", "--batch-size", "7000", stdin=data, LOGLEAP_URL=url)
     assert done.returncode == 1
-    assert "Leave out the first 35000 lines of standard input" in done.stderr
+    assert "Leave out the first 35,000 lines of standard input" in done.stderr
     arguments = command_in(done.stderr)
     assert "--skip-lines" in arguments
     again = logleap(*arguments, stdin=data, LOGLEAP_URL=url)

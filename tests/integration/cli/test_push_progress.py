@@ -38,7 +38,7 @@ def test_a_person_sees_lines_entries_speed_and_time_left(url: str, tmp_path: Pat
         shown += piece
     os.close(reader)
     assert process.stdout is not None
-    assert b"200000 entries" in process.stdout.read()
+    assert b"200,000 entries" in process.stdout.read()
     process.stdout.close()
     assert process.wait() == 0
     for said in (b"lines read", b"entries stored", b"MB/s", b" left"):

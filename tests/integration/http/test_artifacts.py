@@ -191,7 +191,7 @@ def test_the_command_line_lists_artifacts_and_stores_one(
     assert "3000000" in listed
     assert "log-model.json" in listed
     cli(["artifacts", data_id, "model.bin", "-o", str(tmp_path / "m"), *url], standalone_mode=False)
-    assert f"Stored 3000000 bytes in {tmp_path / 'm'}" in capsys.readouterr().out
+    assert f"Stored 3,000,000 bytes in {tmp_path / 'm'}" in capsys.readouterr().out
     assert (tmp_path / "m").read_bytes() == MODEL
     cli(["runs", data_id, *url], standalone_mode=False)
     assert "succeeded" in capsys.readouterr().out

@@ -137,7 +137,7 @@ def test_logleap_push_stores_each_line_once_and_so_does_its_repeat_without_the_p
     arguments = [str(log_file), "--dataset", data_id, "--key", "k"]
     done = push(proxy_url, api_key, *arguments)
     assert done.returncode == 0, done.stderr
-    assert f"{RECORDS} entries of app.log are in" in done.stdout
+    assert f"{RECORDS:,} entries of app.log are in" in done.stdout
     assert messages(stored, data_id) == TEXTS
     again = push(origin, api_key, *arguments)
     assert again.returncode == 0, again.stderr
@@ -168,7 +168,7 @@ def test_a_line_that_no_proxy_takes_is_named_and_left_out_if_wanted(
     done = push(narrow_nginx, api_key, *arguments)
     assert done.returncode == 1
     assert "app.log, line 2: HTTP 413: a proxy between here and LogLeap refuses" in done.stderr
-    assert "1 entries were added" in done.stderr
+    assert "1 entry was added" in done.stderr
     for _ in range(2):
         skipped = push(narrow_nginx, api_key, *arguments, "--on-bad-line", "skip", "--json")
         assert skipped.returncode == 0, skipped.stderr

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from logleap.codecs.json import mapped, strict
+from logleap.codecs.limits import DEFAULT_LIMITS
 from logleap.codecs.mappings import BUILT_IN
 from logleap.entrypoints.http.errors.refusals import HttpError
 from logleap.entrypoints.http.ingest import small_body
@@ -31,13 +32,13 @@ def entry(names: Sequence[str], times: str) -> bytes:
 
 def read_strictly(names: Sequence[str]) -> object:
     known = ["message"] * len(names)  # of others it names only the first
-    (read,) = strict.STRICT.each(entry(known, '"timestamp":"2026-03-02T06:00:00Z"'), 1 << 30)
+    (read,) = strict.STRICT.each(entry(known, '"timestamp":"2026-03-02T06:00:00Z"'), DEFAULT_LIMITS)
     return read
 
 
 def read_with_a_mapping(names: Sequence[str]) -> object:
     form = mapped.mapped(BUILT_IN["ecs"])
-    (read,) = form.each(entry(names, '"@timestamp":"2026-03-02T06:00:00Z"'), 1 << 30)
+    (read,) = form.each(entry(names, '"@timestamp":"2026-03-02T06:00:00Z"'), DEFAULT_LIMITS)
     return read
 
 

@@ -110,6 +110,33 @@ def test_exports_that_become_too_large_together_are_refused_with_the_limit() -> 
     assert [len(part) for part in parts] == [9] * 9, "line by line: a block of them could become gigabytes"
 
 
+def export_of(records: int) -> bytes:
+    record = '{"timeUnixNano": "1772431200000000000", "body": {"stringValue": "x"}}'
+    logs = ", ".join([record] * records)
+    return f'{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{logs}]}}]}}]}}'.encode()
+
+
+def test_the_limit_of_entries_counts_those_that_share_a_text() -> None:
+    limits = replace(DEFAULT_LIMITS, json_entries=10)
+
+    def taken(body: bytes, read: Reader = read_json) -> int:
+        stream = EntryStream(Pieces(body), limits, read, form=OTEL_FILE_FORMAT)
+        return sum(map(len, stream))
+
+    assert taken(b"[%b, %b]" % (export_of(4), export_of(6))) == 10
+    with pytest.raises(TooManyEntries) as refused:
+        taken(b"[%b, %b]" % (export_of(4), export_of(7)))
+    assert refused.value.limit == 10
+    for read in (read_json, read_ndjson):
+        with pytest.raises(InvalidEntries) as invalid:
+            taken(export_of(100), read)
+        assert invalid.value.errors[0].code == "ENTRY_TOO_LARGE"
+        assert "more than 10 log records" in invalid.value.errors[0].detail
+    assert taken(b"\n".join([export_of(10)] * 2), read_ndjson) == 20, "NDJSON is bounded by line"
+    limits = replace(DEFAULT_LIMITS, json_entries=60_000)
+    assert taken(export_of(50_001)) == 50_001, "the operator may allow more than the default"
+
+
 BEGINNINGS = {
     "array": b"[",
     "wrapper": b'{"entries":',

@@ -19,7 +19,9 @@ def test_it_is_compiled_where_there_is_a_compiler() -> None:
 
 
 def test_it_gives_what_python_gives_and_touches_no_foreign_memory(gcc: str, tmp_path: Path) -> None:
-    found = sanitized.run(gcc, [SOURCE], HERE / "garbled_messages.py", tmp_path, ROUNDS)
+    # Few messages must do for what is decided by many: whether it pays to remember their keys.
+    macros = ("LOOKS=8", "SPARSE=2", "SPARSE_KEYS=3")
+    found = sanitized.run(gcc, [SOURCE], HERE / "garbled_messages.py", tmp_path, ROUNDS, *macros)
     assert found["alike"] == ROUNDS
     assert found["kept"] < 10_000
 
@@ -59,6 +61,10 @@ def test_what_the_callback_raises_comes_out_and_it_cannot_call_back() -> None:
         _fast.Scanner(again, 4, (), b"short")
     with pytest.raises(ValueError, match="rank"):
         _fast.order([(array_of(1), array_of(7))], array_of(0), array_of(9), b"\1")
+    with pytest.raises(TypeError, match="U\\+0100"):
+        _fast.cut(["- 1 0 \u20ac"], bytes(16))
+    with pytest.raises(ValueError, match="begins with severity"):
+        _fast.cut(["- 1"], bytes(16))
 
 
 def array_of(*numbers: int) -> "array[int]":

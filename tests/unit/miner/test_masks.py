@@ -64,6 +64,11 @@ def test_masked_messages_and_values_together_are_the_messages(given: list[str], 
     assert next(left, None) is None
 
 
+def test_a_complement_does_not_go_beyond_a_line() -> None:
+    marked = own_masks.read(b"[masks]\nmark = '<[^>]+>'")
+    assert masked(marked, "a <b c> d", "a <b\nc> d") == ["a <*> d", "a <b\x1dc> d"]
+
+
 @given(messages, st.sampled_from([Masks(), own_masks.read(OWN)]))
 @settings(max_examples=50, deadline=None)
 def test_re2_cuts_at_the_same_places_as_the_standard_library(given: list[str], masks: Masks) -> None:

@@ -1,8 +1,10 @@
 """Entries judged by a log model: the template of each, values never seen, one warning per new template."""
 
+import itertools
 import random
 import tempfile
 import threading
+import tracemalloc
 from array import array
 
 import pytest
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 
 from logleap.domain.entries import Entries
 from logleap.miner import score
+from logleap.miner.checks import NEW, VALUE
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel
-from logleap.miner.score import NEW, VALUE, Scorer, Scoring
+from logleap.miner.score import Scorer, Scoring
 from logleap.miner.text.mask import Masks
 from logleap.miner.train import train
 
@@ -193,6 +196,24 @@ def test_memory_is_bounded_and_what_is_beyond_is_counted(
     warnings = scoring.warnings()
     assert sum(one.count for one in warnings.listed) + warnings.unlisted == scoring.templates[None] == 16
     assert warnings.unlisted > 0
+
+
+def test_the_rest_of_long_messages_counts_for_what_is_kept(scorer: Scorer) -> None:
+    scoring = Scoring(scorer)
+    tracemalloc.start()
+    try:
+        for number, letters in enumerate(itertools.product("abcdefghijkl", repeat=3)):
+            word = "".join(letters)
+            scoring.add([f"{word} went wrong\n" + f"{word} " * 5_000], [None], [number])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 20 << 20  # of 35 MB that were given
+    assert scoring.templates[None] == 12**3
+
+
+def test_of_no_messages_there_are_no_templates(scorer: Scorer) -> None:
+    assert scorer.templates([], []) == []
 
 
 def test_a_new_template_of_more_messages_than_are_kept_is_counted_in_full(

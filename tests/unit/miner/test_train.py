@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks.log_styles import STYLES, lines
 from logleap.domain.entries import Entries
+from logleap.miner.errors import BaselineUnusable
+from logleap.miner.known_templates import KnownTemplates
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel, Parameters
 from logleap.miner.text.mask import Masks
@@ -205,9 +207,9 @@ def test_with_a_baseline_its_templates_come_first_and_only_the_rest_is_mined() -
 
 def test_a_baseline_of_other_masks_or_another_cut_is_refused() -> None:
     baseline = trained(written("a 1"))
-    with pytest.raises(ValueError, match="other masks"):
+    with pytest.raises(BaselineUnusable, match="other masks"):
         train([], masks=Masks({"x": "y"}), open_file=tempfile.TemporaryFile, baseline=baseline)
-    with pytest.raises(ValueError, match="another max_tokens"):
+    with pytest.raises(BaselineUnusable, match="another max_tokens"):
         trained([], baseline=baseline, parameters=Parameters(max_tokens=7))
 
 
@@ -271,6 +273,36 @@ def test_many_distinct_messages_are_mined_in_rounds_and_all_match_in_the_end() -
     model = trained(rows, parameters=parameters)
     assert sum(template.count for template in model.templates) == len(rows)
     assert trained(rows[::-1], parameters=parameters, limits=SMALL).to_bytes() == model.to_bytes()
+
+
+def test_values_of_several_lines_are_counted_alike_in_every_order() -> None:
+    random = Random(5)
+    rests = [random.choice([f"{n % 9}", f"{n}\n{n}"]) for n in range(600)]
+    rows = written(*(f"table lost: {n % 7}\n{rest}" for n, rest in enumerate(rests)))
+    models = {
+        trained(order, limits=limits).to_bytes()
+        for order in (rows, rows[::-1])
+        for limits in (SMALL, SMALL_PLAIN, PLAIN, None)
+    }
+    assert len(models) == 1
+    (template,) = LogModel.from_json(models.pop()).templates
+    assert {sum(position.types.values()) for position in template.positions} == {600}
+
+
+def test_long_values_are_held_by_what_they_weigh() -> None:
+    rows = written(*(f"job {n} failed\n{n} {'trace ' * 2000}" for n in range(60)))
+    models = {trained(rows, limits=limits).to_bytes() for limits in (SMALL, SMALL_PLAIN, PLAIN, None)}
+    (template,) = LogModel.from_json(models.pop()).templates
+    assert not models
+    assert [position.exact for position in template.positions] == [True, False]
+
+
+def test_a_training_ends_where_what_is_mined_is_never_matched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KnownTemplates, "listed", lambda known: [])
+    monkeypatch.setattr(KnownTemplates, "find", lambda *given: None)
+    for limits in (SMALL, SMALL_PLAIN):
+        with pytest.raises(RuntimeError, match="does not match"):
+            trained(styled(), limits=limits)
 
 
 def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> None:

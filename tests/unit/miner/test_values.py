@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logleap.miner.description.values import Sketch, Values, decimal, number_of, type_of
+from logleap.miner.description.values import Sketch, Values, decimal, number_of, numbers_of, type_of
 
 number = st.one_of(
     st.integers(-(10**18) + 1, 10**18 - 1).map(str),
@@ -112,3 +112,38 @@ def test_a_value_has_a_type(text: str, expected: str) -> None:
 )
 def test_a_number_is_written_without_an_exponent(value: float, text: str) -> None:
     assert decimal(value) == text
+
+
+def test_a_value_with_a_line_break_is_not_two_numbers() -> None:
+    assert numbers_of(["14", "12\n13"]) is None
+    assert numbers_of(["3 ms", "1 ms\n2 ms"]) is None
+    values = Values(0)
+    values.add(["11"])
+    values.add(["14", "12\n13"])
+    position = values.position(0, 1, "11", "14")
+    assert position.types == {"number": 2, "text": 1}
+
+
+@pytest.mark.parametrize("ends", [("576460752303423488", "576460752303423488.0")])
+def test_of_an_integer_and_an_equal_decimal_the_integer_is_the_end(ends: tuple[str, str]) -> None:
+    written = set()
+    for order in (ends, ends[::-1]):
+        one, both, other = Values(2), Values(2), Values(2)
+        both.add(order)
+        one.add(order[:1])
+        other.add(order[1:])
+        one.merge(other)
+        for values in (one, both):
+            (found,) = values.position(2, 2, *ends).numbers
+            written |= {found.minimum, found.maximum}
+    assert written == {ends[0]}
+
+
+def test_long_values_count_for_more_so_that_few_of_them_are_held() -> None:
+    values = Values(256)
+    for number in range(20):
+        values.add([f"{number} {'x' * 20_000}"])
+    assert not values.position(256, 20, "a", "b").exact
+    values.merge(other := Values(256))
+    other.add(["y" * 200_000])
+    assert other.position(256, 20, "a", "b").exact

@@ -1,6 +1,6 @@
 """Move a data set's entries from the store to the archive."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Archive, Dataset, Event, EventKind, State
-from logleap.domain.entries import Manifest, Row, Totals
+from logleap.domain.entries import Manifest, PlacedEntries, Totals, Wanted
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, RunState, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
@@ -205,10 +205,10 @@ def test_a_training_waits_for_an_archive_that_is_being_written(
     archive_dataset: ArchiveDataset, dataset_id: str, start: StartTraining, in_archive: InArchive
 ) -> None:
     class TrainingMeanwhile(MemoryArchiveStore):
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
             with pytest.raises(InvalidTransition, match="in state archived does not allow train"):
                 start("alice", dataset_id)
-            return archives.write(manifest, rows)
+            return archives.write(manifest, entries)
 
     archives = archive_dataset.archives
     replace(archive_dataset, archives=TrainingMeanwhile())("alice", dataset_id)
@@ -229,8 +229,8 @@ def test_lost_rows_are_not_archived_and_what_is_stored_stays(
     in_store: InStore,
 ) -> None:
     class LosesRows(MemoryEntryStore):
-        def read(self, manifest: Manifest) -> Iterator[Row]:
-            return iter(list(store.read(manifest))[1:])
+        def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+            return PlacedEntries.in_blocks(list(store.read(manifest))[1:])
 
         def drop(self, dataset_id: str) -> None:
             store.drop(dataset_id)
@@ -253,7 +253,7 @@ class Unwritable(MemoryArchiveStore):
         super().__init__()
         self._error = error
 
-    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+    def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
         raise self._error
 
 
@@ -313,8 +313,8 @@ def test_an_archiving_that_another_call_undid_writes_nothing_of_a_data_set_that_
     class Slow(MemoryArchiveStore):
         written: Archive
 
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-            self.written = archives.write(manifest, rows)
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+            self.written = archives.write(manifest, entries)
             with pytest.raises(Unavailable, match="No space"):
                 replace(archive_dataset, archives=Unwritable(FULL))("alice", dataset_id)
             append("alice", dataset_id, source("f"))
@@ -396,8 +396,8 @@ def test_rows_that_could_not_be_dropped_are_dropped_by_the_next_call(
     archive_dataset: ArchiveDataset, dataset_id: str, store: MemoryEntryStore, in_store: InStore
 ) -> None:
     class Down(MemoryEntryStore):
-        def read(self, manifest: Manifest) -> Iterator[Row]:
-            return store.read(manifest)
+        def placed_columns(self, manifest: Manifest, wanted: Wanted | None = None) -> Iterator[PlacedEntries]:
+            return store.placed_columns(manifest)
 
         def drop(self, dataset_id: str) -> None:
             raise Unavailable("BigQuery")
@@ -441,8 +441,8 @@ def test_of_two_archivings_at_the_same_moment_one_counts_and_the_other_leaves_no
     class Slow(MemoryArchiveStore):
         written: Archive
 
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-            self.written = archives.write(manifest, rows)
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+            self.written = archives.write(manifest, entries)
             archive_dataset("alice", dataset_id)
             return self.written
 
@@ -470,11 +470,11 @@ def test_an_archiving_that_finds_the_rows_dropped_by_another_goes_on_with_the_ot
     moment: str,
 ) -> None:
     class Slow(MemoryArchiveStore):
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
             if moment == "before the reading":
                 archive_dataset("alice", dataset_id)
-                return archives.write(manifest, rows)
-            archives.write(manifest, rows)
+                return archives.write(manifest, entries)
+            archives.write(manifest, entries)
             archive_dataset("alice", dataset_id)
             raise ArchiveDamaged("memory:d-1", "ab" * 32)
 

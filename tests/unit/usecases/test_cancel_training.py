@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,11 +14,11 @@ from logleap.adapters.memory.runs import MemoryRunRepository
 from logleap.domain.datasets import Dataset, Event, EventKind, State
 from logleap.domain.errors import DatasetNotFound, RunCancelled, RunFinished, RunNotFound
 from logleap.domain.runs import CANCELLED, JsonObject, Run, RunError, RunState, TrainingMessage
-from logleap.ports.errors import Unavailable
+from logleap.ports.errors import Conflict, Unavailable
 from logleap.ports.task import TaskFailed, TrainingContext, TrainingTask, TryAgain
 from logleap.usecases.lifecycle.sweep import FailDeadLetter, Sweep
 from logleap.usecases.training.cancel_training import CancelTraining
-from logleap.usecases.training.run_training import Disposition, RunTraining, Settlement, use_case
+from logleap.usecases.training.run_training import Disposition, RunTraining, Settlement, end_run, use_case
 from logleap.usecases.training.start_training import StartTraining
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -317,3 +318,53 @@ def test_the_dead_letter_of_a_cancelled_run_changes_nothing(
     cancelled = cancel("alice", run.dataset_id)
     fail_dead_letter(TrainingMessage.of(run).to_bytes())
     assert stored() == cancelled
+
+
+@pytest.mark.parametrize("ending", ["cancel", "deliver", "sweep", "dead letter"])
+def test_a_run_that_ends_between_two_reads_of_its_data_set_is_no_error(
+    *,
+    cancel: CancelTraining,
+    sweep: Sweep,
+    fail_dead_letter: FailDeadLetter,
+    run_training: RunTraining,
+    run: Run,
+    body: bytes,
+    database: MemoryDatabase,
+    runs: MemoryRunRepository,
+    advance: Advance,
+    ending: str,
+) -> None:
+    """Whichever read of the data set the end comes behind: only what is documented comes out."""
+    ended = run.succeeded(NOON, {})
+
+    class Ending(MemoryDatasetRepository):
+        reads_left = 0
+
+        def get(self, owner: str, dataset_id: str) -> Dataset:
+            found = super().get(owner, dataset_id)
+            self.reads_left -= 1
+            if self.reads_left == 0:
+                end_run(MemoryDatasetRepository(database), runs, replace(ended, version=3))
+            return found
+
+    runs.save(replace(run, version=2, attempts=3))
+    advance(600)
+    before = database.datasets[run.dataset_id], database.runs[run.dataset_id, run.run_id]
+    for reads in (1, 2):
+        database.datasets[run.dataset_id], database.runs[run.dataset_id, run.run_id] = before
+        datasets = Ending(database)
+        datasets.reads_left = reads
+        if ending == "cancel":
+            with suppress(RunFinished):
+                replace(cancel, datasets=datasets)("alice", run.dataset_id)
+        elif ending == "deliver":
+            settlement = replace(run_training, datasets=datasets)(body)
+            assert settlement.disposition in (Disposition.DONE, Disposition.RETRY)
+        elif ending == "sweep":
+            replace(sweep, datasets=datasets)()
+        else:
+            with suppress(Conflict):
+                replace(fail_dead_letter, datasets=datasets)(body)
+        stored = runs.get(run.dataset_id, run.run_id)
+        assert stored is not None
+        assert stored.finished

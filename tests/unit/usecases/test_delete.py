@@ -1,6 +1,6 @@
 """Deleting, and the sweeper's ending of archivings and deletions that broke off."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
 from logleap.adapters.memory.receipts import MemoryReceiptLedger
 from logleap.domain.datasets import Action, Archive, Dataset, Event, State
-from logleap.domain.entries import Batch, Entry, Manifest, Row
+from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.domain.runs import Run, TrainingMessage
 from logleap.ports.archive import ArchiveDamaged
@@ -231,7 +231,7 @@ def test_an_archive_that_cannot_be_written_stops_the_sweep_for_no_other_data_set
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Full(MemoryArchiveStore):
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
             raise Unavailable("The archive cannot be written or read: No space left on device")
 
     ids = [uploaded().dataset_id for _ in range(5)]
@@ -257,7 +257,7 @@ def test_an_archive_that_cannot_be_read_back_stops_no_sweep(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Damaging(MemoryArchiveStore):
-        def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
             raise ArchiveDamaged("memory:d-1", "ab" * 32)
 
     dataset_id = uploaded().dataset_id

@@ -6,6 +6,7 @@ whose request was not acknowledged is in as a whole or not at all. There is one 
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -355,7 +356,8 @@ class Platform(RuleBasedStateMachine):
     @rule(dataset_id=datasets, fault=faults)
     def archive(self, dataset_id: str, fault: Fault | None) -> None:
         expected = self.expected[dataset_id]
-        answer = self.attempt(fault, lambda: self.archive_(OWNER, dataset_id))
+        with self.reopening():
+            answer = self.attempt(fault, lambda: self.archive_(OWNER, dataset_id))
         if isinstance(answer, InvalidTransition):
             assert self.show.one(OWNER, dataset_id).dataset.state is State.TRAINING
         else:
@@ -417,12 +419,27 @@ class Platform(RuleBasedStateMachine):
     @precondition(lambda self: self.database.runs)
     @rule(fault=faults)
     def sweep(self, fault: Fault | None) -> None:
-        self.attempt(fault, self.sweep_)
+        with self.reopening():
+            self.attempt(fault, self.sweep_)
 
     @precondition(lambda self: self.database.runs)
     @rule(seconds=st.sampled_from([1, 61, 301]))
     def wait(self, seconds: int) -> None:
         self.time += timedelta(seconds=seconds)
+
+    @contextmanager
+    def reopening(self) -> Iterator[None]:
+        """A data set whose archive cannot be written takes entries again, if it did so before."""
+        archiving = [
+            dataset_id for dataset_id in self.expected if self.state_of(dataset_id) is State.ARCHIVED
+        ]
+        yield
+        for dataset_id in archiving:
+            if self.state_of(dataset_id) in (State.CREATED, State.UPLOADING):
+                self.expected[dataset_id].sealed = False
+
+    def state_of(self, dataset_id: str) -> State:
+        return self.database.datasets[dataset_id].state
 
     # ---- what must always hold ----------------------------------------------------------------------------
 

@@ -105,7 +105,9 @@ class SqliteEntryStore(EntryStore):
         for chunk, fresh in self._stored(manifest):
             first, last = chunk.first_time, chunk.last_time
             if wanted is None or first is None or last is None or wanted(first, last):
-                entries = chunk.unpack()[fresh - chunk.first :]
+                entries = chunk.unpack_packed()
+                if fresh > chunk.first:
+                    entries = entries[fresh - chunk.first :]
                 yield PlacedEntries.of_batch(chunk.batch_id, fresh, entries)
 
     def report(self, manifest: Manifest) -> Report:

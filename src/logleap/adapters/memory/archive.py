@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -30,17 +30,14 @@ class MemoryArchiveStore(ArchiveStore):
     def check(self) -> None:
         pass
 
-    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-        file = BytesIO()
-        for row in rows:
-            file.write(_line(row))
-        content = file.getvalue()
-        entries = sum(1 for _ in _rows(content))
-        if entries != manifest.entries:
-            raise CountMismatch(manifest.entries, entries)
+    def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+        content = b"".join(_line(row) for placed in entries for row in placed.rows())
+        number = sum(1 for _ in _rows(content))
+        if number != manifest.entries:
+            raise CountMismatch(manifest.entries, number)
         url = f"memory:{manifest.dataset_id}/{uuid4()}"
         self._files[url] = content
-        return Archive(url, entries, hashlib.sha256(content).hexdigest())
+        return Archive(url, number, hashlib.sha256(content).hexdigest())
 
     def count(self, archive: Archive) -> int:
         return sum(1 for _ in self.read(archive))

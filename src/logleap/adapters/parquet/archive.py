@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -52,14 +52,14 @@ class ParquetArchiveStore(ArchiveStore):
         with _usable(), self._location.staging_dir("check-"):
             pass
 
-    def write(self, manifest: Manifest, rows: Iterator[Row]) -> Archive:
-        from logleap.adapters.parquet.files import SCHEMA, count_rows, write_rows
+    def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+        from logleap.adapters.parquet.files import SCHEMA, count_rows, write_entries
 
         name = _name(manifest.dataset_id)
         url = f"{self._url}/{name}{uuid4()}.parquet"
         with _usable(), self._location.staging_dir(name) as folder:
             file, sidecar = folder / "rows", folder / "sidecar"
-            write_rows(file, rows)
+            write_entries(file, entries)
             with file.open("rb") as written:
                 archive = Archive(url, count_rows(written), _sha256(written))
             if archive.entries != manifest.entries:

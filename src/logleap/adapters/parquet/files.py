@@ -1,7 +1,7 @@
 """Rows as Parquet files: written and read by row groups, in bounded memory."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from logleap.codecs.export import arrow_columns
+from logleap.codecs.packed.columns import text_size
 from logleap.domain.entries import Entries, Entry, PlacedEntries, Row
 from logleap.domain.times import from_micros
 from logleap.ordering.merge import Piece
@@ -28,15 +30,16 @@ _FIELDS: "list[pa.Field[Any]]" = [
 SCHEMA = pa.schema(_FIELDS)
 
 _GROUP_ROWS = 50_000
-_GROUP_TEXT = 16_000_000  # characters; what one row group holds at most, but for a single long row
+_GROUP_TEXT = 16_000_000  # bytes; about what one row group holds at most, but for a single long row
+_PART_ROWS = 5_000
 _READ_ROWS = 1_000
 
 
-def write_rows(path: Path, rows: Iterator[Row]) -> None:
-    """Make a file of all rows, in their order."""
+def write_entries(path: Path, entries: Iterable[PlacedEntries]) -> None:
+    """Make a file of all entries, in their order. Raises ValueError if a text is not UTF-8."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for group in _groups(rows):
-            writer.write_batch(_record_batch(group))
+        for group in _groups(entries):
+            writer.write_table(pa.Table.from_batches(group, SCHEMA), _GROUP_ROWS)
 
 
 def read_rows(file: BinaryIO) -> Iterator[Row]:
@@ -124,25 +127,36 @@ def _read_columns(file: BinaryIO) -> Iterator[list[list[Any]]]:
         ]
 
 
-def _groups(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
-    group: list[Row] = []
-    text = 0
-    for row in rows:
-        group.append(row)
-        text += len(row.entry.message) + len(row.entry.context or "")
-        if len(group) == _GROUP_ROWS or text >= _GROUP_TEXT:
-            yield group
-            group, text = [], 0
+def _groups(entries: Iterable[PlacedEntries]) -> Iterator[Sequence[pa.RecordBatch]]:
+    """The entries in row groups, each in parts: between two of them the interpreter is free for others."""
+    group: list[pa.RecordBatch] = []
+    number = text = 0
+    for block in entries:
+        each = text_size(block.entries) / max(len(block), 1)
+        start = 0
+        while start < len(block):
+            most = min(_PART_ROWS, _GROUP_ROWS - number, int((_GROUP_TEXT - text) / max(each, 1)) + 1)
+            part = block.part(start, min(start + most, len(block)))
+            start += len(part)
+            group.append(_record_batch(part))
+            number += len(part)
+            text += int(each * len(part))
+            if number == _GROUP_ROWS or text >= _GROUP_TEXT:
+                yield group
+                group, number, text = [], 0, 0
     if group:
         yield group
 
 
-def _record_batch(rows: Sequence[Row]) -> pa.RecordBatch:
-    columns: dict[str, Any] = {
-        "batchId": [row.batch_id for row in rows],
-        "sequence": [row.sequence for row in rows],
-        "timestamp": [row.entry.timestamp for row in rows],
-        "content": [row.entry.message for row in rows],
-        "context": [row.entry.context for row in rows],
-    }
-    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+def _record_batch(part: PlacedEntries) -> pa.RecordBatch:
+    entries = [part.entries]
+    texts = [arrow_columns.messages(entries), arrow_columns.contexts(entries)]
+    for column in texts:
+        column.validate(full=True)  # packed texts were not decoded
+    columns = [
+        arrow_columns.batch_ids([part]),
+        arrow_columns.sequences([part]),
+        arrow_columns.times(entries),
+        *texts,
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)

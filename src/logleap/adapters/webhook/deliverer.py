@@ -61,9 +61,10 @@ class WebhookDeliverer(EventDeliverer):
 
     def deliver(self, event: OutgoingEvent) -> None:
         body = to_json(event, self._source)
+        loop = self._running()
         attempt = self._attempt(event.event_id, body)
         try:
-            future = asyncio.run_coroutine_threadsafe(attempt, self._running())
+            future = asyncio.run_coroutine_threadsafe(attempt, loop)
         except RuntimeError as error:  # closed meanwhile
             attempt.close()
             raise NotDelivered("the server stops") from error
@@ -102,23 +103,30 @@ class WebhookDeliverer(EventDeliverer):
             return answer.status_code, answer.headers.get("retry-after")
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        """The loop, started at the first use: after a server's fork."""
+        """The loop, started at the first use: after a server's fork. Raises NotDelivered."""
         with self._lock:
             if self._closed:
-                raise RuntimeError("closed")
+                raise NotDelivered("the server stops")
             if self._loop is None:
-                self._client = httpx2.AsyncClient(
-                    verify=httpx2.create_ssl_context(trust_env=False),
-                    timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout)),
-                    follow_redirects=False,
-                    # A connection that is kept may be closed by the receiver just as it is used again.
-                    limits=httpx2.Limits(max_keepalive_connections=0),
-                    trust_env=self._proxied,
-                )
+                self._client = self._new_client()
                 self._loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=_run, args=(self._loop,), name="webhooks", daemon=True)
                 thread.start()
             return self._loop
+
+    def _new_client(self) -> httpx2.AsyncClient:
+        tls = httpx2.create_ssl_context(trust_env=False)
+        try:
+            return httpx2.AsyncClient(
+                verify=tls,
+                timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout)),
+                follow_redirects=False,
+                # A connection that is kept may be closed by the receiver just as it is used again.
+                limits=httpx2.Limits(max_keepalive_connections=0),
+                trust_env=self._proxied,
+            )
+        except (ValueError, httpx2.InvalidURL, ImportError) as error:  # ImportError: for SOCKS
+            raise NotDelivered(_PROXY_UNUSABLE) from error
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -135,6 +143,12 @@ async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
+
+# The error's own text may hold the proxy's URL, and that a password.
+_PROXY_UNUSABLE = (
+    "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used: set the variable to a "
+    "URL such as http://proxy.example.org:3128, or unset it, and restart the server"
+)
 
 _WORDS: dict[type[httpx2.TransportError], str] = {
     httpx2.ConnectTimeout: "no connection in time",

@@ -21,6 +21,7 @@ from logleap.client._parts import BatchPoster
 from logleap.codecs.limits import REQUEST_BYTES
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts at one batch
+_FAILURES = 10  # answers of a server or proxy that is broken, until a batch is given up: half a minute
 _SILENCE = 60.0  # seconds between two reports of dropped entries
 
 
@@ -225,15 +226,22 @@ class Outbox:
             self._settle(batch[done:], refused=error)
 
     def _send(self, api: SingleAttempt, body: bytes, key: str) -> Json:
-        """Send a request until it is answered. Raises ApiError if that refuses it permanently, _Abandoned."""
+        """Send a request until it is answered. Raises ApiError if that refuses it permanently, _Abandoned.
+
+        What is wrong on the other side (HTTP 408, 500 and the like) is tried some times: it may be over soon,
+        but the next batch must not wait for ever for one that always fails.
+        """
         pause = _FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 return api.append_body(self._data_id, body, key)
             except ApiError as error:
-                if error.retry_after is None:
+                failures += 1
+                temporary = error.status == 408 or error.status >= 500
+                if error.retry_after is None and not (temporary and failures < _FAILURES):
                     raise
-                wait = max(pause, error.retry_after)
+                wait = max(pause, error.retry_after or 0)
             except Unreachable:
                 wait = pause
             with self._changed:

@@ -1,6 +1,7 @@
 """Log records as JSON entries that the API always accepts."""
 
 import logging
+import math
 from datetime import UTC, datetime
 
 import msgspec
@@ -55,9 +56,18 @@ def _value(value: object) -> msgspec.Raw | str:
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError):
         # Non-string keys, a lone surrogate, a huge number, a cycle.
         return _clean(repr(value))
+    if b"null" in encoded and _has_no_json(msgspec.to_builtins(value, enc_hook=str)):
+        return _clean(repr(value))  # NaN or infinity, of which JSON would make null
     if len(encoded) > _NESTED and encoded.count(b"[") + encoded.count(b"{") > _NESTED:
         return encoded.decode()
     return msgspec.Raw(encoded)
+
+
+def _has_no_json(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(map(_has_no_json, within))
 
 
 def _clean(text: str) -> str:

@@ -83,34 +83,34 @@ class Push:
                 for number, batch in batches:
                     # The first one alone: it tells whether an earlier push made other batches of the files.
                     while len(under_way) >= (_UNDER_WAY if self.stored.batches else 1):
-                        yield self._settled(*under_way.popleft())
+                        yield self._settled(under_way)
                     under_way.append((batch, senders.submit(self._post, data_id, batch, number)))
                 while under_way:
-                    yield self._settled(*under_way.popleft())
+                    yield self._settled(under_way)
             except BaseException:
                 self._await_rest(under_way)
                 raise
 
     def _await_rest(self, under_way: "deque[tuple[Batch, Future[_Outcome]]]") -> None:
         """Counts what is stored in the end of the requests that are under way when one fails."""
-        gap = False
-        for batch, future in under_way:
-            outcome = future.result()
-            if gap:
-                self.stored.after_a_gap += outcome.entries
-            elif outcome.error is not None:
-                self._count(outcome)
-                gap = True
-            else:
-                self._settled(batch, future)
+        try:
+            while under_way:
+                self._settled(under_way)
+        except Exception:  # noqa: BLE001 -- the first failure is raised already, or what broke off the wait
+            self._count(under_way.popleft()[1].result())
+            for _, future in under_way:
+                self.stored.after_a_gap += future.result().entries
 
-    def _settled(self, batch: Batch, future: "Future[_Outcome]") -> Stored:
+    def _settled(self, under_way: "deque[tuple[Batch, Future[_Outcome]]]") -> Stored:
+        """Waits for the first request, which stays the first until it is answered well."""
+        batch, future = under_way[0]
         outcome = future.result()
-        self._count(outcome)
         if outcome.error is not None:
             raise outcome.error
+        under_way.popleft()
+        self._count(outcome)
         stored = self.stored
-        stored.batches += 1
+        stored.batches += outcome.entries > 0
         stored.bytes += len(batch.body)
         stored.name, stored.line = batch.name, batch.end_line
         return stored

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from logleap.codecs.packed.columns import arrow_buffers
-from logleap.domain.entries import Entries, PackedEntries
+from logleap.domain.entries import Entries, PackedEntries, PlacedEntries
 
 TIME = pa.timestamp("us", tz="UTC")
 
@@ -32,6 +32,32 @@ def messages(parts: Sequence[Entries]) -> Column:
 def contexts(parts: Sequence[Entries]) -> Column:
     """The contexts of all parts, one behind the other."""
     return _texts(parts, lambda entries: entries.contexts, lambda packed: packed.context_spans)
+
+
+def batch_ids(parts: Iterable[PlacedEntries]) -> Column:
+    """The batches of all parts' entries, one behind the other."""
+    return _joined([_ids(part.batch_ids) for part in parts])
+
+
+def sequences(parts: Iterable[PlacedEntries]) -> Column:
+    """The sequence numbers of all parts' entries, one behind the other."""
+    return _joined([_numbers(part.sequences) for part in parts])
+
+
+def _joined(columns: Sequence[Column]) -> Column:
+    return columns[0] if len(columns) == 1 else pa.concat_arrays(columns)
+
+
+def _ids(ids: Sequence[str]) -> Column:
+    same = ids[0] == ids[-1] and ids.count(ids[0]) == len(ids)
+    return pa.repeat(ids[0], len(ids)) if same else pa.array(ids, pa.string())
+
+
+def _numbers(numbers: Sequence[int]) -> Column:
+    if isinstance(numbers, range) and numbers.step == 1:
+        found: Column = pa.arange(numbers.start, numbers.stop)  # type: ignore[attr-defined]
+        return found
+    return pa.array(numbers, pa.int64())
 
 
 def _texts(

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 from json.encoder import encode_basestring_ascii as quoted
 
 from logleap.domain.errors import EntryError
-from logleap.miner.score import Finding
+from logleap.miner.checks import Finding
 
 Json = Mapping[str, object]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logleap.codecs.export.arrow_columns import TIME, Column, contexts, messages, times
+from logleap.codecs.export.arrow_columns import TIME, batch_ids, contexts, messages, sequences, times
 from logleap.codecs.packed.columns import text_size
 from logleap.domain.entries import PlacedEntries
 
@@ -130,23 +130,7 @@ def _record_batch(parts: Sequence[PlacedEntries]) -> pa.RecordBatch:
         times(entries),
         messages(entries),
         contexts(entries),
-        _joined([_batch_ids(part.batch_ids) for part in parts]),
-        _joined([_sequences(part.sequences) for part in parts]),
+        batch_ids(parts),
+        sequences(parts),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
-
-
-def _joined(columns: Sequence[Column]) -> Column:
-    return columns[0] if len(columns) == 1 else pa.concat_arrays(columns)
-
-
-def _batch_ids(ids: Sequence[str]) -> Column:
-    same = ids[0] == ids[-1] and ids.count(ids[0]) == len(ids)
-    return pa.repeat(ids[0], len(ids)) if same else pa.array(ids, pa.string())
-
-
-def _sequences(sequences: Sequence[int]) -> Column:
-    if isinstance(sequences, range) and sequences.step == 1:
-        numbers: Column = pa.arange(sequences.start, sequences.stop)  # type: ignore[attr-defined]
-        return numbers
-    return pa.array(sequences, pa.int64())

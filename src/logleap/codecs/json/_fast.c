@@ -1,7 +1,7 @@
 /* Entries of JSON text, read into columns in one pass.
  *
  * It takes what is sure to be right and written as usual, and leaves all else to Python, where every error is found
- * and named: so nothing here words one. What it takes is a part of what decoding.py takes, with the same result.
+ * and named: so nothing here words one. What it takes is a part of what strict.py takes, with the same result.
  *
  * All of `data` is read through `walk->at`. A bytes object ends with a zero byte that is not part of it, and a zero
  * byte is right nowhere in JSON text: looking at one byte therefore needs no check for the end, only looking further

@@ -168,15 +168,13 @@ def read_json(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries) -
 
 
 def _one_by_one(data: bytes, limits: Limits, form: EntryFormat, bad: _BadEntries) -> list[Entry]:
-    look = _CloserLook(form, limits.entry_bytes, bad)
+    look = _CloserLook(form, limits, bad)
     largest = _largest(limits, form)
     deepest = (MAX_CONTEXT_DEPTH if form.several is None else _EXPORT_DEPTH) + 1
     try:
         data.decode()
         for span in _spans(data, deepest, largest):
-            if look.index >= limits.json_entries:
-                raise TooManyEntries(limits.json_entries)
-            look.at(data[span.start : span.end])
+            look.at(data[span.start : span.end], most=limits.json_entries)
             if look.characters > SPREAD * limits.json_bytes:
                 raise ExportTooLarge(SPREAD * limits.json_bytes)
     except TooLong:
@@ -255,7 +253,7 @@ def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries)
             _check_lines(block.split(b"\n"), largest, index, number)
         entries = form.lines(block)
         if entries is None:
-            look = _CloserLook(form, limits.entry_bytes, bad, index)
+            look = _CloserLook(form, limits, bad, index)
             for at, line in enumerate(block.split(b"\n"), number):
                 if line.strip(_BLANKS):
                     look.at(line, at)
@@ -272,17 +270,19 @@ def read_ndjson(body: Body, limits: Limits, form: EntryFormat, bad: _BadEntries)
 class _CloserLook:
     """Texts looked at one by one: the good ones can be `taken`, the others are added to the bad ones."""
 
-    def __init__(self, form: EntryFormat, largest: int, bad: _BadEntries, index: int = 0) -> None:
+    def __init__(self, form: EntryFormat, limits: Limits, bad: _BadEntries, index: int = 0) -> None:
         self._form = form
-        self._largest = largest
+        self._limits = limits
         self._bad = bad
         self.index = index  # of the next entry
         self.characters = 0  # of good entries, where there are several in a text
         self._entries: list[Entry] = []
 
-    def at(self, data: bytes, line: int | None = None) -> None:
-        """What one JSON text holds, in NDJSON on that line."""
-        for found in self._form.each(data, self._largest):
+    def at(self, data: bytes, line: int | None = None, most: int | None = None) -> None:
+        """What one JSON text holds, in NDJSON on that line. TooManyEntries: more than `most` in all."""
+        for found in self._form.each(data, self._limits):
+            if self.index == most:
+                raise TooManyEntries(most)
             if isinstance(found, InvalidEntry):
                 self._bad.add(found, data, self.index, line)
                 data = b""  # whose bytes count once, however many bad ones it holds

@@ -1,6 +1,7 @@
 """From JSON text to entries: many at once where that is sure to be exact, else one by one."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from logleap.codecs.json.walk import (
     TooDeep,
     has_lone_surrogate,
 )
+from logleap.codecs.limits import DEFAULT_LIMITS, Limits
 from logleap.codecs.timestamps import EXAMPLE, BadTimestamp, parse_timestamp
 from logleap.domain.entries import Entries, Entry
 
@@ -74,7 +76,7 @@ def decode_entry(data: bytes) -> Entry:
 class EntryFormat(NamedTuple):
     """How entries are written. The first two give None where `entry` has to look at each of them.
 
-    Where each JSON text holds several entries, `several` gives them, of at most so many bytes each: an
+    Where each JSON text holds several entries, `several` gives them, within these limits: an
     InvalidEntry stands in place of a bad one. `in_zone` gives the format whose times without an offset are of
     the zone with this name; None where all times have one.
     """
@@ -82,13 +84,13 @@ class EntryFormat(NamedTuple):
     array: Callable[[bytes, int], Entries | None]
     lines: Callable[[bytes], Entries | None]
     entry: Callable[[bytes], Entry]
-    several: Callable[[bytes, int], Iterator[Entry | InvalidEntry]] | None = None
+    several: Callable[[bytes, Limits], Iterator[Entry | InvalidEntry]] | None = None
     in_zone: "Callable[[str], EntryFormat] | None" = None
 
-    def each(self, data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
-        """The entries of one JSON text. Those of `several` have at most `largest` bytes."""
+    def each(self, data: bytes, limits: Limits) -> Iterator[Entry | InvalidEntry]:
+        """The entries of one JSON text. Those of `several` are within the limits, all together as well."""
         if self.several is not None:
-            yield from self.several(data, largest)
+            yield from self.several(data, limits)
             return
         try:
             yield self.entry(data)
@@ -99,7 +101,7 @@ class EntryFormat(NamedTuple):
         """Whether the one line `data` is surely in this format."""
         if self.several is None:
             return self.lines(data) is not None
-        found = list(self.several(data, len(data)))
+        found = list(self.several(data, replace(DEFAULT_LIMITS, entry_bytes=len(data))))
         return bool(found) and not any(isinstance(entry, InvalidEntry) for entry in found)
 
 

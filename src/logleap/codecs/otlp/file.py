@@ -4,20 +4,18 @@ https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from logleap.codecs.errors import ExportTooLarge, JsonExportMalformed, TooManyRecords
 from logleap.codecs.json.strict import EntryFormat, InvalidEntry
-from logleap.codecs.limits import DEFAULT_LIMITS
+from logleap.codecs.limits import DEFAULT_LIMITS, Limits
 from logleap.domain.entries import Entry
 
 
-def _several(data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
+def _several(data: bytes, limits: Limits) -> Iterator[Entry | InvalidEntry]:
     # protobuf takes its time to import, which only those need who use this format.
     from logleap.codecs.otlp.messages import from_json
     from logleap.codecs.otlp.records import entries_of
 
-    limits = replace(DEFAULT_LIMITS, entry_bytes=largest)
     try:
         yield from list(entries_of(from_json(data, limits), limits))  # all of the line, or none
     except JsonExportMalformed as error:
@@ -30,7 +28,7 @@ def _several(data: bytes, largest: int) -> Iterator[Entry | InvalidEntry]:
 
 def _one(data: bytes) -> Entry:
     """The entry of an export with one log record. Raises InvalidEntry."""
-    found = list(_several(data, DEFAULT_LIMITS.entry_bytes))
+    found = list(_several(data, DEFAULT_LIMITS))
     if len(found) != 1:
         raise InvalidEntry("RECORD_MALFORMED", f"The export has {len(found)} log records, not one.")
     if isinstance(found[0], InvalidEntry):

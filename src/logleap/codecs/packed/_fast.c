@@ -304,7 +304,9 @@ static PyObject *arrow(PyObject *Py_UNUSED(module), PyObject *list)
         if (bits)
             memset(bits, 0, (rows + 7) / 8);
         Py_ssize_t row = 0;
-        Py_BEGIN_ALLOW_THREADS /* the buffers are held, and nobody else has the new ones */
+        /* The buffers are held, so that they stay where they are. That nobody writes to the spans, which were checked
+         * above, is the callers' promise: entries are never changed once they are made. Nobody else has the new ones. */
+        Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t i = 0; i < count; i++) {
             const int64_t *span = parts[i].spans.buf, *end = span + parts[i].spans.len / 8;
             for (; span < end; span++, row++) {

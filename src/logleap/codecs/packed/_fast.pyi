@@ -14,6 +14,7 @@ def arrow(parts: list[tuple[bytes, array[int]]], /) -> tuple[bytes, bytes, bytes
 
     These are the offsets, the texts, the bitmap of those that are there (None: all), and the number of those
     that are not. Raises OverflowError above 2 GiB, ValueError for a span outside of its texts.
+    It runs without the GIL: no thread may write to the spans meanwhile.
     """
 
 def lines(

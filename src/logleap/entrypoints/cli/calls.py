@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from logleap.domain.log_models import LOG_MODEL
-from logleap.entrypoints.cli.options import JSON
+from logleap.entrypoints.cli.options import JSON, not_empty
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
+from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.client import Client
@@ -94,7 +95,9 @@ def train(
 
 @click.command()
 @click.argument("dataset")
-@click.option("--run", "run_id", metavar="RUN", help="Only this run (default: the latest).")
+@click.option(
+    "--run", "run_id", metavar="RUN", callback=not_empty, help="Only this run (default: the latest)."
+)
 @wait_options
 @server_options
 def cancel(
@@ -113,7 +116,7 @@ def cancel(
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
         run = client.cancel(dataset, run_id)
         if wait:
-            run = client.wait(dataset, timeout=timeout)
+            run = client.wait(dataset, timeout=timeout, run_id=run["runId"])
     if as_json:
         output.print_json(run)
     elif run["state"] == "running":
@@ -149,7 +152,13 @@ def runs(dataset: str, url: str, api_key: str | None, patience: float, as_json: 
     type=click.Path(dir_okay=False),
     help="Where to store the artifact (default: NAME in this folder).",
 )
-@click.option("--run", "run_id", metavar="RUN", help="Of this run (default: the latest that saved any).")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    callback=not_empty,
+    help="Of this run (default: the latest that saved any).",
+)
 @server_options
 def artifacts(
     dataset: str,
@@ -192,7 +201,9 @@ def archive(dataset: str, url: str, api_key: str | None, patience: float, as_jso
     if as_json:
         output.print_json(archived)
     else:
-        click.echo(f"Archived {archived['archive']['entries']} entries in {archived['archive']['url']}")
+        click.echo(
+            f"Archived {counted(archived['archive']['entries'], 'entry')} in {archived['archive']['url']}"
+        )
 
 
 @click.command()
@@ -243,7 +254,7 @@ def store_artifact(
     if as_json:
         output.print_json({**saved, **report, "file": file})
     else:
-        click.echo(f"Stored {saved['size']} bytes in {file}, SHA-256 {saved['sha256']}")
+        click.echo(f"Stored {counted(saved['size'], 'byte')} in {file}, SHA-256 {saved['sha256']}")
 
 
 def start_training(
@@ -265,7 +276,7 @@ def start_training(
         if error.code != "RUN_IN_PROGRESS" or any(value is not None for value in asked.values()):
             raise
         run_id = client.run(data_id)["runId"]  # somebody started it before: that is what was asked for
-    run = client.wait(data_id, timeout=timeout) if wait else client.run(data_id)
+    run = client.wait(data_id, timeout=timeout, run_id=run_id) if wait else client.run(data_id, run_id)
     if as_json:
         output.print_json({**report, "dataId": data_id, "runId": run_id, "run": run})
     else:

@@ -15,6 +15,7 @@ import click
 from logleap.entrypoints.cli.options import BACKEND_METAVAR
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
+from logleap.entrypoints.cli.printing.counts import counted
 
 _BATCH = 500
 _PLANTED = ("new-error", "disappeared", "tripled", "temperature")
@@ -53,12 +54,13 @@ def demo(context: click.Context, backend: str) -> None:
         log = sample_log()
         batches = list(_batches(log))
         entries = sum(map(len, batches))
-        say(f"The sample log {log.name} has {entries} entries; the first: {batches[0][0]['message']!r}")
+        first = batches[0][0]["message"]
+        say(f"The sample log {log.name} has {counted(entries, 'entry')}; the first: {first!r}")
         data_id = client.announce("demo: sample log")["dataId"]
         say(f"POST /data created a data set: {data_id}")
         for number, batch in enumerate(batches):
             client.append(data_id, batch, key=f"demo-{number}")
-        say(f"POST /data/{data_id} uploaded {len(batches)} batches; each was acknowledged.")
+        say(f"POST /data/{data_id} uploaded {counted(len(batches), 'batch')}; each was acknowledged.")
         repeated = client.append(data_id, batches[0], key="demo-0")
         say(f"The first batch was sent again, as after a lost answer: replayed is {repeated['replayed']}.")
         started = client.train(data_id, expected_entries=entries)
@@ -67,14 +69,15 @@ def demo(context: click.Context, backend: str) -> None:
         say(f"The worker took the message and ran {run['task']}: the run has {run['state']}.")
         if capabilities.durable:
             archive = client.archive(data_id)["archive"]
-            say(f"POST /data/{data_id}/archive moved {archive['entries']} entries to {archive['url']}")
+            moved = counted(archive["entries"], "entry")
+            say(f"POST /data/{data_id}/archive moved {moved} to {archive['url']}")
         click.echo("    The data set's log:")
         for event in client.events(data_id):
             click.echo(f"      {event['at'][11:23]}  {event['detail']}")
-        counted = run.get("result", {}).get("entries")
-        if counted != entries:
-            output.finish(f"uploaded {entries} entries, but the training said {run}", output.FAILED)
-        click.echo(f"Counted lines: {counted}")
+        found = run.get("result", {}).get("entries")
+        if found != entries:
+            output.finish(f"uploaded {counted(entries, 'entry')}, but the training said {run}", output.FAILED)
+        click.echo(f"Counted lines: {found}")
         _compare(client, data_id, say)
     click.echo(f"The demo's server has stopped. To see such results in a browser: `{_serving()}`, then open")
     click.echo(f"{_CONSOLE}, upload {log}, and train on it.")
@@ -98,9 +101,9 @@ def _compare(client: Any, before: str, say: "_Steps") -> None:
     for number, batch in enumerate(batches):
         client.append(after, batch, key=f"demo-{number}")
     size = sum(map(len, batches))
-    say(f"A log of the week after, with {size} entries, is in data set {after}. Planted in it:")
+    say(f"A log of the week after, with {counted(size, 'entry')}, is in data set {after}. Planted in it:")
     for change in planted:
-        click.echo(f"      {change.kind:<8} {change.message!r}, {change.entries} entries")
+        click.echo(f"      {change.kind:<8} {change.message!r}, {counted(change.entries, 'entry')}")
     run = client.compare(before, after, timeout=120)
     say(f"logleap compare {before} {after} finds: {_summary(run)}")
     click.echo(textwrap.indent("\n".join(describe_changes(client.changes(after, run["runId"]))), "    "))

@@ -14,6 +14,7 @@ import click
 
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.cli.printing.export_count import COUNTS, Progress
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _show_json(entry: Mapping[str, Any]) -> None:
 def _entries(number: int | None) -> str:
     if number is None:
         return "the entries"
-    return f"{number:,} {'entry' if number == 1 else 'entries'}"
+    return counted(number, "entry")
 
 
 @contextlib.contextmanager

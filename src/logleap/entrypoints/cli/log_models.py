@@ -9,7 +9,7 @@ import click
 
 from logleap.domain.log_models import MODEL_FILE
 from logleap.entrypoints.cli.calls import server_options, store_artifact
-from logleap.entrypoints.cli.options import some_of
+from logleap.entrypoints.cli.options import not_empty, some_of
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
 
@@ -86,7 +86,13 @@ def compare(
 
 @click.command()
 @click.argument("dataset")
-@click.option("--run", "run_id", metavar="RUN", help="Of this run (default: the current log model).")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    callback=not_empty,
+    help="Of this run (default: the current log model).",
+)
 @server_options
 def templates(
     dataset: str, run_id: str | None, url: str, api_key: str | None, patience: float, as_json: bool
@@ -124,7 +130,13 @@ def templates(
     show_default=True,
     help="otel-drain: seed templates of OpenTelemetry Collector's drain processor.",
 )
-@click.option("--run", "run_id", metavar="RUN", help="Of this run (default: the current log model).")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    callback=not_empty,
+    help="Of this run (default: the current log model).",
+)
 @server_options
 def model(
     dataset: str,
@@ -141,7 +153,7 @@ def model(
     from logleap.codecs.export.otel_drain import config
 
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
-        chosen = run_id or client.model_run(dataset)["runId"]
+        chosen = client.model_run(dataset)["runId"] if run_id is None else run_id
         if form == "otel-drain":
             found = client.log_model(dataset, chosen)
             _write(Path(file), config(found["templates"], found["digest"]))

@@ -10,6 +10,13 @@ DATA_DIR = click.option("--data-dir", metavar="FOLDER", help="The folder of the 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+def not_empty(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """The callback of an option that must not be empty: a variable of the shell was not set, most likely."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty. Is a variable of the shell not set?")
+    return value
+
+
 def some_of(names: Sequence[str]) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...]]:
     """The callback of an option that takes some of these names, divided by commas."""
 

@@ -12,7 +12,9 @@ import click
 
 from logleap.entrypoints.cli.calls import server_options, start_training, wait_options
 from logleap.entrypoints.cli.log_files import read_options, reading_options
+from logleap.entrypoints.cli.options import not_empty
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.cli.printing.progress import Counted, Counter, progress
 
 if TYPE_CHECKING:
@@ -26,14 +28,19 @@ _SEVERAL_A_LINE = ("json", "journald")  # whose entries may share a line: their 
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(allow_dash=True, dir_okay=False, exists=True)
 )
-@click.option("--dataset", metavar="ID", help="Push into this data set instead of a new one.")
+@click.option(
+    "--dataset", metavar="ID", callback=not_empty, help="Push into this data set instead of a new one."
+)
 @click.option("--name", help="The new data set's name (default: the file's).")
 @click.option("--train", "then_train", is_flag=True, help="Start the training afterwards.")
 @wait_options
 @reading_options
 @click.option("--batch-size", type=click.IntRange(1, 50_000), default=50_000, show_default=True)
 @click.option(
-    "--key", metavar="PREFIX", help="Push again with the same prefix: what was added is not added twice."
+    "--key",
+    metavar="PREFIX",
+    callback=not_empty,
+    help="Push again with the same prefix: what was added is not added twice.",
 )
 @server_options
 @click.pass_context
@@ -74,7 +81,9 @@ def push(
     counter = Counter(_size(names))
     sources = [Source(each, lambda each=each: _opened(each, counter)) for each in names]  # type: ignore[misc]
     with output.call_endings(), Client(url, api_key=api_key, patience=patience) as client:
-        work = Push(client, key or str(uuid.uuid4()), Limits(batch_size, REQUEST_BYTES), options)
+        work = Push(
+            client, str(uuid.uuid4()) if key is None else key, Limits(batch_size, REQUEST_BYTES), options
+        )
         try:
             batches = work.first(sources)
         except LogFileError as error:
@@ -82,7 +91,7 @@ def push(
         first = next(batches, None)
         if first is None:
             output.finish(f"{label} contains no entries.{_left_out(work)}", output.FAILED)
-        data_id = dataset or client.announce(name or label)["dataId"]
+        data_id = client.announce(name or label)["dataId"] if dataset is None else dataset
         try:
             with progress(work, counter, label, quiet=as_json) as show:
                 for _ in work.send(data_id, _again(first, batches)):
@@ -114,9 +123,9 @@ def _again(first: Any, more: Iterator[Any]) -> Generator[Any]:
 def _tell(work: "Push", label: str, data_id: str) -> None:
     stored = work.stored
     before = f", {stored.replayed:,} of them since an earlier push" if stored.replayed else ""
-    click.echo(
-        f"{stored.entries} entries of {label} are in data set {data_id} ({stored.batches} batches){before}."
-    )
+    entries, batches = counted(stored.entries, "entry"), counted(stored.batches, "batch")
+    are = "is" if stored.entries == 1 else "are"
+    click.echo(f"{entries} of {label} {are} in data set {data_id} ({batches}){before}.")
     for report in work.reports:
         if len(work.reports) > 1:
             click.echo(f"  {output.in_a_line(report.name)}:")
@@ -126,7 +135,7 @@ def _tell(work: "Push", label: str, data_id: str) -> None:
 
 def _left_out(work: "Push") -> str:
     skipped = sum(report.skipped_lines for report in work.reports)
-    return f" {skipped:,} lines were left out." if skipped else ""
+    return f" {counted(skipped, 'line')} {'was' if skipped == 1 else 'were'} left out." if skipped else ""
 
 
 def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: BaseException) -> None:
@@ -138,7 +147,9 @@ def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: 
     if stored.line:
         name = _STANDARD_INPUT if stored.name == "-" else stored.name
         where = f": up to line {stored.line} of {name}"
-    more = f", and {stored.after_a_gap} from behind the place where it stopped" if stored.after_a_gap else ""
+    more = (
+        f", and {stored.after_a_gap:,} from behind the place where it stopped" if stored.after_a_gap else ""
+    )
     changed: dict[str, Any] = {
         "dataset": data_id,
         "key": work.key,
@@ -160,10 +171,11 @@ def _tell_what_is_in(context: click.Context, work: "Push", data_id: str, error: 
         several = {report.format for report in work.reports} & set(_SEVERAL_A_LINE)
         if not several and work.options.mapping != "otel-file":
             changed["skip_lines"] = max(stored.line, context.params["skip_lines"])
-        how = f"Leave out the first {stored.line} lines of {_STANDARD_INPUT}. With the same input:\n  {how}"
+        first = f"Leave out the first {counted(stored.line, 'line')} of {_STANDARD_INPUT}. "
+        how = f"{first if stored.line else ''}With the same input:\n  {how}"
+    added = f"{counted(stored.entries, 'entry')} {'was' if stored.entries == 1 else 'were'} added"
     click.echo(
-        f"logleap: {stored.entries} entries were added to data set {data_id}{where}{more}. {how}\n"
-        f"  {_command(context, files, changed)}",
+        f"logleap: {added} to data set {data_id}{where}{more}. {how}\n  {_command(context, files, changed)}",
         err=True,
     )
 

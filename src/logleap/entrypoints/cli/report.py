@@ -8,6 +8,7 @@ import click
 
 from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 
 # Characters shown of a message: of a frequent one, and of a large one (whose position takes room).
 _FREQUENT_TEXT, _LARGE_TEXT = 100, 50
@@ -33,14 +34,14 @@ def report(dataset: str, url: str, api_key: str | None, patience: float, as_json
 def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     """The report's lines."""
     yield f"{summary['dataId']}  {summary['state']}"
-    yield f"  {_count(summary['entries'], 'entry')} in {_count(summary['batches'], 'batch')}"
+    yield f"  {counted(summary['entries'], 'entry')} in {counted(summary['batches'], 'batch')}"
     if not summary["entries"]:
         return
     yield f"  from {_time(summary['first'])} to {_time(summary['last'])}"
     share = f"{summary['outOfOrderShare']:.2%}"
     yield f"  {summary['outOfOrder']:,} out of order: earlier than the entry before ({share})"
     least = "" if summary["duplicatesComplete"] else "at least "
-    yield f"  {least}{_count(summary['duplicates'], 'exact duplicate')}"
+    yield f"  {least}{counted(summary['duplicates'], 'exact duplicate')}"
     yield from _gaps(summary)
     missed = summary["frequentMissed"]
     more = f" (each may have up to {missed:,} more entries)" if missed else ""
@@ -49,7 +50,7 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {message['entries']:>11,}  {_shown(message['text'], _FREQUENT_TEXT)}"
     if "templates" in summary:
         templates = summary["templates"]
-        yield f"The most frequent of the {_count(templates['total'], 'template')} of its log model:"
+        yield f"The most frequent of the {counted(templates['total'], 'template')} of its log model:"
         for template in templates["frequent"]:
             yield f"  {template['entries']:>11,}  {_shown(template['text'], _FREQUENT_TEXT)}"
     yield "The largest entries, in bytes:"
@@ -78,11 +79,6 @@ def _histogram(summary: Mapping[str, Any]) -> Iterator[str]:
     for span in spans[-_BARS:]:
         bar = "█" * max(1, round(_BAR * span["entries"] / most))
         yield f"  {_time(span['start'])[:16]}  {span['entries']:>11,}  {bar}"
-
-
-def _count(number: int, noun: str) -> str:
-    plural = {"entry": "entries", "batch": "batches"}.get(noun, f"{noun}s")
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def _time(text: str) -> str:

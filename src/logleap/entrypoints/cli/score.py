@@ -14,6 +14,7 @@ from logleap.entrypoints.cli.calls import server_options
 from logleap.entrypoints.cli.log_files import read_options, reading_options
 from logleap.entrypoints.cli.options import some_of
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.client.logfiles import LogFile
@@ -93,8 +94,9 @@ def _tell_error(told: Mapping[str, Any], lines: "array[int]") -> None:
 def _in_words(label: str, summary: Mapping[str, Any], lines: "array[int]") -> Iterator[str]:
     found = summary["findings"]
     yield (
-        f"{summary['entries']:,} entries of {output.in_a_line(label)}: {summary['matched']:,} of known "
-        f"templates, {found['new']:,} of none, {found['value']:,} with a value never seen before."
+        f"{counted(summary['entries'], 'entry')} of {output.in_a_line(label)}: "
+        f"{summary['matched']:,} of known templates, {found['new']:,} of none, "
+        f"{found['value']:,} with a value never seen before."
     )
     for warning in summary["warnings"]:
         severity = warning["severity"] or "-"
@@ -102,4 +104,4 @@ def _in_words(label: str, summary: Mapping[str, Any], lines: "array[int]") -> It
         detail = output.in_a_line(warning["detail"])
         yield f"{warning['count']:>11,}  from line {line:<8} {warning['kind']:<5}  {severity:<9}  {detail}"
     if summary["unlisted"]:
-        yield f"{summary['unlisted']:,} more entries of new templates are not listed."
+        yield f"{counted(summary['unlisted'], 'more entry')} of new templates, not listed."

@@ -39,6 +39,7 @@ typedef struct {
 typedef struct {
     bool exact;
     Texts values; /* each with its count; empty where it is not exact */
+    Py_ssize_t weight; /* of these */
     Sketch *sketches;
     int units;
     int64_t others; /* that are no numbers */
@@ -126,9 +127,11 @@ static bool count_in_sketch(Values *values, int unit, const Number *number, int6
         sketch += values->units++;
         *sketch = (Sketch){unit, 0, *number, *number, {NULL, NULL, 0, -1}};
     }
-    if (compare_numbers(number, &sketch->least) < 0)
+    /* Of an integer and an equal decimal it is the integer, whichever came first. */
+    int below = compare_numbers(number, &sketch->least), above = compare_numbers(number, &sketch->most);
+    if (below < 0 || (below == 0 && number->whole))
         sketch->least = *number;
-    if (compare_numbers(number, &sketch->most) > 0)
+    if (above > 0 || (above == 0 && number->whole))
         sketch->most = *number;
     sketch->count += times;
     double real = number->whole ? (double)number->integer : number->real;
@@ -182,6 +185,9 @@ typedef struct {
     Facts *facts;
     Py_ssize_t facts_count;
     int64_t held;
+    bool sparse; /* of keys that hardly ever come again most are not remembered */
+    Py_ssize_t looked, hits;
+    Plan once; /* of the key that was worked on last, where it is not remembered */
     Buffer plain, key, joined; /* of the message that is worked on */
     Span *spans;
     Py_ssize_t span_count, span_room;
@@ -407,9 +413,57 @@ static int find_plan(Scanner *scanner, Plan *plan)
     return plan->number < 0 || match_recipes(plan, scanner->shaper) ? 1 : -1;
 }
 
-/* Remembers the plan of the key; NULL with an exception. */
+static void forget_keys(Scanner *scanner)
+{
+    clear_texts(&scanner->keys);
+    for (Py_ssize_t at = 0; at < scanner->plan_count; at++)
+        free_plan(&scanner->plans[at]);
+    PyMem_Free(scanner->plans);
+    scanner->plans = NULL;
+    scanner->plan_count = scanner->plan_room = 0;
+}
+
+#ifndef LOOKS
+#define LOOKS 65536 /* after which it is decided anew whether it pays to remember keys */
+#define SPARSE 16   /* of so many keys one is remembered, to notice when they come again */
+#define SPARSE_KEYS 4096
+#endif
+
+/* The key, if it is known, and NULL if not; where keys hardly ever come again, most are not remembered: a table of what is
+ * not in the processor's cache takes longer than to cut a message into tokens.
+ */
+static inline Text *known_key(Scanner *scanner, uint64_t hash)
+{
+    Text *known = find_text(&scanner->keys, hash, scanner->key.at, scanner->key.size);
+    scanner->hits += known != NULL;
+    if (++scanner->looked == LOOKS) {
+        Py_ssize_t hits = scanner->sparse ? scanner->hits * SPARSE : scanner->hits;
+        scanner->sparse = scanner->shaper != NULL && hits < LOOKS / 4;
+        scanner->looked = scanner->hits = 0;
+    }
+    return known;
+}
+
+/* Whether to remember the key, which is not known. Room is made for it. */
+static inline bool is_remembered(Scanner *scanner, uint64_t hash)
+{
+    if (!scanner->sparse)
+        return true;
+    if (hash >> 32 & (SPARSE - 1))
+        return false;
+    if (scanner->keys.count >= SPARSE_KEYS)
+        forget_keys(scanner);
+    return true;
+}
+
+/* Keeps the plan of the key, until the next one at least; NULL with an exception. */
 static Plan *keep_plan(Scanner *scanner, uint64_t hash, Plan plan)
 {
+    if (!is_remembered(scanner, hash)) {
+        free_plan(&scanner->once);
+        scanner->once = plan;
+        return &scanner->once;
+    }
     if (more_room((void **)&scanner->plans, &scanner->plan_room, scanner->plan_count, sizeof plan)
         && add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, scanner->plan_count) != NULL) {
         scanner->plans[scanner->plan_count] = plan;
@@ -462,7 +516,7 @@ failed:
 static inline Plan *plan_for(Scanner *scanner)
 {
     uint64_t hash = hash_of(scanner->seed, scanner->key.at, scanner->key.size);
-    Text *known = find_text(&scanner->keys, hash, scanner->key.at, scanner->key.size);
+    Text *known = known_key(scanner, hash);
     return known != NULL ? &scanner->plans[known->number] : new_plan(scanner, hash);
 }
 
@@ -508,6 +562,18 @@ static bool count_number_or_other(Scanner *scanner, Values *values, Span value, 
     return count_in_sketch(values, unit, &number, times);
 }
 
+#define LONG 1000
+
+/* `weight_of`: for how many values it counts. */
+static Py_ssize_t weight_of(Span value)
+{
+    Py_ssize_t characters = 0;
+    if (value.size >= LONG)
+        for (Py_ssize_t at = 0; at < value.size; at++)
+            characters += begins_character(value.at[at]);
+    return 1 + characters / LONG;
+}
+
 static bool count_value(Scanner *scanner, Values *values, Span value)
 {
     if (!values->exact)
@@ -518,12 +584,14 @@ static bool count_value(Scanner *scanner, Values *values, Span value)
         known->number++;
         return true;
     }
-    if (values->values.count < scanner->bound) {
-        scanner->held++;
+    Py_ssize_t weight = weight_of(value);
+    if (values->weight + weight <= scanner->bound) {
+        scanner->held += weight;
+        values->weight += weight;
         return add_text(&values->values, hash, value.at, value.size, 1) != NULL;
     }
     values->exact = false;
-    scanner->held += 95 - values->values.count;
+    scanner->held += 95 - values->weight;
     for (Py_ssize_t at = 0; at < values->values.count; at++) {
         Text *text = &values->values.texts[at];
         Span held = {values->values.bytes.at + text->offset, text->size};
@@ -591,6 +659,7 @@ static bool add_entry(Scanner *scanner, const Plan *plan, int64_t time, PyObject
         keep(&facts->first_message, message);
         keep(&facts->last_message, message);
         keep(&facts->least_message, message);
+        scanner->held += PyUnicode_GET_LENGTH(message) / LONG;
     } else {
         if (time < facts->first || (time == facts->first && PyUnicode_Compare(message, facts->first_message) < 0)) {
             facts->first = time;
@@ -678,16 +747,6 @@ static int Scanner_init(PyObject *self, PyObject *arguments, PyObject *names)
     return 0;
 }
 
-static void forget_keys(Scanner *scanner)
-{
-    clear_texts(&scanner->keys);
-    for (Py_ssize_t at = 0; at < scanner->plan_count; at++)
-        free_plan(&scanner->plans[at]);
-    PyMem_Free(scanner->plans);
-    scanner->plans = NULL;
-    scanner->plan_count = scanner->plan_room = 0;
-}
-
 static void clear_facts(Facts *facts)
 {
     for (Py_ssize_t at = 0; at < facts->positions; at++)
@@ -729,6 +788,7 @@ static void Scanner_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     forget_keys(scanner);
+    free_plan(&scanner->once);
     for (Py_ssize_t at = 0; at < scanner->facts_count; at++)
         clear_facts(&scanner->facts[at]);
     PyMem_Free(scanner->facts);
@@ -772,7 +832,7 @@ static bool scan(Scanner *scanner, PyObject *messages, PyObject *severities, Eac
             done = mask(scanner, message) && add_severity(scanner, severity) && each(scanner, at, message, state);
         }
         Py_DECREF(message);
-        if ((at & 1023) == 1023 && PyErr_CheckSignals() != 0)
+        if (done && (at & 1023) == 1023 && PyErr_CheckSignals() != 0)
             done = false;
     }
     scanner->busy = false;
@@ -785,6 +845,17 @@ typedef struct {
     Py_ssize_t size;
 } Adding;
 
+/* Asks Python for the plan of a key that no template matches, which raises an exception; true: it did not. */
+static bool ask_in_vain(Scanner *scanner)
+{
+    PyObject *key = text_of(scanner->key.at, scanner->key.size);
+    PyObject *answer = key != NULL ? PyObject_CallOneArg(scanner->plan_of, key) : NULL;
+    bool answered = answer != NULL;
+    Py_XDECREF(key);
+    Py_XDECREF(answer);
+    return answered;
+}
+
 static bool add_each(Scanner *scanner, Py_ssize_t at, PyObject *message, void *state)
 {
     Adding *adding = state;
@@ -796,7 +867,11 @@ static bool add_each(Scanner *scanner, Py_ssize_t at, PyObject *message, void *s
     if (plan == NULL)
         return false;
     adding->numbers[at] = plan->number;
-    return adding->times == NULL || add_entry(scanner, plan, adding->times[at], message);
+    if (adding->times == NULL)
+        return true;
+    if (plan->number < 0 && !ask_in_vain(scanner))
+        return false;
+    return add_entry(scanner, plan, adding->times[at], message);
 }
 
 static PyObject *added(Scanner *scanner, Py_buffer *times, PyObject *messages, PyObject *severities)
@@ -857,44 +932,51 @@ static PyObject *Scanner_values(PyObject *self, PyObject *arguments)
     return found;
 }
 
-static bool note_each(Scanner *scanner, Py_ssize_t Py_UNUSED(at), PyObject *Py_UNUSED(message), void *state)
-{
-    uint64_t hash = hash_of(scanner->seed, scanner->key.at, scanner->key.size);
-    if (find_text(&scanner->keys, hash, scanner->key.at, scanner->key.size) != NULL)
-        return true;
-    PyObject *key = text_of(scanner->key.at, scanner->key.size);
-    int failed = key == NULL || PyList_Append(state, key) < 0;
-    Py_XDECREF(key);
-    return !failed && add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, -1) != NULL;
-}
-
-static PyObject *Scanner_unseen(PyObject *self, PyObject *arguments)
-{
-    PyObject *messages, *severities, *found = PyList_New(0);
-    if (found == NULL)
-        return NULL;
-    if (((Scanner *)self)->plan_count) {
-        PyErr_SetString(PyExc_RuntimeError, "the scanner holds plans");
-        Py_CLEAR(found);
-    } else if (!PyArg_ParseTuple(arguments, "OO", &messages, &severities)
-               || !scan((Scanner *)self, messages, severities, note_each, found))
-        Py_CLEAR(found);
-    return found;
-}
-
 typedef struct {
     PyObject *lines, *keys;
+    Py_ssize_t most; /* lines of a group that are mined */
 } Noted;
 
-/* Adds a line to be mined: severity, number of tokens, tokens; or the key, where Python must cut it into tokens. */
+/* The line of the message that was cut into tokens, as `miner/lines.py` makes it. None if enough of its group come before
+ * it; NULL with an exception.
+ */
+static PyObject *line_of(Scanner *scanner, int64_t severity, Py_ssize_t most)
+{
+    Shaper *shaper = scanner->shaper;
+    Buffer *line = &scanner->joined;
+    Span name = {"-", 1};
+    if (severity >= 0) {
+        const Text *known = &shaper->severities.texts[severity];
+        name = (Span){shaper->severities.bytes.at + known->offset, known->size};
+    }
+    char digits[48];
+    int size = PyOS_snprintf(digits, sizeof digits, " %zd 00000000", shaper->count);
+    line->size = 0;
+    if (!put(line, name.at, name.size) || !put(line, digits, size))
+        return NULL;
+    Py_ssize_t head = line->size;
+    for (Py_ssize_t at = 0; at < shaper->count; at++)
+        if (!put(line, " ", 1) || !put(line, shaper->tokens[at].text.at, shaper->tokens[at].text.size))
+            return NULL;
+    uint32_t sum = checksum(line->at + head + 1, line->size - head - 1);
+    int sampled = sample(&shaper->samples, edge_key(severity + 2, shaper->count), sum, most);
+    if (sampled <= 0)
+        return sampled < 0 ? NULL : Py_NewRef(Py_None);
+    for (Py_ssize_t at = head - 1; sum; sum >>= 4)
+        line->at[at--] = "0123456789abcdef"[sum & 15];
+    return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, line->at, line->size);
+}
+
+/* Adds a line to be mined, or the key, where Python must cut it into tokens. */
 static bool line_each(Scanner *scanner, Py_ssize_t Py_UNUSED(at), PyObject *Py_UNUSED(message), void *state)
 {
     Noted *noted = state;
     Shaper *shaper = scanner->shaper;
     uint64_t hash = hash_of(scanner->seed, scanner->key.at, scanner->key.size);
-    if (find_text(&scanner->keys, hash, scanner->key.at, scanner->key.size) != NULL)
+    if (known_key(scanner, hash) != NULL)
         return true;
-    if (add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, -1) == NULL)
+    if (is_remembered(scanner, hash)
+        && add_text(&scanner->keys, hash, scanner->key.at, scanner->key.size, -1) == NULL)
         return false;
     Span masked, told;
     part_key(scanner, &masked, &told);
@@ -909,21 +991,11 @@ static bool line_each(Scanner *scanner, Py_ssize_t Py_UNUSED(at), PyObject *Py_U
             return true;
         if (number == -2)
             return false;
-        Buffer *line = &scanner->joined;
-        line->size = 0;
-        Span name = {"-", 1};
-        if (severity >= 0) {
-            const Text *known = &shaper->severities.texts[severity];
-            name = (Span){shaper->severities.bytes.at + known->offset, known->size};
+        text = line_of(scanner, severity, noted->most);
+        if (text == Py_None) {
+            Py_DECREF(text);
+            return true;
         }
-        char digits[32];
-        int size = PyOS_snprintf(digits, sizeof digits, " %zd", shaper->count);
-        if (!put(line, name.at, name.size) || !put(line, digits, size))
-            return false;
-        for (Py_ssize_t at = 0; at < shaper->count; at++)
-            if (!put(line, " ", 1) || !put(line, shaper->tokens[at].text.at, shaper->tokens[at].text.size))
-                return false;
-        text = PyBytes_FromStringAndSize(line->at, line->size);
     }
     int failed = text == NULL || PyList_Append(found ? noted->lines : noted->keys, text) < 0;
     Py_XDECREF(text);
@@ -934,68 +1006,23 @@ static PyObject *Scanner_lines(PyObject *self, PyObject *arguments)
 {
     Scanner *scanner = (Scanner *)self;
     PyObject *messages, *severities;
-    if (!PyArg_ParseTuple(arguments, "OO", &messages, &severities))
+    Py_ssize_t most;
+    if (!PyArg_ParseTuple(arguments, "OOn", &messages, &severities, &most))
         return NULL;
+    if (most < 1 || most > INT32_MAX / 2) {
+        PyErr_SetString(PyExc_ValueError, "of a group at least one line is mined");
+        return NULL;
+    }
     if (scanner->plan_count || scanner->shaper == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the scanner holds plans, or no tokenizer");
         return NULL;
     }
-    Noted noted = {PyList_New(0), PyList_New(0)};
+    Noted noted = {PyList_New(0), PyList_New(0), most};
     if (noted.lines != NULL && noted.keys != NULL && scan(scanner, messages, severities, line_each, &noted))
         return Py_BuildValue("(NN)", noted.lines, noted.keys);
     Py_XDECREF(noted.lines);
     Py_XDECREF(noted.keys);
     return NULL;
-}
-
-/* Those of some lines of tokens, as `lines` makes them, that no template matches. */
-static PyObject *Scanner_unmatched(PyObject *self, PyObject *arguments)
-{
-    Scanner *scanner = (Scanner *)self;
-    Shaper *shaper = scanner->shaper;
-    PyObject *severity, *lines, *found = NULL;
-    if (!PyArg_ParseTuple(arguments, "OO!", &severity, &PyList_Type, &lines))
-        return NULL;
-    if (shaper == NULL || scanner->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the scanner has no tokenizer, or is at work");
-        return NULL;
-    }
-    int64_t of = -2;
-    if (severity != Py_None) {
-        Py_ssize_t size;
-        const char *name = PyUnicode_AsUTF8AndSize(severity, &size);
-        if (name == NULL || (of = number_or_add(&shaper->severities, scanner->seed, (Span){name, size})) < 0)
-            return NULL;
-    }
-    found = PyList_New(0);
-    for (Py_ssize_t at = 0; found != NULL && at < PyList_GET_SIZE(lines); at++) {
-        PyObject *line = PyList_GET_ITEM(lines, at);
-        if (!PyBytes_Check(line)) {
-            PyErr_SetString(PyExc_TypeError, "a line is bytes");
-            Py_CLEAR(found);
-            break;
-        }
-        const char *start = PyBytes_AS_STRING(line), *end = start + PyBytes_GET_SIZE(line);
-        shaper->count = 0;
-        int64_t number = -2;
-        for (;; start++) {
-            const char *blank = end > start ? memchr(start, ' ', (size_t)(end - start)) : NULL;
-            Span text = {start, (blank != NULL ? blank : end) - start};
-            Token token = {text, {NULL, -1}, (int32_t)number_of_text(&shaper->words, scanner->seed, text), 0, true};
-            if (!push_token(shaper, &token)) {
-                Py_CLEAR(found);
-                break;
-            }
-            start = text.at + text.size;
-            if (blank == NULL) {
-                number = find_template(shaper, of);
-                break;
-            }
-        }
-        if (found != NULL && (number == -2 || (number == -1 && PyList_Append(found, line) < 0)))
-            Py_CLEAR(found);
-    }
-    return found;
 }
 
 static PyObject *Scanner_tokenize(PyObject *self, PyObject *arguments)
@@ -1013,7 +1040,7 @@ static PyObject *Scanner_tokenize(PyObject *self, PyObject *arguments)
     if (shaper == NULL)
         return PyErr_NoMemory();
     shaper->known.mask = shaper->words.mask = shaper->severities.mask = shaper->levels.mask = -1;
-    shaper->roots.mask = shaper->edges.mask = -1;
+    shaper->roots.mask = shaper->edges.mask = shaper->samples.groups.mask = -1;
     shaper->learn = Py_NewRef(learn);
     shaper->severity_of = Py_NewRef(severity_of);
     shaper->most = most;
@@ -1155,9 +1182,7 @@ static PyMethodDef SCANNER_METHODS[] = {
     {"add", Scanner_add, METH_VARARGS, NULL},
     {"numbers", Scanner_numbers, METH_VARARGS, NULL},
     {"values", Scanner_values, METH_VARARGS, NULL},
-    {"unseen", Scanner_unseen, METH_VARARGS, NULL},
     {"lines", Scanner_lines, METH_VARARGS, NULL},
-    {"unmatched", Scanner_unmatched, METH_VARARGS, NULL},
     {"tokenize", Scanner_tokenize, METH_VARARGS, NULL},
     {"template", Scanner_template, METH_VARARGS, NULL},
     {"forget", Scanner_forget, METH_NOARGS, NULL},
@@ -1180,6 +1205,77 @@ static PyType_Slot SCANNER_SLOTS[] = {
 static PyType_Spec SCANNER = {
     "logleap.miner._fast._scan.Scanner", sizeof(Scanner), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, SCANNER_SLOTS,
 };
+
+/* ---- lines back into tokens ------------------------------------------------------------------------------------- */
+
+/* The tokens of one line, each a text of `words`. */
+static PyObject *cut_line(PyObject *line, Texts *words, PyObject *objects, const uint64_t seed[2])
+{
+    if (!PyUnicode_Check(line) || PyUnicode_KIND(line) != PyUnicode_1BYTE_KIND) {
+        PyErr_SetString(PyExc_TypeError, "a line is a str of characters below U+0100");
+        return NULL;
+    }
+    const char *at = (const char *)PyUnicode_1BYTE_DATA(line), *end = at + PyUnicode_GET_LENGTH(line);
+    for (int head = 0; head < 3; head++) {
+        const char *blank = memchr(at, ' ', (size_t)(end - at));
+        if (blank == NULL) {
+            PyErr_SetString(PyExc_ValueError, "a line begins with severity, number of tokens and checksum");
+            return NULL;
+        }
+        at = blank + 1;
+    }
+    Py_ssize_t count = 1;
+    for (const char *c = at; c < end; c++)
+        count += *c == ' ';
+    PyObject *tokens = PyTuple_New(count);
+    for (Py_ssize_t token = 0; tokens != NULL && token < count; token++) {
+        const char *blank = at < end ? memchr(at, ' ', (size_t)(end - at)) : NULL;
+        Py_ssize_t size = (blank != NULL ? blank : end) - at;
+        uint64_t hash = hash_of(seed, at, size);
+        const Text *known = find_text(words, hash, at, size);
+        if (known == NULL) {
+            PyObject *word = text_of(at, size);
+            bool added = word != NULL && PyList_Append(objects, word) == 0;
+            Py_XDECREF(word);
+            known = added ? add_text(words, hash, at, size, words->count) : NULL;
+            if (known == NULL) {
+                Py_DECREF(tokens);
+                return NULL;
+            }
+        }
+        PyTuple_SET_ITEM(tokens, token, Py_NewRef(PyList_GET_ITEM(objects, known->number)));
+        at += size + 1;
+    }
+    return tokens;
+}
+
+static PyObject *cut(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *lines;
+    Py_buffer seed;
+    if (!PyArg_ParseTuple(arguments, "O!y*", &PyList_Type, &lines, &seed))
+        return NULL;
+    uint64_t key[2];
+    bool enough = seed.len == sizeof key;
+    if (enough)
+        memcpy(key, seed.buf, sizeof key);
+    PyBuffer_Release(&seed);
+    if (!enough) {
+        PyErr_SetString(PyExc_ValueError, "a seed of 16 bytes is needed");
+        return NULL;
+    }
+    Texts words = {.mask = -1};
+    PyObject *objects = PyList_New(0), *found = objects != NULL ? PyList_New(0) : NULL;
+    for (Py_ssize_t at = 0; found != NULL && at < PyList_GET_SIZE(lines); at++) {
+        PyObject *tokens = cut_line(PyList_GET_ITEM(lines, at), &words, objects, key);
+        if (tokens == NULL || PyList_Append(found, tokens) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(tokens);
+    }
+    clear_texts(&words);
+    Py_XDECREF(objects);
+    return found;
+}
 
 /* ---- the order of time ----------------------------------------------------------------------------------------- */
 
@@ -1265,7 +1361,9 @@ static Moment *read_moments(PyObject *parts, const Py_buffer *ranks, Py_ssize_t 
         if (!right || more == NULL)
             goto failed;
     }
-    return moments != NULL ? moments : PyMem_Malloc(1);
+    if (moments == NULL && (moments = PyMem_Malloc(1)) == NULL)
+        PyErr_NoMemory();
+    return moments;
 failed:
     PyMem_Free(moments);
     return NULL;
@@ -1336,6 +1434,7 @@ static PyObject *ordered(PyObject *Py_UNUSED(module), PyObject *argument)
 }
 
 static PyMethodDef METHODS[] = {
+    {"cut", cut, METH_VARARGS, NULL},
     {"order", order, METH_VARARGS, NULL},
     {"ordered", ordered, METH_O, NULL},
     {NULL, NULL, 0, NULL},
@@ -1344,6 +1443,7 @@ static PyMethodDef METHODS[] = {
 static int exec_module(PyObject *module)
 {
     make_kinds();
+    make_checksums();
     PyObject *type = PyType_FromSpec(&SCANNER);
     if (type == NULL)
         return -1;

@@ -20,15 +20,16 @@ class Scanner:
     ) -> None:
         """`bound`: distinct values of a position that are counted; `units` of numbers; `seed`: 16 bytes."""
     def add(self, times: array[int], messages: list[str], severities: list[str | None] | None) -> bytes:
-        """Add entries to their facts; the numbers of these facts, as 64-bit integers."""
+        """Add entries to their facts; the numbers of these facts, as 64-bit integers.
+
+        Of a key that no template matches `plan_of` is asked, and must raise an exception.
+        """
     def numbers(self, messages: list[str], severities: list[str | None] | None) -> bytes:
         """The same numbers, and nothing is added."""
     def values(
         self, messages: list[str], severities: list[str | None] | None
     ) -> list[tuple[int, tuple[str, ...]]]:
         """The numbers, each with the message's values; nothing is added."""
-    def unseen(self, messages: list[str], severities: list[str | None] | None) -> list[str]:
-        """The keys that were not seen before. Only of a scanner that has no plans."""
     def tokenize(
         self,
         learn: Callable[[str], tuple[bool, tuple[tuple[str, str | None, bool, int], ...]]],
@@ -45,14 +46,12 @@ class Scanner:
     def template(self, severity: str | None, tokens: tuple[str, ...]) -> None:
         """Add a template, whose number is that of those before it. No message must have been seen."""
     def lines(
-        self, messages: list[str], severities: list[str | None] | None
-    ) -> tuple[list[bytes], list[str]]:
-        """Of keys that were not seen before and match no template: severity, number of tokens, tokens.
+        self, messages: list[str], severities: list[str | None] | None, most: int
+    ) -> tuple[list[str], list[str]]:
+        """The lines (`miner/lines.py`) of keys that match no template.
 
         And the keys that must be cut into tokens elsewhere. Only of a scanner that has no plans.
         """
-    def unmatched(self, severity: str | None, lines: list[bytes]) -> list[bytes]:
-        """Of lines of tokens those that no template matches."""
     def forget(self) -> None:
         """Forget all keys and plans; the facts stay."""
     def take(self, number: int) -> Gathered | None:
@@ -63,6 +62,9 @@ class Scanner:
     @property
     def bytes(self) -> int:
         """About how much memory keys and plans take."""
+
+def cut(lines: list[str], seed: bytes) -> list[tuple[str, ...]]:
+    """The tokens of lines (`miner/lines.py`). Each word is held once. `seed`: 16 bytes."""
 
 def order(
     parts: list[tuple[array[int], array[int]]], ranks: array[int], ends: array[int], followed: bytes

@@ -88,6 +88,27 @@ static uint64_t hash_of(const uint64_t seed[2], const char *at, Py_ssize_t size)
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
+/* CRC-32, as `zlib.crc32`: it orders lines, and is no protection against whoever writes the messages. */
+static uint32_t CHECKSUMS[256];
+
+static void make_checksums(void)
+{
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t sum = byte;
+        for (int bit = 0; bit < 8; bit++)
+            sum = sum & 1 ? 0xEDB88320u ^ sum >> 1 : sum >> 1;
+        CHECKSUMS[byte] = sum;
+    }
+}
+
+static uint32_t checksum(const char *at, Py_ssize_t size)
+{
+    uint32_t sum = 0xFFFFFFFFu;
+    for (const char *end = at + size; at < end; at++)
+        sum = CHECKSUMS[(sum ^ (unsigned char)*at) & 0xFF] ^ sum >> 8;
+    return ~sum;
+}
+
 /* Texts, each with a number: for keys the number of their plan, for values how often they came. */
 typedef struct {
     uint64_t hash;
@@ -229,6 +250,82 @@ static bool count_number(Numbers *numbers, uint64_t key, int64_t times)
     }
     numbers->counts[slot] += times;
     return true;
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+/* Of the checksums of a group's lines the least ones, as far as they were seen. */
+typedef struct {
+    uint32_t *sums; /* some more than are asked for, in no order */
+    Py_ssize_t count, room;
+    uint32_t bound; /* enough lines have this checksum or a lower one */
+} Sample;
+
+typedef struct {
+    Numbers groups; /* each with the place of its sample and one */
+    Sample *samples;
+    Py_ssize_t count, room;
+} Samples;
+
+static void clear_samples(Samples *samples)
+{
+    clear_numbers(&samples->groups);
+    for (Py_ssize_t at = 0; at < samples->count; at++)
+        PyMem_Free(samples->samples[at].sums);
+    PyMem_Free(samples->samples);
+}
+
+static int compare_sums(const void *one, const void *other)
+{
+    uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* Room for one more in an array that is full. */
+static bool more_room(void **array, Py_ssize_t *room, Py_ssize_t count, size_t each)
+{
+    if (count < *room)
+        return true;
+    Py_ssize_t wanted = *room * 2 + 16;
+    void *more = PyMem_Realloc(*array, (size_t)wanted * each);
+    if (more == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    *array = more;
+    *room = wanted;
+    return true;
+}
+
+/* Whether a line with this checksum may be among the first `most` of its group: 1, 0, or -1 with an exception. */
+static int sample(Samples *samples, uint64_t group, uint32_t sum, Py_ssize_t most)
+{
+    int64_t place = samples->groups.mask < 0 ? 0 : samples->groups.counts[place_of(&samples->groups, group)];
+    if (!place) {
+        if (!more_room((void **)&samples->samples, &samples->room, samples->count, sizeof(Sample)))
+            return -1;
+        samples->samples[samples->count] = (Sample){NULL, 0, 0, UINT32_MAX};
+        place = ++samples->count;
+        if (!count_number(&samples->groups, group, place))
+            return -1;
+    }
+    Sample *own = &samples->samples[place - 1];
+    if (sum > own->bound)
+        return 0;
+    if (!more_room((void **)&own->sums, &own->room, own->count, sizeof sum))
+        return -1;
+    own->sums[own->count++] = sum;
+    if (own->count < most + most / 2 + 1)
+        return 1;
+    qsort(own->sums, (size_t)own->count, sizeof sum, compare_sums);
+    Py_ssize_t distinct = 0;
+    for (Py_ssize_t at = 0; at < own->count; at++)
+        if (!at || own->sums[at] != own->sums[at - 1])
+            own->sums[distinct++] = own->sums[at];
+    own->count = distinct < most ? distinct : most;
+    if (own->count == most)
+        own->bound = own->sums[most - 1];
+    return 1;
 }
 
 /* ---- kinds of characters ------------------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ typedef struct {
     Texts words, severities, levels;
     Numbers roots, edges; /* each with a node, or the number of a template, and one */
     int64_t nodes;
+    Samples samples;
     Template *templates;
     Py_ssize_t template_count;
     Token *tokens; /* of the message that is worked on */
@@ -76,6 +77,7 @@ static void clear_shaper(Shaper *shaper)
     clear_texts(&shaper->levels);
     clear_numbers(&shaper->roots);
     clear_numbers(&shaper->edges);
+    clear_samples(&shaper->samples);
     for (Py_ssize_t at = 0; at < shaper->template_count; at++)
         PyMem_Free(shaper->templates[at].variable);
     PyMem_Free(shaper->templates);
@@ -83,22 +85,6 @@ static void clear_shaper(Shaper *shaper)
     drop(&shaper->recipes);
     PyMem_Free(shaper->starts);
     PyMem_Free(shaper->ends);
-}
-
-/* Room for one more in an array that is full. */
-static bool more_room(void **array, Py_ssize_t *room, Py_ssize_t count, size_t each)
-{
-    if (count < *room)
-        return true;
-    Py_ssize_t wanted = *room * 2 + 16;
-    void *more = PyMem_Realloc(*array, (size_t)wanted * each);
-    if (more == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    *array = more;
-    *room = wanted;
-    return true;
 }
 
 static int64_t number_of_text(const Texts *texts, const uint64_t seed[2], Span text)

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, zip_longest
 from typing import IO
 
 OpenFile = Callable[[], IO[bytes]]
@@ -13,46 +14,42 @@ _LEAST_READ = 1 << 16
 
 
 class DistinctLines:
-    """Distinct lines, without their breaks, sorted; those that are too many for memory wait in files."""
+    """Distinct lines, without their breaks, sorted; those that are too many for memory wait in files.
+
+    Each character of a line is below U+0100.
+    """
 
     def __init__(self, open_file: OpenFile, held: int) -> None:
         """`held`: about how many bytes are held in memory."""
         self._open = open_file
         self._held = held
         self._size = 0
-        self._lines: set[bytes] = set()
+        self._lines: list[str] = []
         self._runs: list[IO[bytes]] = []
 
-    def add(self, lines: Sequence[bytes]) -> None:
-        """Add some lines."""
-        before = len(self._lines)
-        self._lines.update(lines)
-        new = len(self._lines) - before
-        if new:
-            # About what they take, with what a set and an object take beside the bytes.
-            self._size += new * (sum(map(len, lines)) // len(lines) + 100)
-            if self._size > self._held:
-                self._spill()
+    def add(self, lines: Sequence[str]) -> None:
+        """Add some lines, of which few were added before: these take memory until the lines are sorted."""
+        self._lines += lines
+        self._size += sum(map(len, lines)) + 64 * len(lines)  # with what an object and its place take
+        if self._size > self._held:
+            self._spill()
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[list[str]]:
         """All of them, sorted, each once, some at a time."""
         if not self._runs:
-            if self._lines:
-                yield sorted(self._lines)
+            yield _distinct(self._lines)
             return
-        self._spill()
+        if self._lines:
+            self._spill()
         read = max(_READ // len(self._runs), _LEAST_READ)
         heads = [_Head(run, read) for run in self._runs]
         while heads := [head for head in heads if head.lines or head.read_on()]:
             # Every run has given all lines up to the first of the last ones that were read.
             bound = min(head.lines[-1] for head in heads)
-            taken: list[bytes] = []
+            taken: list[str] = []
             for head in heads:
                 taken += head.take(bound)
-            if len(heads) > 1:
-                taken.sort()  # fast: it consists of a few parts that are in order
-                taken = list(dict.fromkeys(taken))
-            yield taken
+            yield _distinct(taken) if len(heads) > 1 else taken
 
     def close(self) -> None:
         """Delete the files."""
@@ -60,13 +57,19 @@ class DistinctLines:
             run.close()
 
     def _spill(self) -> None:
-        lines = sorted(self._lines)
+        lines = _distinct(self._lines)
         self._lines.clear()
         self._size = 0
         run = self._open()
         for start in range(0, len(lines), 1000):
-            run.write(b"".join([line + b"\n" for line in lines[start : start + 1000]]))
+            run.write(("\n".join(lines[start : start + 1000]) + "\n").encode("latin-1"))
         self._runs.append(run)
+
+
+def _distinct(lines: list[str]) -> list[str]:
+    """The lines, sorted, each once. (Python sorts fast what consists of a few parts that are in order.)"""
+    lines.sort()
+    return [line for line, following in zip_longest(lines, islice(lines, 1, None)) if line != following]
 
 
 class _Head:
@@ -76,14 +79,14 @@ class _Head:
         run.seek(0)
         self._run = run
         self._read = read
-        self.lines: list[bytes] = []
+        self.lines: list[str] = []
 
     def read_on(self) -> bool:
         """Read lines; False if there are none left."""
-        self.lines = [line[:-1] for line in self._run.readlines(self._read)]
+        self.lines = [line[:-1].decode("latin-1") for line in self._run.readlines(self._read)]
         return bool(self.lines)
 
-    def take(self, bound: bytes) -> list[bytes]:
+    def take(self, bound: str) -> list[str]:
         """Take away the lines up to this one."""
         end = bisect_right(self.lines, bound)
         taken, self.lines = self.lines[:end], self.lines[end:]

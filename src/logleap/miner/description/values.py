@@ -60,6 +60,17 @@ def number_of(value: str) -> tuple[str, Number] | None:
     return unit, (float(digits) + 0.0 if "." in digits else int(digits))  # no -0.0
 
 
+_LONG = 1_000  # characters
+
+
+def weight_of(value: str) -> int:
+    """For how many values it counts: a long one for more, one for every 1,000 characters.
+
+    So as many values as are counted exactly never take much memory.
+    """
+    return 1 + len(value) // _LONG
+
+
 def type_of(value: str) -> str:
     """The type of a value: `number`, `uuid`, `time`, `ip`, `hex`, `url`, `path`, `list`, `word`, `text`."""
     if number_of(value) is not None:
@@ -93,10 +104,8 @@ class Sketch:
     def add(self, numbers: Sequence[Number], each: int = 1) -> None:
         """Count each of these finite numbers `each` times."""
         least, most = min(numbers), max(numbers)
-        if not self.count or least < self.minimum:
-            self.minimum = least
-        if not self.count or most > self.maximum:
-            self.maximum = most
+        self.minimum = _first(least, self.minimum, least < self.minimum) if self.count else least
+        self.maximum = _first(most, self.maximum, most > self.maximum) if self.count else most
         self.count += len(numbers) * each
         bits = memoryview(array("d", numbers)).cast("B").cast("Q")
         found = Counter([bit >> _MANTISSA for bit in bits])
@@ -105,10 +114,11 @@ class Sketch:
 
     def merge(self, other: "Sketch") -> None:
         """Count all that the other one did."""
-        if not self.count or (other.count and other.minimum < self.minimum):
-            self.minimum = other.minimum
-        if not self.count or (other.count and other.maximum > self.maximum):
-            self.maximum = other.maximum
+        if not self.count:
+            self.minimum, self.maximum = other.minimum, other.maximum
+        elif other.count:
+            self.minimum = _first(other.minimum, self.minimum, other.minimum < self.minimum)
+            self.maximum = _first(other.maximum, self.maximum, other.maximum > self.maximum)
         self.count += other.count
         self.buckets.update(other.buckets)
 
@@ -127,6 +137,14 @@ class Sketch:
         return found
 
 
+def _first(new: Number, known: Number, beyond: bool) -> Number:
+    """The one that counts as an end.
+
+    Of an integer and an equal decimal, which may be written otherwise, it is the integer in every order.
+    """
+    return new if beyond or (new == known and isinstance(new, int)) else known
+
+
 def _edge(bucket: int) -> float:
     return float(memoryview(array("Q", [bucket << _MANTISSA])).cast("B").cast("d")[0])
 
@@ -134,12 +152,14 @@ def _edge(bucket: int) -> float:
 class Values:
     """The values of a position so far."""
 
-    __slots__ = ("bound", "counts", "numbers", "others")
+    __slots__ = ("bound", "counts", "numbers", "others", "weight")
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.counts: Counter[str] | None = Counter()
-        """Each distinct value's count; None once there are more than `bound`."""
+        """Each distinct value's count; None once they weigh more than `bound`."""
+        self.weight = 0
+        """What they weigh together (`weight_of`)."""
         self.numbers: dict[str, Sketch] = {}
         """By unit; only beyond the bound."""
         self.others = 0
@@ -151,6 +171,7 @@ class Values:
         values = cls(bound)
         if not isinstance(found, tuple):
             values.counts = Counter(found)
+            values.weight = sum(map(weight_of, found))
             return values
         values.counts = None
         values.others, sketches = found
@@ -165,8 +186,9 @@ class Values:
         if self.counts is None:
             self._add_numbers(values)
         else:
+            self.weight += sum(map(weight_of, set(values).difference(self.counts)))
             self.counts.update(values)
-            if len(self.counts) > self.bound:
+            if self.weight > self.bound:
                 self._overflow()
 
     def add_counted(self, value: str, count: int) -> None:
@@ -174,8 +196,10 @@ class Values:
         if self.counts is None:
             self._add_number(value, count)
         else:
+            if value not in self.counts:
+                self.weight += weight_of(value)
             self.counts[value] += count
-            if len(self.counts) > self.bound:
+            if self.weight > self.bound:
                 self._overflow()
 
     def merge(self, other: "Values") -> None:
@@ -192,7 +216,7 @@ class Values:
 
     def position(self, bound: int, listed: int, first: str, last: str) -> Position:
         """What is known of the position. `first` and `last` are its values in the template's examples."""
-        if self.counts is not None and len(self.counts) <= bound:
+        if self.counts is not None and self.weight <= bound:
             types: Counter[str] = Counter()
             sketches: dict[str, Sketch] = {}
             for value, count in self.counts.items():
@@ -254,6 +278,8 @@ def numbers_of(values: Sequence[str]) -> tuple[str, list[Number]] | None:
         return None
     written = first[0][first.end(1) :]
     text = "\n".join(values)
+    if text.count("\n") != len(values) - 1:
+        return None  # a value with a line break, which must not pass for two
     if written:
         shorter = text.replace(f"{written}\n", "\n").removesuffix(written)
         # A value without the unit must not pass for one with it.

@@ -7,11 +7,12 @@
 The syntax is a part of what Python's `re`, RE2 and Rust's `regex` read alike, and what is matched in linear
 time:
 
-- ASCII characters; a backslash makes punctuation literal; `\\d` is `[0-9]`, `\\w` is `[A-Za-z0-9_]`; - sets
-of ASCII characters and ranges, `[a-z_]`, and their complement, `[^ ,]`, which never holds a line break; -
-alternatives in a group, `(?:a|b)`, without a quantifier after the group but `?`; - `?`, `{n}` and `{m,n}`, up
-to 64, after a character or a set; `+` and `*` stand for `{1,64}` and `{0,64}`. What
-  is repeated a varying number of times must not be able to begin what comes next: so there is one way to
+- ASCII characters; a backslash makes punctuation literal; `\\d` is `[0-9]`, `\\w` is `[A-Za-z0-9_]`.
+- Sets of ASCII characters and ranges, `[a-z_]`, and their complement, `[^ ,]`, which never holds a line
+  break.
+- Alternatives in a group, `(?:a|b)`, without a quantifier after the group but `?`.
+- `?`, `{n}` and `{m,n}`, up to 64, after a character or a set; `+` and `*` stand for `{1,64}` and `{0,64}`.
+  What is repeated a varying number of times must not be able to begin what comes next: so there is one way to
   match.
 
 There are no anchors, no look-around, no back-references, no `.`, and no expression that matches nothing.
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 
 from logleap.miner.errors import MasksRefused
 from logleap.miner.text.mask import Masks
+from logleap.miner.text.tokens import NEWLINE, PLACEHOLDER
 
 LONGEST = 64
 """How often, at most, a character or a set is repeated."""
@@ -31,7 +33,7 @@ LONGEST = 64
 EXPRESSIONS = 50
 CHARACTERS = 500
 
-_ALL = frozenset(map(chr, range(128))) - {"\n", "\0"}
+_ALL = frozenset(map(chr, range(128))) - {"\n", NEWLINE, PLACEHOLDER}
 _DIGITS = frozenset("0123456789")
 _CLASSES = {"d": _DIGITS, "w": _DIGITS | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)

@@ -1,7 +1,7 @@
 """What every ArchiveStore promises."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entry, Manifest, Row
+from logleap.domain.entries import Entry, Manifest, PlacedEntries, Row
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
 
@@ -38,6 +38,10 @@ def some_rows(batch_id: str, number: int) -> Iterator[Row]:
     return rows_of({batch_id: [Entry(NOON + timedelta(seconds=n), f"line {n}") for n in range(number)]})
 
 
+def blocks_of(rows: Iterable[Row]) -> Iterator[PlacedEntries]:
+    return PlacedEntries.in_blocks(rows)
+
+
 def manifest_of(number: int) -> Manifest:
     return Manifest(str(uuid4()), {"batch": number})
 
@@ -45,7 +49,7 @@ def manifest_of(number: int) -> Manifest:
 def test_the_rows_come_back_as_they_were(archives: ArchiveStore) -> None:
     given = {"one": SPECIAL, "two": [Entry(NOON, "last")]}
     manifest = Manifest(str(uuid4()), {batch_id: len(entries) for batch_id, entries in given.items()})
-    archive = archives.write(manifest, rows_of(given))
+    archive = archives.write(manifest, blocks_of(rows_of(given)))
     assert archive.entries == manifest.entries == archives.count(archive)
     rows = list(archives.read(archive))
     assert sorted(rows, key=lambda row: row[:2]) == list(rows_of(given))
@@ -53,14 +57,16 @@ def test_the_rows_come_back_as_they_were(archives: ArchiveStore) -> None:
 
 
 def test_many_rows_come_back(archives: ArchiveStore) -> None:
-    archive = archives.write(manifest_of(20_000), some_rows("batch", 20_000))
+    archive = archives.write(manifest_of(20_000), blocks_of(some_rows("batch", 20_000)))
     assert archives.count(archive) == 20_000
     assert list(archives.read(archive)) == list(some_rows("batch", 20_000))
 
 
 def test_columns_hold_the_entries_that_the_rows_hold(archives: ArchiveStore) -> None:
     given = {"one": SPECIAL, "two": [Entry(NOON, f"line {n}") for n in range(1500)]}
-    archive = archives.write(Manifest(str(uuid4()), {"one": len(SPECIAL), "two": 1500}), rows_of(given))
+    archive = archives.write(
+        Manifest(str(uuid4()), {"one": len(SPECIAL), "two": 1500}), blocks_of(rows_of(given))
+    )
     columns = list(chain.from_iterable(archives.columns(archive)))
     assert columns == [row.entry for row in archives.read(archive)]
     assert len(columns) == archive.entries
@@ -73,15 +79,15 @@ def test_columns_hold_the_entries_that_the_rows_hold(archives: ArchiveStore) -> 
 
 
 def test_an_archive_says_its_digest(archives: ArchiveStore) -> None:
-    one = archives.write(manifest_of(2), some_rows("batch", 2))
-    other = archives.write(manifest_of(3), some_rows("batch", 3))
+    one = archives.write(manifest_of(2), blocks_of(some_rows("batch", 2)))
+    other = archives.write(manifest_of(3), blocks_of(some_rows("batch", 3)))
     assert one.sha256 != other.sha256
     for archive in (one, other):
         assert len(bytes.fromhex(archive.sha256)) == 32
 
 
 def test_reading_can_be_broken_off_and_begun_again(archives: ArchiveStore) -> None:
-    archive = archives.write(manifest_of(500), some_rows("batch", 500))
+    archive = archives.write(manifest_of(500), blocks_of(some_rows("batch", 500)))
     first = archives.read(archive)
     assert list(islice(first, 3)) == list(some_rows("batch", 3))
     del first
@@ -89,8 +95,8 @@ def test_reading_can_be_broken_off_and_begun_again(archives: ArchiveStore) -> No
 
 
 def test_each_data_set_has_an_archive_of_its_own(archives: ArchiveStore) -> None:
-    one = archives.write(manifest_of(2), some_rows("batch", 2))
-    other = archives.write(manifest_of(3), some_rows("batch", 3))
+    one = archives.write(manifest_of(2), blocks_of(some_rows("batch", 2)))
+    other = archives.write(manifest_of(3), blocks_of(some_rows("batch", 3)))
     archives.remove(one)
     assert archives.count(other) == 3
 
@@ -101,7 +107,7 @@ def test_another_number_of_rows_than_acknowledged_is_refused_and_leaves_nothing(
 ) -> None:
     before = archived_files()
     with pytest.raises(CountMismatch, match=f"3 entries were acknowledged, but {number} are stored"):
-        archives.write(manifest_of(3), some_rows("batch", number))
+        archives.write(manifest_of(3), blocks_of(some_rows("batch", number)))
     assert archived_files() == before
 
 
@@ -114,16 +120,16 @@ def test_rows_that_break_off_leave_nothing(
 
     before = archived_files()
     with pytest.raises(RuntimeError, match="the store is gone"):
-        archives.write(manifest_of(3), breaking_off())
+        archives.write(manifest_of(3), blocks_of(breaking_off()))
     assert archived_files() == before
 
 
 def test_an_archive_written_earlier_stays_as_it_is(archives: ArchiveStore) -> None:
     manifest = manifest_of(3)
-    first = archives.write(manifest, some_rows("batch", 3))
-    second = archives.write(Manifest(manifest.dataset_id, {"other": 5}), some_rows("other", 5))
+    first = archives.write(manifest, blocks_of(some_rows("batch", 3)))
+    second = archives.write(Manifest(manifest.dataset_id, {"other": 5}), blocks_of(some_rows("other", 5)))
     with pytest.raises(CountMismatch):
-        archives.write(manifest, some_rows("batch", 2))
+        archives.write(manifest, blocks_of(some_rows("batch", 2)))
     assert list(archives.read(first)) == list(some_rows("batch", 3))
     assert list(archives.read(second)) == list(some_rows("other", 5))
     archives.remove(first)
@@ -132,7 +138,7 @@ def test_an_archive_written_earlier_stays_as_it_is(archives: ArchiveStore) -> No
 
 def test_a_removed_archive_is_gone(archives: ArchiveStore, archived_files: Callable[[], set[str]]) -> None:
     before = archived_files()
-    archive = archives.write(manifest_of(3), some_rows("batch", 3))
+    archive = archives.write(manifest_of(3), blocks_of(some_rows("batch", 3)))
     assert archived_files() != before
     for _ in range(2):
         archives.remove(archive)
@@ -143,10 +149,10 @@ def test_a_removed_archive_is_gone(archives: ArchiveStore, archived_files: Calla
 def test_all_archives_of_a_data_set_go_at_once_and_no_other(
     archives: ArchiveStore, archived_files: Callable[[], set[str]]
 ) -> None:
-    other = archives.write(manifest_of(3), some_rows("batch", 3))
+    other = archives.write(manifest_of(3), blocks_of(some_rows("batch", 3)))
     before = archived_files()
     manifest = manifest_of(2)
-    gone = [archives.write(manifest, some_rows("batch", 2)) for _ in range(2)]
+    gone = [archives.write(manifest, blocks_of(some_rows("batch", 2))) for _ in range(2)]
     for _ in range(2):
         archives.remove_all(manifest.dataset_id)
         assert archived_files() == before
@@ -165,7 +171,10 @@ DAMAGE: dict[str, Callable[[Archive], Archive]] = {
 def test_a_damaged_or_missing_archive_is_named_and_not_taken_for_whole(
     archives: ArchiveStore, damage: str
 ) -> None:
-    assert_damaged(archives, DAMAGE[damage](archives.write(manifest_of(3), some_rows("batch", 3))))
+    assert_damaged(
+        archives,
+        DAMAGE[damage](archives.write(manifest_of(3), blocks_of(some_rows("batch", 3)))),
+    )
 
 
 def assert_damaged(archives: ArchiveStore, archive: Archive) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logleap.domain.datasets import Dataset
-from logleap.domain.entries import Batch, Entry, Manifest, Receipt, Row
+from logleap.domain.entries import Batch, Entry, Manifest, PlacedEntries, Receipt, Row
 from logleap.domain.report import FrequentMessage, Gap, LargeEntry, Report, Span
 from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.entries import EntryStore
@@ -170,7 +170,7 @@ def test_an_archive_tells_the_same(archives: ArchiveStore) -> None:
     given = some_batches()
     manifest = Manifest(str(uuid4()), {batch_id: len(batch) for batch_id, batch in given.items()})
     rows = (Row(batch_id, n, entry) for batch_id, batch in given.items() for n, entry in enumerate(batch))
-    archive = archives.write(manifest, rows)
+    archive = archives.write(manifest, PlacedEntries.in_blocks(rows))
     assert archives.report(archive) == plain_report(given)
     archives.remove(archive)
     with pytest.raises(ArchiveDamaged):

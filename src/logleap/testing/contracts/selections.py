@@ -105,7 +105,7 @@ def in_archive(archives: ArchiveStore) -> Place:
         rows = [
             Row(batch_id, n, entry) for batch_id, batch in stored.items() for n, entry in enumerate(batch)
         ]
-        archive = archives.write(manifest, iter(rows))
+        archive = archives.write(manifest, PlacedEntries.in_blocks(rows))
         return Readable(
             in_order(stored),
             lambda selection: archives.select(archive, selection),
@@ -309,7 +309,7 @@ def test_a_dropped_data_set_has_nothing_to_select(
 
 def test_a_removed_archive_is_named_whichever_way_it_is_read(archives: ArchiveStore) -> None:
     manifest = Manifest(str(uuid4()), {"batch": 2})
-    archive = archives.write(manifest, iter([Row("batch", n, at(n)) for n in range(2)]))
+    archive = archives.write(manifest, PlacedEntries.in_blocks([Row("batch", n, at(n)) for n in range(2)]))
     assert len(list(archives.select(archive, Selection()))) == 1
     archives.remove(archive)
     with pytest.raises(ArchiveDamaged):
@@ -320,7 +320,7 @@ def test_a_removed_archive_is_named_whichever_way_it_is_read(archives: ArchiveSt
 
 def test_an_archive_of_another_digest_is_not_read(archives: ArchiveStore) -> None:
     manifest = Manifest(str(uuid4()), {"batch": 1})
-    archive = archives.write(manifest, iter([Row("batch", 0, at(0))]))
+    archive = archives.write(manifest, PlacedEntries.in_blocks([Row("batch", 0, at(0))]))
     list(archives.select(archive, Selection()))
     with pytest.raises(ArchiveDamaged):
         list(archives.select(Archive(archive.url, 1, "0" * 64), Selection()))

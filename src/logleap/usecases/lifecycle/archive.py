@@ -78,7 +78,7 @@ class ArchiveDataset:
     def _written(self, dataset: Dataset) -> Dataset:
         manifest = self.ledger.manifest(dataset.dataset_id)
         try:
-            archive = self.archives.write(manifest, self.store.read(manifest))
+            archive = self.archives.write(manifest, self.store.placed_columns(manifest))
         except (CountMismatch, ArchiveDamaged, Unavailable) as error:
             stored = self.datasets.get(dataset.owner, dataset.dataset_id)
             if stored.version == dataset.version:

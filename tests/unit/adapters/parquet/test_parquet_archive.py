@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from logleap.adapters.parquet import files
 from logleap.adapters.parquet.archive import ParquetArchiveStore
 from logleap.adapters.parquet.locations import ArchiveUrlNotSupported
 from logleap.domain.datasets import Archive
-from logleap.domain.entries import Entry, Manifest, Row
+from logleap.domain.entries import Entry, Manifest, PackedEntries, PlacedEntries, Row
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.errors import CountMismatch, Unavailable
 
@@ -60,7 +61,7 @@ def archives(folder: Path) -> ParquetArchiveStore:
 def test_an_archive_is_a_parquet_file_with_a_json_file_beside_it(
     archives: ParquetArchiveStore, folder: Path
 ) -> None:
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     path = path_of(archive)
     assert sorted(folder.iterdir()) == [path.with_suffix(".json"), path]
     assert pq.read_table(path).to_pylist()[0] == {
@@ -93,7 +94,7 @@ def test_rows_are_written_in_groups_of_bounded_size(
     monkeypatch.setattr(files, "_GROUP_ROWS", 1_000)
     monkeypatch.setattr(files, "_GROUP_TEXT", 5_000)
     rows = [Row("batch", number, Entry(NOON, "x" * (1 + number // 100))) for number in range(3_000)]
-    archive = archives.write(Manifest("data", {"batch": 3_000}), iter(rows))
+    archive = archives.write(Manifest("data", {"batch": 3_000}), PlacedEntries.in_blocks(rows))
     file = pq.ParquetFile(path_of(archive))
     groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
     file.close()
@@ -103,14 +104,14 @@ def test_rows_are_written_in_groups_of_bounded_size(
 
 
 def test_an_archive_of_no_entries_can_be_read(archives: ParquetArchiveStore) -> None:
-    archive = archives.write(Manifest("data", {}), iter(()))
+    archive = archives.write(Manifest("data", {}), ())
     assert archive.entries == archives.count(archive) == 0
     assert list(archives.read(archive)) == []
 
 
 @pytest.mark.parametrize("dataset_id", ["../../etc/passwd", "..", "a/b", "ü?#%2F", "x" * 300])
 def test_no_id_leads_out_of_the_folder(archives: ParquetArchiveStore, folder: Path, dataset_id: str) -> None:
-    archive = archives.write(Manifest(dataset_id, MANIFEST.batches), some_rows())
+    archive = archives.write(Manifest(dataset_id, MANIFEST.batches), PlacedEntries.in_blocks(some_rows()))
     assert path_of(archive).parent == folder
     assert archives.count(archive) == 3
     archives.remove_all(dataset_id)
@@ -130,7 +131,7 @@ def test_what_a_killed_writer_left_behind_goes_with_all_archives(
         "    yield\n"
         f"LocalArchiveStore({folder.as_uri()!r}).write(Manifest('data', {{}}), rows())\n"
     )
-    archives.write(Manifest("another", MANIFEST.batches), some_rows())
+    archives.write(Manifest("another", MANIFEST.batches), PlacedEntries.in_blocks(some_rows()))
     before = set(folder.iterdir())
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == -9
     assert set(folder.iterdir()) > before
@@ -139,7 +140,7 @@ def test_what_a_killed_writer_left_behind_goes_with_all_archives(
 
 
 def test_archives_of_another_folder_stay_readable(archives: ParquetArchiveStore, tmp_path: Path) -> None:
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     elsewhere = LocalArchiveStore((tmp_path / "elsewhere").as_uri())
     assert list(elsewhere.read(archive)) == list(some_rows())
 
@@ -148,7 +149,7 @@ def test_an_archive_that_is_removed_while_it_is_read_is_read_to_the_end(
     archives: ParquetArchiveStore,
 ) -> None:
     rows = [Row("batch", number, Entry(NOON, f"line {number}")) for number in range(5_000)]
-    archive = archives.write(Manifest("data", {"batch": 5_000}), iter(rows))
+    archive = archives.write(Manifest("data", {"batch": 5_000}), PlacedEntries.in_blocks(rows))
     reading = archives.read(archive)
     read = list(islice(reading, 10))
     archives.remove(archive)
@@ -175,7 +176,7 @@ def test_a_url_that_a_backend_does_not_archive_to_is_refused_with_those_it_takes
 
 def test_the_distributed_backend_archives_to_a_folder_too(folder: Path) -> None:
     archives = GcpArchiveStore(folder.as_uri(), lambda: pytest.fail("no bucket is needed"))
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     assert path_of(archive).parent == folder
     assert list(archives.read(archive)) == list(some_rows())
 
@@ -200,7 +201,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_noticed_before_the_first_row(archives: ParquetArchiveStore, damage: str) -> None:
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     DAMAGE[damage](path_of(archive))
     with pytest.raises(ArchiveDamaged, match=archive.url):
         archives.count(archive)
@@ -212,7 +213,7 @@ def test_a_folder_that_cannot_be_written_to_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     archives = LocalArchiveStore((tmp_path / "file" / "archive").as_uri())
     with pytest.raises(Unavailable, match="Not a directory"):
-        archives.write(MANIFEST, some_rows())
+        archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
 
 
 # ---- buckets -----------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def names(bucket: Client) -> set[str]:
 
 def test_an_archive_in_a_bucket_is_written_read_and_removed(bucket: Client) -> None:
     archives = GcpArchiveStore("gs://logs/year/2026", lambda: storage_client("project"))
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     key = archive.url.removeprefix("gs://logs/")
     assert key.startswith("year/2026/a-data-set-")
     assert names(bucket) == {key, key.replace(".parquet", ".json")}
@@ -255,7 +256,7 @@ def test_an_archive_larger_than_one_request_is_sent_and_fetched_in_parts(bucket:
     noise = [os.urandom(500_000).hex() for _ in range(20)]
     rows = [Row("batch", number, Entry(NOON, text)) for number, text in enumerate(noise)]
     archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
-    archive = archives.write(Manifest("data", {"batch": 20}), iter(rows))
+    archive = archives.write(Manifest("data", {"batch": 20}), PlacedEntries.in_blocks(rows))
     assert bucket.bucket("logs").get_blob(archive.url.removeprefix("gs://logs/")).size > 9_000_000
     assert list(archives.read(archive)) == rows
 
@@ -263,15 +264,15 @@ def test_an_archive_larger_than_one_request_is_sent_and_fetched_in_parts(bucket:
 def test_a_bucket_holds_no_archive_with_another_number_of_rows(bucket: Client) -> None:
     archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
     with pytest.raises(CountMismatch):
-        archives.write(Manifest("data", {"batch": 4}), some_rows())
+        archives.write(Manifest("data", {"batch": 4}), PlacedEntries.in_blocks(some_rows()))
     assert names(bucket) == set()
 
 
 def test_all_archives_of_a_data_set_go_from_the_bucket_at_once(bucket: Client) -> None:
     archives = GcpArchiveStore("gs://logs/year", lambda: storage_client("project"))
     for _ in range(2):
-        archives.write(MANIFEST, some_rows())
-    other = archives.write(Manifest("another", MANIFEST.batches), some_rows())
+        archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
+    other = archives.write(Manifest("another", MANIFEST.batches), PlacedEntries.in_blocks(some_rows()))
     archives.remove_all(MANIFEST.dataset_id)
     assert len(names(bucket)) == 2
     assert archives.count(other) == 3
@@ -279,7 +280,7 @@ def test_all_archives_of_a_data_set_go_from_the_bucket_at_once(bucket: Client) -
 
 def test_a_damaged_object_is_noticed(bucket: Client) -> None:
     archives = GcpArchiveStore("gs://logs", lambda: storage_client("project"))
-    archive = archives.write(MANIFEST, some_rows())
+    archive = archives.write(MANIFEST, PlacedEntries.in_blocks(some_rows()))
     bucket.bucket("logs").blob(archive.url.removeprefix("gs://logs/")).upload_from_string(b"something else")
     with pytest.raises(ArchiveDamaged, match="is damaged"):
         next(archives.read(archive))
@@ -295,3 +296,13 @@ def test_a_bucket_out_of_reach_is_reported_within_ten_seconds(monkeypatch: pytes
                 archives.count(Archive("gs://logs/data.parquet", 3, "0" * 64))
             assert time.monotonic() - start < 10
             assert threading.active_count() == threads
+
+
+def test_texts_that_are_not_utf_8_are_not_archived_as_if_they_were(
+    archives: ParquetArchiveStore, folder: Path
+) -> None:
+    texts = b"ab\xff"
+    packed = PackedEntries(array("q", [0, 1]), texts, array("q", [1, 1 << 32 | 2]), array("q", [-1, -1]))
+    with pytest.raises(ValueError, match="UTF8"):
+        archives.write(Manifest("data", {"batch": 2}), [PlacedEntries.of_batch("batch", 0, packed)])
+    assert not [file for file in folder.rglob("*") if file.is_file()]

@@ -300,3 +300,17 @@ def test_closing_breaks_off_what_is_under_way(receiver: Receiver) -> None:
 def test_a_url_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(ValueError, match="port"):
         WebhookDeliverer("http://example.org:port/", SECRETS, source="/", timeout=1)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["ftp://user:hidden@proxy:1", "http://user:hidden@proxy:port", "socks5://x:1"]
+)
+def test_a_proxy_that_cannot_be_used_is_an_event_not_delivered(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    error = refusal(receiver.url)
+    assert "HTTP_PROXY" in str(error)
+    assert "unset it" in str(error)
+    assert not error.final
+    assert receiver.got == []

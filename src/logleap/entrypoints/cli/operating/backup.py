@@ -7,6 +7,7 @@ import click
 
 from logleap.entrypoints.cli.options import BACKEND, DATA_DIR
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 
 if TYPE_CHECKING:
     from logleap.backends.local import Contents
@@ -63,13 +64,13 @@ def restore(file: Path, **flags: Any) -> None:
 def _holds(made: "Contents") -> str:
     archived = f", {len(made.archives):,} of them archived" if made.archives else ""
     until = f"{made.until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{made.datasets:,} data sets{archived}, {made.entries:,} entries, until {until}"
+    return f"{counted(made.datasets, 'data set')}{archived}, {counted(made.entries, 'entry')}, until {until}"
 
 
 def _refuse_incomplete(made: "Contents") -> None:
     if made.incomplete:
         output.finish(
-            f"entries are missing in {len(made.incomplete):,} data sets, also in the original: "
+            f"entries are missing in {counted(len(made.incomplete), 'data set')}, also in the original: "
             f"{made.incomplete[0]}{' and others' if len(made.incomplete) > 1 else ''}. The rest is complete.",
             output.FAILED,
         )

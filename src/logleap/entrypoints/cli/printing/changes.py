@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from logleap.entrypoints.cli.printing import output
+from logleap.entrypoints.cli.printing.counts import counted
 
 
 def describe_changes(found: Mapping[str, Any]) -> Iterator[str]:
     """The changes, as lines: most surprising first, then those before the first error."""
     changes = found["changes"]
-    sizes = f"{found['current']['entries']:,} entries against {found['baseline']['entries']:,}"
+    sizes = f"{counted(found['current']['entries'], 'entry')} against {found['baseline']['entries']:,}"
     if not changes:
         yield f"No changes: {sizes}."
         return
-    yield f"{_count(len(changes))}, the most surprising first: {sizes}."
+    yield f"{counted(len(changes), 'change')}, the most surprising first: {sizes}."
     for number, change in enumerate(changes, start=1):
         yield f"{number:>4}  {change['kind']:<8}  {output.in_a_line(change['sentence'])}"
         entry = next((example["entry"] for example in change["examples"] if example["entry"]), None)
@@ -22,7 +23,3 @@ def describe_changes(found: Mapping[str, Any]) -> Iterator[str]:
     before = found["beforeFirstError"]
     if before:
         yield "Until the first error, in the order of time: " + ", ".join(str(at + 1) for at in before) + "."
-
-
-def _count(number: int) -> str:
-    return "1 change" if number == 1 else f"{number} changes"

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from logleap.domain.log_models import LOG_MODEL
+from logleap.entrypoints.cli.printing.counts import counted
 from logleap.entrypoints.log_lines import note
 from logleap.extras import ExtraMissing, needing
 
@@ -88,7 +89,7 @@ def in_a_line(text: str) -> str:
 
 def describe_run(run: Mapping[str, Any]) -> str:
     """One line about a run."""
-    line = f"run {run['runId']} of {run['task']} on {run['entries']} entries: {run['state']}"
+    line = f"run {run['runId']} of {run['task']} on {counted(run['entries'], 'entry')}: {run['state']}"
     if "result" in run and run["task"] == LOG_MODEL:
         changes = run["result"].get("changes")
         since = f" Changes since the baseline: {changes['total']}." if changes else ""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 import io
 
+from logleap.entrypoints.cli.printing.counts import counted
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -75,7 +77,8 @@ class _Pace:
         read, size = self._counter.read, self._counter.size
         lines = sum(report.lines for report in self._push.reports)
         speed = read / seconds / 1e6
-        text = f"{lines:,} lines read, {self._push.stored.entries:,} entries stored, {speed:.1f} MB/s"
+        stored = counted(self._push.stored.entries, "entry")
+        text = f"{counted(lines, 'line')} read, {stored} stored, {speed:.1f} MB/s"
         if size and read:
             text += f", {_duration(seconds * max(size - read, 0) / read)} left"
         return text

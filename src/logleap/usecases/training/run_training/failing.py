@@ -2,7 +2,7 @@
 
 import json
 
-from logleap.domain.datasets import Action, Event, EventKind, State
+from logleap.domain.datasets import Action, Dataset, Event, EventKind, State
 from logleap.domain.runs import Run, RunState
 from logleap.ports.datasets import DatasetRepository
 from logleap.ports.errors import Conflict
@@ -25,14 +25,18 @@ def end_event(run: Run) -> Event:
 
 def store_end(datasets: DatasetRepository, runs: RunRepository, run: Run) -> None:
     """Store a finished run, with its data set and its event. Raises Conflict or InvalidTransition."""
-    dataset = datasets.get(run.owner, run.dataset_id)
-    event = end_event(run)
-    action = Action.SUCCEED if run.state is RunState.SUCCEEDED else Action.FAIL
-    runs.finish(dataset.after(action, event.at), run, event)
+    _store(datasets.get(run.owner, run.dataset_id), runs, run)
 
 
 def end_run(datasets: DatasetRepository, runs: RunRepository, run: Run) -> None:
     """Store the end of a run that nobody holds. Raises Conflict if it changed meanwhile."""
-    if datasets.get(run.owner, run.dataset_id).state is not State.TRAINING:
+    dataset = datasets.get(run.owner, run.dataset_id)
+    if dataset.state is not State.TRAINING:
         raise Conflict(f"run {run.run_id} has ended meanwhile")
-    store_end(datasets, runs, run)
+    _store(dataset, runs, run)
+
+
+def _store(dataset: Dataset, runs: RunRepository, run: Run) -> None:
+    event = end_event(run)
+    action = Action.SUCCEED if run.state is RunState.SUCCEEDED else Action.FAIL
+    runs.finish(dataset.after(action, event.at), run, event)

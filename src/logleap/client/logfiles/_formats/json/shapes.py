@@ -1,6 +1,7 @@
 """What an entry is in JSON: LogLeap's own form, or another by a mapping. Both are judged as the API does."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
@@ -13,6 +14,8 @@ from logleap.codecs.json.mapped import mapped
 from logleap.codecs.json.strict import STRICT, EntryFormat, InvalidEntry
 from logleap.codecs.limits import DEFAULT_LIMITS
 from logleap.codecs.mappings import OTEL_FILE
+
+_LIMITS = replace(DEFAULT_LIMITS, entry_bytes=DEFAULT_LIMITS.ndjson_bytes)
 
 Shape = Callable[[JsonText], Iterator[LogEntry | BadLine]]
 """The entries of one JSON text, with a BadLine in place of one that can't be taken."""
@@ -76,7 +79,7 @@ def _own(text: JsonText) -> Iterator[LogEntry | BadLine]:
 
 
 def _mapped(form: EntryFormat, text: JsonText) -> Iterator[LogEntry | BadLine]:
-    for entry in form.each(text.text, DEFAULT_LIMITS.ndjson_bytes):
+    for entry in form.each(text.text, _LIMITS):
         if isinstance(entry, InvalidEntry):
             yield BadLine(entry.detail)
         else:
