@@ -81,6 +81,7 @@ here and raised all the same is a bug: HTTP 500 INTERNAL_ERROR, a run that fails
       RowsRefused             adapters: rows that BigQuery never takes → a bug
       _DmlBlocked             adapters: rows that cannot be deleted yet → Unavailable, or left for a sweep
       _TooManyKinds           miner: too many masked messages for memory → they are read twice
+      _Unmatched              miner: a message matches no template yet → what is left is mined
       _Wrong                  codecs: OTLP's bytes are no export → ProtobufMalformed, JsonExportMalformed
       ExtraMissing            extras: a library of an extra is not installed → one line, exit code 2
       ApiError                client: a problem that the API answered → its caller; exit code 1

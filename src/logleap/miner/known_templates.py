@@ -18,14 +18,18 @@ class KnownTemplates:
         self.order: list[int] = []
         """Those that have entries of their own; the later ones first."""
         self._related = len(self._baseline)
+        self._mined: set[tuple[str | None, tuple[str, ...]]] = set()
         self._same: dict[int, int] = {}
         self._tree = Tree()
         self.settle()
 
-    def add(self, severity: str | None, tokens: tuple[str, ...]) -> None:
-        """Add a mined one, which `settle` makes known."""
+    def add(self, severity: str | None, tokens: tuple[str, ...]) -> bool:
+        """Add a mined one, which `settle` makes known. False: it was mined before."""
+        mined = len(self._mined)
+        self._mined.add((severity, tokens))
         self.severities.append(severity)
         self.tokens.append(tokens)
+        return len(self._mined) > mined
 
     def listed(self) -> list[tuple[str | None, tuple[str, ...]]]:
         """Severity and tokens of those that have entries of their own, in their order."""

@@ -113,11 +113,11 @@ class _Training:
 
     def run(self, entries: Iterable[Block]) -> LogModel:
         found = self._read_kinds(entries)
-        while True:
-            self._mine()
-            read = self._join(found) if found is not None else self._read_templates(entries)
-            if read is not None:
-                return self._model(*read)
+        self._mine()
+        while (read := self._join(found) if found is not None else self._read_templates(entries)) is None:
+            if not self._mine():
+                raise RuntimeError("What was mined does not match the messages that it was mined from.")
+        return self._model(*read)
 
     def _read_kinds(self, entries: Iterable[Block]) -> Collector | None:
         """Read the entries: facts by masked message, or None where there are too many kinds of these."""
@@ -178,16 +178,20 @@ class _Training:
         if self._known.find(severity, shape.tokens) is None:
             self._lines.add((line_of(severity, shape.tokens),))
 
-    def _mine(self) -> None:
-        """Mine some of what was noted. What then matches no template is noted by the next reading."""
-        parameters = self._parameters
+    def _mine(self) -> bool:
+        """Mine some of what was noted. What then matches no template is noted by the next reading.
+
+        False: no new template was found.
+        """
+        parameters, new = self._parameters, False
         for severity, lines in chosen(self._lines.blocks(), parameters.mined_messages):
             messages = tokens_of(lines, compiled=self._limits.compiled)
             for template in mine(sorted(messages), parameters.max_templates):
-                self._known.add(severity, template)
+                new = self._known.add(severity, template) or new
         self._known.settle()
         self._lines.close()
         self._lines = self._new_lines()
+        return new
 
     def _join(self, found: Collector) -> tuple[dict[int, Facts], list[int]] | None:
         """Facts by template, from those by masked message, and the template of each kind's number.

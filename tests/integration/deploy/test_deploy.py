@@ -122,6 +122,40 @@ def test_each_setting_that_a_file_makes_exists(path: Path) -> None:
     assert set(re.findall(r"\bLOGLEAP_[A-Z_]+\b", text)) <= known
 
 
+def test_temporary_files_lie_on_a_disk_in_compose_and_under_systemd() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name in ("api", "worker"):
+        service = services[name]
+        folder = service["environment"]["TMPDIR"]
+        mounted = [volume.split(":")[1] for volume in service["volumes"] if not volume.startswith((".", "/"))]
+        assert folder in mounted, name
+        assert service["tmpfs"].startswith("/tmp:size="), name
+    for unit in UNITS:
+        assert "Environment=TMPDIR=/var/tmp\n" in unit.read_text("utf-8"), unit.name
+
+
+@pytest.mark.parametrize("name", ["api.yaml", "worker-pool.yaml"])
+def test_temporary_files_leave_an_instance_of_cloud_run_half_of_its_memory(name: str) -> None:
+    spec = yaml.safe_load((DEPLOY / "cloud-run" / name).read_text())["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    (mount,) = container["volumeMounts"]
+    (volume,) = spec["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], environment["TMPDIR"])
+    assert volume["emptyDir"]["medium"] == "Memory"
+    limit = mebibytes(volume["emptyDir"]["sizeLimit"])
+    assert 2 * limit <= mebibytes(container["resources"]["limits"]["memory"])
+    if "LOGLEAP_TEMPORARY_LIMIT" in environment:  # a process may use it twice: docs/settings.md
+        assert 2 * int(environment["LOGLEAP_TEMPORARY_LIMIT"]) < limit << 20
+    else:
+        assert name != "api.yaml"
+
+
+def mebibytes(quantity: str) -> int:
+    """A quantity of Kubernetes, such as 2Gi."""
+    return int(quantity[:-2]) * {"Mi": 1, "Gi": 1024}[quantity[-2:]]
+
+
 def test_compose_mounts_files_that_exist_and_builds_targets_that_the_dockerfile_has() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]

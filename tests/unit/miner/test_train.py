@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.log_styles import STYLES, lines
 from logleap.domain.entries import Entries
 from logleap.miner.errors import BaselineUnusable
+from logleap.miner.known_templates import KnownTemplates
 from logleap.miner.match import Matcher
 from logleap.miner.model import LogModel, Parameters
 from logleap.miner.text.mask import Masks
@@ -294,6 +295,14 @@ def test_long_values_are_held_by_what_they_weigh() -> None:
     (template,) = LogModel.from_json(models.pop()).templates
     assert not models
     assert [position.exact for position in template.positions] == [True, False]
+
+
+def test_a_training_ends_where_what_is_mined_is_never_matched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KnownTemplates, "listed", lambda known: [])
+    monkeypatch.setattr(KnownTemplates, "find", lambda *given: None)
+    for limits in (SMALL, SMALL_PLAIN):
+        with pytest.raises(RuntimeError, match="does not match"):
+            trained(styled(), limits=limits)
 
 
 def test_a_word_that_is_new_at_a_place_widens_the_template_of_the_baseline() -> None:
