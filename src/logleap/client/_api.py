@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import SpooledTemporaryFile, TemporaryDirectory
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ import stamina
 
 from logleap.client import _shapes as shapes
 from logleap.client._errors import ApiError, BadAddress, Incomplete, Json, Unreachable
+from logleap.client._files import whole_file
 from logleap.client._parts import BatchPoster
 from logleap.codecs.limits import REQUEST_BYTES
 from logleap.extras import needing
@@ -221,11 +222,8 @@ class Client:
             detail = f"There is no artifact {name!r}. There are: {there}."
             raise ApiError(404, "ARTIFACT_NOT_FOUND", detail, {})
         path = f"/train/{_segment(data_id)}/artifacts/{_segment(name)}"
-        target = Path(file)
-        with TemporaryDirectory(prefix=".logleap-", dir=target.absolute().parent) as folder:
-            part = Path(folder) / "part"
+        with whole_file(Path(file)) as (_, part):
             self._download(path, {"runId": found["runId"]}, part, wanted)
-            part.replace(target)
         return dict(wanted)
 
     def model_run(self, data_id: str) -> Json:

@@ -4,11 +4,10 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -111,7 +110,7 @@ def export(
         count = COUNTS[form]()
         with client.export(dataset, _media_types()[form], **wanted) as exported:
             progress = Progress(count, exported.entries, quiet=quiet)
-            with _whole_or_nothing(target) as (file, path):
+            with output.whole_file(target) as (file, path):
                 for part in exported.parts:
                     file.write(part)
                     count.add(part)
@@ -215,25 +214,3 @@ def _reader_gone() -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would flush, and complain
         sys.exit(0)
-
-
-@contextlib.contextmanager
-def _whole_or_nothing(target: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file that gets its name when it is complete, and on the disk; otherwise nothing is left."""
-    try:
-        descriptor, name = tempfile.mkstemp(".part", f".{target.name[:100]}.", target.parent)
-    except OSError as error:
-        output.finish(f"{target} cannot be written: {error.strerror}.", output.FAILED)
-    try:
-        with open(descriptor, "w+b") as file:  # noqa: PTH123 -- a descriptor
-            yield file, Path(name)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)  # as any other file: it was made for its owner alone
-        Path(name).replace(target)
-    except OSError as error:
-        output.finish(f"{target} cannot be written: {error.strerror}.", output.FAILED)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -156,21 +155,11 @@ def model(
         chosen = client.model_run(dataset)["runId"] if run_id is None else run_id
         if form == "otel-drain":
             found = client.log_model(dataset, chosen)
-            _write(Path(file), config(found["templates"], found["digest"]))
+            with output.whole_file(Path(file)) as (part, _):
+                part.write(config(found["templates"], found["digest"]).encode())
             if as_json:
                 output.print_json({"runId": chosen, "file": file, "templates": len(found["templates"])})
             else:
                 click.echo(f"Stored the templates of run {chosen} in {file}.")
             return
         store_artifact(client, dataset, MODEL_FILE, file, chosen, as_json=as_json, report={"runId": chosen})
-
-
-def _write(target: Path, text: str) -> None:
-    """Write a file, which is there as a whole or not at all."""
-    try:
-        with TemporaryDirectory(prefix=".logleap-", dir=target.absolute().parent) as folder:
-            part = Path(folder) / "part"
-            part.write_text(text, "utf-8")
-            part.replace(target)
-    except OSError as error:
-        output.finish(f"{target} cannot be written: {error.strerror}.", output.FAILED)

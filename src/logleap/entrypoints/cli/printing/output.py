@@ -4,7 +4,8 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -68,6 +69,18 @@ def call_endings() -> Iterator[None]:
         finish(f"{error} (start a server with: logleap serve)", NO_ANSWER)
     except TimeoutError as error:
         finish(str(error), TIMED_OUT)
+
+
+@contextlib.contextmanager
+def whole_file(target: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """The client's, which ends the command if the file cannot be written."""
+    from logleap.client._files import whole_file as written
+
+    try:
+        with written(target) as found:
+            yield found
+    except OSError as error:
+        finish(f"{target} cannot be written: {error.strerror}.", FAILED)
 
 
 def _refusal(detail: str, problem: Mapping[str, Any]) -> str:
