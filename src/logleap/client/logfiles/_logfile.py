@@ -19,7 +19,9 @@ from logleap.codecs.limits import REQUEST_BYTES
 
 FORMATS = ("auto", *READERS)
 
-_PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
+PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
+"""How the name of a packed file ends."""
+
 _NUMBERED = re.compile(r"\.\d{1,4}$")
 _LINES_TO_CHOOSE_BY = 100
 _LIMITS = Limits(50_000, REQUEST_BYTES)
@@ -112,7 +114,7 @@ class LogFile:
         if self._options.columns is not None:
             return "csv"
         sample = self._text.sample().decode("utf-8", "replace").lstrip("\n")
-        name = _NUMBERED.sub("", _PACKED.sub("", PurePath(self.name).name.lower()))
+        name = _NUMBERED.sub("", PACKED.sub("", PurePath(self.name).name.lower()))
         beginning = Beginning(name, sample.split("\n")[:_LINES_TO_CHOOSE_BY])
         if beginning.first.startswith("__CURSOR="):
             raise LogFileError(self.name, 1, "this is journald's export format. Try: journalctl -o json.")

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-_PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
+from logleap.client.logfiles._logfile import PACKED
+
 _DATED = re.compile(
     r"(?P<stem>.+?)[.\-_](?P<date>\d{4}-?\d\d-?\d\d(?:[-T_.]?\d\d){0,3})(?:[.\-_](?P<number>\d{1,5}))?(?P<suffix>\.\D\w*)?"
 )
@@ -41,7 +42,7 @@ def follows(name: str, before: str) -> bool:
 
 def _placed(name: str) -> tuple[str, tuple[int, str, int]]:
     path = PurePath(name)
-    plain = _PACKED.sub("", path.name)
+    plain = PACKED.sub("", path.name)
     folder = str(path.parent)
     if found := _DATED.fullmatch(plain):
         date = re.sub(r"\D", "", found["date"])
