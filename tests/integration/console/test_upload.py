@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_read_makes_no_data_set(fresh: Any) -> None:
     assert 'value="&lt;b&gt;"' in page.text
     assert hidden["attempt"] in page.text  # corrected, it is still the same attempt
     checked = fresh.send_file("/console/upload", hidden, "2026-03-02 06:00:00 x\n", check="1")
-    assert "would add 1 entries" in checked.text
+    assert "would add 1 entry" in checked.text
     assert fresh.send_file("/console/upload", hidden, "\n", check="1").status_code == 422
     long = fresh.send_file("/console/upload", hidden, "2026-03-02 06:00:00 x\n", name="x" * 257)
     assert (long.status_code, "“Name” has more than 256" in long.text) == (422, True)
