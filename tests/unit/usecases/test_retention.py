@@ -1,7 +1,7 @@
 """Data sets that are archived and deleted by themselves."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +10,11 @@ import pytest
 from logleap.adapters.memory.archive import MemoryArchiveStore
 from logleap.adapters.memory.datasets import MemoryDatasetRepository
 from logleap.adapters.memory.entries import MemoryEntryStore
-from logleap.domain.datasets import NO_RETENTION, Action, Dataset, EventKind, Retention, State
-from logleap.domain.entries import Receipt
+from logleap.domain.datasets import NO_RETENTION, Action, Archive, Dataset, EventKind, Retention, State
+from logleap.domain.entries import Manifest, PlacedEntries, Receipt
 from logleap.domain.errors import DatasetNotFound, RetentionTooLong
 from logleap.domain.runs import Run, RunError
+from logleap.ports.errors import Unavailable
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.append import AppendEntries, EntrySource
 from logleap.usecases.datasets import AnnounceDataset
@@ -141,6 +142,25 @@ def test_a_damaged_data_set_stays_for_a_person_to_look_into(
     with caplog.at_level(logging.ERROR):
         assert applying(archive_after=WEEK).archive_due() == 0
     assert f"data set {dataset.dataset_id} cannot be archived" in caplog.text
+
+
+def test_a_data_set_whose_archive_cannot_be_written_does_not_hold_up_the_others(
+    applying: Apply, trained: Callable[[], Dataset], days: Advance, datasets: MemoryDatasetRepository
+) -> None:
+    first, second = trained(), trained()
+    days(8)
+
+    class Unwritable(MemoryArchiveStore):
+        def write(self, manifest: Manifest, entries: Iterable[PlacedEntries]) -> Archive:
+            if manifest.dataset_id == first.dataset_id:
+                raise Unavailable("the disk")
+            return super().write(manifest, entries)
+
+    apply = applying(archive_after=WEEK)
+    apply = replace(apply, archive=replace(apply.archive, archives=Unwritable()))
+    assert apply.archive_due() == 1
+    assert datasets.get(first.owner, first.dataset_id).state is State.TRAINED
+    assert datasets.get(second.owner, second.dataset_id).state is State.ARCHIVED
 
 
 def test_what_changed_since_it_was_found_due_is_left_alone(

@@ -1,5 +1,6 @@
 """Artifacts in a bucket of Cloud Storage, or in a folder."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from logleap.adapters.gcp.archive import CHUNK_BYTES, REQUEST, SERVICE
 from logleap.adapters.gcp.google.clients import Lazy
 from logleap.adapters.gcp.google.errors import translated
 from logleap.ports.artifacts import ArtifactMissing, ArtifactStore, Blob
+
+log = logging.getLogger(__name__)
 
 _STAGED, _PUBLISHED = "staged", "published"
 
@@ -74,8 +77,11 @@ class ArtifactBucket(ArtifactStore):
         prefix = f"{self._prefix}{_STAGED}/"
         with translated(SERVICE):
             for found in self._client().list_blobs(self._bucket, prefix=prefix, **REQUEST):
-                dataset_id, run_id, blob = found.name.removeprefix(prefix).split("/")
-                yield Blob(dataset_id, run_id, blob)
+                names = found.name.removeprefix(prefix).split("/")
+                if len(names) == len(Blob._fields):
+                    yield Blob(*names)
+                else:  # a folder that was made by hand, for example
+                    log.warning("gs://%s/%s is no artifact: it is left as it is", self._bucket, found.name)
 
     @translated(SERVICE)
     def discard(self, blob: Blob) -> None:

@@ -95,19 +95,24 @@ class Worker:
 
     def sweep_once(self) -> Swept:
         """Publish what a crash left unpublished, and settle the dead letters. Raises Unavailable."""
-        swept = self.sweep()
+        try:
+            swept = self.sweep()
+        finally:
+            self._settle_dead_letters()
         if swept != Swept(0, 0, 0):
             log.info("sweep: %s", swept)
+        return swept
+
+    def _settle_dead_letters(self) -> None:
         while (letter := self.queue.receive_dead(0.0)) is not None:
             with message_scope(letter.body, self.tracer, "dead letter"):
                 try:
                     outcome = self.fail_dead_letter(letter.body)
                 except Conflict:
                     letter.nack()
-                    return swept
+                    return
                 log.warning("dead letter: %s", outcome)
                 letter.ack()
-        return swept
 
 
 def make_worker(container: Container) -> Worker:

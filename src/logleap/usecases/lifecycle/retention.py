@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from logleap.domain.datasets import Action, Dataset, Event, EventKind, Retention
 from logleap.domain.errors import DatasetNotFound, InvalidTransition
 from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.errors import Conflict, CountMismatch
+from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.lifecycle.archive import ArchiveDataset
 from logleap.usecases.lifecycle.delete import DeleteDataset
@@ -56,6 +57,12 @@ class ApplyRetention:
         except (CountMismatch, ArchiveDamaged) as error:
             # It stays as it is, rows and all, for a person to look into.
             log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
+            return False
+        except Unavailable as error:
+            # Perhaps only this data set's archive: the others have their turn all the same.
+            log.warning("could not archive or delete data set %s: %s", dataset.dataset_id, error)
+            with suppress(DatasetNotFound):
+                self.datasets.get(dataset.owner, dataset.dataset_id)  # raises if all are unavailable
             return False
 
     def _archive(self, dataset: Dataset, now: datetime) -> bool:

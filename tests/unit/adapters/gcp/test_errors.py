@@ -160,9 +160,12 @@ def test_a_conflict_after_a_lost_answer_may_be_with_oneself() -> None:
         retry_until_known(outcomes(made(google.ServiceUnavailable), Conflict("another version")))
 
 
-def test_endless_contention_ends_as_unavailable_within_the_time() -> None:
+@pytest.mark.parametrize("error", [google.Aborted, google.FailedPrecondition])
+def test_endless_contention_ends_as_unavailable_within_the_time(
+    error: type[google.GoogleAPICallError],
+) -> None:
     def attempt(_deadline: Deadline) -> None:
-        raise made(google.Aborted)
+        raise made(error)
 
     began = time.monotonic()
     with pytest.raises(Unavailable), translated("Firestore"):

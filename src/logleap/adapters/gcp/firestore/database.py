@@ -101,6 +101,8 @@ def retry_until_known(attempt: Callable[[Deadline], Result]) -> Result:
         except _RETRYABLE as error:
             doubtful = doubtful or isinstance(error, TRANSIENT)
             if deadline.left <= pause:
+                if isinstance(error, exceptions.FailedPrecondition | exceptions.NotFound):
+                    raise Unavailable(f"{SERVICE}: others change the same document all the time") from error
                 raise
         except Conflict as conflict:
             if doubtful:

@@ -5,6 +5,7 @@ https://registry.terraform.io/providers/hashicorp/google/latest/docs
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,10 +34,10 @@ def configuration(resources: Resources) -> Json:
             _name_of(index): _index(index) for index in indexes(resources.firestore_prefix)
         },
         "google_pubsub_topic": {
-            _last(topic): {"project": _PROJECT, "name": _last(topic)} for topic in topics(resources)
+            _label(topic): {"project": _PROJECT, "name": _last(topic)} for topic in topics(resources)
         },
         "google_pubsub_subscription": {
-            _last(each.name): _subscription(each) for each in subscriptions(resources)
+            _label(each.name): _subscription(each) for each in subscriptions(resources)
         },
     }
     if resources.layout.shared:
@@ -131,12 +132,12 @@ def _roles(resources: Resources) -> Iterator[tuple[str, str, Json]]:
     for topic in topics(resources):
         of = {"project": _PROJECT, "topic": _reference("google_pubsub_topic", topic, "name")}
         fields = {"for_each": _ACCOUNTS, **of, "role": "roles/pubsub.publisher", "member": _MEMBER}
-        yield "google_pubsub_topic_iam_member", f"publisher_{_last(topic)}", fields
+        yield "google_pubsub_topic_iam_member", f"publisher_{_label(topic)}", fields
     for subscription in subscriptions(resources):
         path = subscription.name
         of = {"project": _PROJECT, "subscription": _reference("google_pubsub_subscription", path, "name")}
         fields = {"for_each": _ACCOUNTS, **of, "role": "roles/pubsub.subscriber", "member": _MEMBER}
-        yield "google_pubsub_subscription_iam_member", f"subscriber_{_last(path)}", fields
+        yield "google_pubsub_subscription_iam_member", f"subscriber_{_label(path)}", fields
     for role in PROJECT_ROLES:
         fields = {"for_each": _ACCOUNTS, "project": _PROJECT, "role": role, "member": _MEMBER}
         yield "google_project_iam_member", role.rpartition("/")[2].replace(".", "_"), fields
@@ -154,7 +155,13 @@ def _roles(resources: Resources) -> Iterator[tuple[str, str, Json]]:
 
 
 def _reference(kind: str, path: str, attribute: str) -> str:
-    return f"${{{kind}.{_last(path)}.{attribute}}}"
+    return f"${{{kind}.{_label(path)}.{attribute}}}"
+
+
+def _label(path: str) -> str:
+    """What Terraform calls it: a letter or `_`, then letters, digits, `_` and `-`."""
+    label = re.sub(r"[^A-Za-z0-9_-]", "_", _last(path))
+    return label if re.match("[A-Za-z_]", label) else f"_{label}"
 
 
 def _last(path: str) -> str:
@@ -163,4 +170,4 @@ def _last(path: str) -> str:
 
 def _name_of(index: Index) -> str:
     fields = "_".join(field["fieldPath"] for field in index["fields"])
-    return f"{index['collectionGroup']}_{fields}".replace(".", "_")
+    return _label(f"{index['collectionGroup']}_{fields}")
