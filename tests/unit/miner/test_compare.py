@@ -298,11 +298,34 @@ def test_values_of_one_burst_are_not_many_observations() -> None:
     assert found(changes(before, after)) == []
 
 
-def test_a_list_of_another_length_is_not_new() -> None:
+def test_a_list_of_another_length_is_neither_new_nor_is_the_other_one_gone() -> None:
     before = [*routine(), *evenly(50, "INFO blocks to delete: 1 2 3")]
-    assert found(changes(before, [*routine(2), *evenly(50, "INFO blocks to delete: 1 2 3 4 5")])) == [
-        ("gone", "INFO blocks to delete: <*> <*> <*>")
-    ]
+    assert found(changes(before, [*routine(2), *evenly(50, "INFO blocks to delete: 1 2 3 4 5")])) == []
+
+
+def test_a_flood_of_lists_of_another_length_is_a_shift() -> None:
+    before = [*routine(), *evenly(12, "INFO blocks lost: 1 2")]
+    after = [*routine(2), *evenly(12, "INFO blocks lost: 1 2", 2), *evenly(900, "INFO blocks lost: 1 2 3")]
+    change = the(changes(before, after), "shifted")
+    assert change.text == "INFO blocks lost: <*> <*>"
+    assert (change.numbers["before"], change.numbers["after"]) == (12, 912)
+
+
+def test_errors_that_come_in_bursts_are_no_larger_share_though_others_are_fewer() -> None:
+    def burst(count: int, at: int) -> Log:
+        return [(at * HOUR + second, "ERROR upload of a part failed") for second in range(count)]
+
+    often = evenly(3000, "INFO heartbeat of the pump")
+    before = [*evenly(600, "INFO request served"), *often, *burst(10, 3)]
+    after = [*evenly(600, "INFO request served", 2), *burst(16, 6)]
+    assert "severity" not in [kind for kind, _ in found(changes(before, after))]
+
+
+def test_small_figures_keep_their_digits() -> None:
+    before = [*routine(hours=10), *evenly(20_000, "INFO a line of many")]
+    result = changes(before, [(HOUR, "INFO started"), *evenly(3, "INFO a line of many", 3)])
+    assert 0 < float(result.size) < 0.01
+    assert len(result.size.lstrip("0.")) >= 2
 
 
 NEW = "ERROR disk /dev/7 is full"

@@ -11,9 +11,10 @@ decimal logarithm of p, 20 at most; 10 for an unseen value, which no test judges
 every one before it, 15 at most, so that one event that shows in many templates does not hide the others.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from math import log10
 
 from logleap.miner.compare import positions, words
@@ -119,11 +120,13 @@ def _without_lists(template: Template) -> tuple[str | None, tuple[str, ...]]:
 
 def _rates(sets: Sets) -> Iterator[Change]:
     """Templates that are gone or shifted: one family of tests."""
-    tested: list[tuple[Template, Template | None, Difference]] = []
+    others = _of_other_lengths(sets)
+    tested: list[tuple[Template, tuple[Template, ...], Difference]] = []
     for template in sets.before.templates.values():
-        later = sets.after.templates.get(template.id)
-        if template.count + (later.count if later else 0) >= sets.thresholds.fewest_entries:
-            tested.append((template, later, sets.differ((template,), (later,) if later else ())))
+        own = sets.after.templates.get(template.id)
+        later = (() if own is None else (own,)) + others.get(template.id, ())
+        if template.count + sum(one.count for one in later) >= sets.thresholds.fewest_entries:
+            tested.append((template, later, sets.differ((template,), later)))
     significant = benjamini_hochberg(
         [difference.p for *_, difference in tested], sets.thresholds.false_discoveries
     )
@@ -138,7 +141,7 @@ def _rates(sets: Sets) -> Iterator[Change]:
             "dispersion": _decimal(difference.dispersion),
             "p": _probability(difference.p),
         }
-        if later is None:
+        if not later:
             yield _of_template(
                 "gone",
                 template,
@@ -151,13 +154,28 @@ def _rates(sets: Sets) -> Iterator[Change]:
         else:
             yield _of_template(
                 "shifted",
-                later,
+                later[0],
                 p=difference.p,
                 good_news=difference.ratio < 1,
                 sentence=words.shifted(template, difference),
                 numbers={**numbers, "ratio": _decimal(difference.ratio)},
-                first=sets.onset((later,), difference.expected),
+                first=sets.onset(later, difference.expected),
             )
+
+
+def _of_other_lengths(sets: Sets) -> dict[str, tuple[Template, ...]]:
+    """By the id of a template of the baseline: those of the current set that differ from it only by how long
+    a list is. They count as its entries. Of several in the baseline it is the most frequent one.
+    """
+    home: dict[tuple[str | None, tuple[str, ...]], str] = {}
+    for template in sorted(sets.before.templates.values(), key=lambda one: (-one.count, one.id)):
+        home.setdefault(_without_lists(template), template.id)
+    found: defaultdict[str, tuple[Template, ...]] = defaultdict(tuple)
+    for template in sorted(sets.after.templates.values(), key=lambda one: (-one.count, one.id)):
+        known = home.get(_without_lists(template))
+        if known is not None and template.id not in sets.before.templates:
+            found[known] += (template,)
+    return found
 
 
 def _values(sets: Sets) -> Iterator[Change]:
@@ -204,7 +222,7 @@ def _severities(sets: Sets) -> Iterator[Change]:
     ):
         before = _with_severity(sets.before.templates.values(), chosen)
         after = _with_severity(sets.after.templates.values(), chosen)
-        spread = sets.differ(before, after)
+        spread = sets.differ(before, after, spread=True)
         counts = spread.before, spread.after
         p = compare_shares(
             counts[0] / spread.dispersion,
@@ -300,6 +318,9 @@ def _score(kind: str, severity: str | None, p: float, *, good_news: bool = False
 
 
 def _decimal(figure: float) -> str:
+    """With four decimals, below 1 with four digits that count."""
+    if 0 < figure < 1:
+        return f"{Decimal(f'{figure:.4g}'):f}"
     return f"{figure:.4f}".rstrip("0").rstrip(".")
 
 

@@ -4,7 +4,7 @@ Identifiers, counters and times are recognised and never reported.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 
 from logleap.miner.compare.changes import Where
@@ -57,7 +57,9 @@ def findings(before: Template, after: Template, thresholds: Thresholds) -> Itera
             )
         ]
         if tested:
-            yield min(tested, key=lambda found: found.p or 0.0)
+            found = min(tested, key=lambda found: found.p or 0.0)
+            # Of many units the least probable one looks more surprising than it is (Bonferroni).
+            yield replace(found, p=min(1.0, (found.p or 0.0) * len(tested)))
 
 
 def _aligned(before: Template, after: Template) -> Iterator[tuple[Position, Position]]:

@@ -75,20 +75,25 @@ class Sets:
         self.after = Counts(current, ignore)
         self.size, self.size_by = _size(self.before, self.after, thresholds)
 
-    def differ(self, before: Sequence[Template], after: Sequence[Template]) -> "Difference":
-        """How the rate of these templates together differs between the sets."""
+    def differ(
+        self, before: Sequence[Template], after: Sequence[Template], *, spread: bool = False
+    ) -> "Difference":
+        """How the rate of these templates together differs between the sets.
+
+        The dispersion is found out where it decides about their rate, or always (`spread`).
+        """
         found = Difference(
             sum(template.count for template in before), sum(template.count for template in after), self.size
         )
-        if found.p > self.thresholds.false_discoveries or not found.before:
+        if not found.before or (found.p > self.thresholds.false_discoveries and not spread):
             return found  # bursts would only make it less significant; and what is new is new
         # How long a burst can be the baseline tells. In the current set only what is within a window is one:
         # a change that begins in its middle and stays must not pass for a burst.
-        spread = max(
+        dispersion = max(
             counted.dispersion(counted.in_windows(templates), self.thresholds, neighbours=neighbours)
             for counted, templates, neighbours in ((self.before, before, True), (self.after, after, False))
         )
-        return replace(found, dispersion=spread)
+        return replace(found, dispersion=dispersion)
 
     def onset(self, templates: Iterable[Template], expected: float) -> int | None:
         """When the counts of these templates in the current set begin to differ from so many in all."""
