@@ -184,6 +184,23 @@ def test_the_terraform_module_is_what_the_command_prints() -> None:
     assert file == configuration(_resources(Settings(backend="gcp"), "PROJECT"))
 
 
+def test_terraform_gets_names_that_it_takes_of_any_that_google_takes() -> None:
+    settings = Settings(
+        backend="gcp",
+        pubsub_topic="log.training~1",
+        events_topic="all.events+",
+        firestore_prefix="2026-",
+    )
+    made = configuration(_resources(settings, "PROJECT"))
+    for named in made["resource"].values():
+        for label in named:
+            assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", label), label
+    topics = {topic["name"] for topic in made["resource"]["google_pubsub_topic"].values()}
+    assert {"log.training~1", "all.events+"} <= topics
+    for kind, label in re.findall(r"\$\{(google_\w+)\.([^.}]+)\.", json.dumps(made)):
+        assert label in made["resource"][kind]
+
+
 def test_the_terraform_module_has_what_the_setup_makes() -> None:
     resources = _resources(Settings(backend="gcp", events_topic="logleap-events"), "PROJECT")
     made = configuration(resources)["resource"]
