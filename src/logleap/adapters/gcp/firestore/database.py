@@ -102,7 +102,7 @@ def retry_until_known(attempt: Callable[[Deadline], Result]) -> Result:
             doubtful = doubtful or isinstance(error, TRANSIENT)
             if deadline.left <= pause:
                 if isinstance(error, exceptions.FailedPrecondition | exceptions.NotFound):
-                    raise Unavailable(f"{SERVICE}: others change the same document all the time") from error
+                    raise Unavailable(f"{SERVICE} has too much contention on one document") from error
                 raise
         except Conflict as conflict:
             if doubtful:
