@@ -172,7 +172,11 @@ class _Plain:
             5 + values.weight if values.counts is not None else 100
             for facts in self._facts.values()
             for values in facts.values
-        ) + sum(weight_of(facts.first[1]) - 1 for facts in self._facts.values())
+        ) + sum(
+            weight_of(message) - 1
+            for facts in self._facts.values()
+            for message in (facts.first[1], facts.last[1], facts.least[0])
+        )
 
     def _add(
         self, times: Sequence[int], messages: Sequence[str], contexts: Sequence[str | None]

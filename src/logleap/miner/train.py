@@ -65,7 +65,8 @@ def train(
 ) -> LogModel:
     """The log model of these entries: the same for the same entries, whatever their order and blocks.
 
-    `entries` must be able to be read twice, with the same entries in the same order of blocks each time.
+    `entries` must be able to be read again, with the same entries in the same order of blocks each time: once
+    as a rule, and once more for every `mined_messages` distinct messages of one length that do not match.
     `open_file` opens temporary files. With a `baseline`, entries are of its templates where they match, and
     only the rest is mined. Raises BaselineUnusable if it was made with other masks, or with another
     `max_tokens`.
@@ -244,11 +245,15 @@ class _Training:
             try:
                 self._timeline.add(block.times, found.add(*block))
             except _Unmatched:
-                del found
-                self._note_all(chain([block], blocks))
-                return None
-        facts = {number: of_it for at, number in enumerate(order) if (of_it := found.take(at)) is not None}
-        return facts, order
+                break
+        else:
+            facts = {
+                number: of_it for at, number in enumerate(order) if (of_it := found.take(at)) is not None
+            }
+            return facts, order
+        del found
+        self._note_all(chain([block], blocks))
+        return None
 
     def _bound(self, templates: Iterable[Sequence[str]]) -> int:
         """Up to how many distinct values of a position are counted exactly."""

@@ -32,7 +32,8 @@ class ArchiveStore(ABC):
 
         The archive gets a place of its own: one written earlier, even of the same data set, stays as it is.
         Raises CountMismatch, and leaves no archive behind, if the rows written and read back are not exactly
-        as many as `manifest.entries`. Raises ArchiveDamaged if what was written cannot be read back.
+        as many as `manifest.entries`. Raises ArchiveDamaged if what was written cannot be read back, and
+        Unavailable if what is stored is damaged.
         """
 
     @abstractmethod

@@ -59,7 +59,10 @@ class ParquetArchiveStore(ArchiveStore):
         url = f"{self._url}/{name}{uuid4()}.parquet"
         with _usable(), self._location.staging_dir(name) as folder:
             file, sidecar = folder / "rows", folder / "sidecar"
-            write_entries(file, entries)
+            try:
+                write_entries(file, entries)
+            except ValueError as error:
+                raise Unavailable(f"The entries that are stored cannot be read: {error}") from error
             with file.open("rb") as written:
                 archive = Archive(url, count_rows(written), _sha256(written))
             if archive.entries != manifest.entries:

@@ -97,8 +97,10 @@ class Worker:
         """Publish what a crash left unpublished, and settle the dead letters. Raises Unavailable."""
         try:
             swept = self.sweep()
-        finally:
+        except Exception:
             self._settle_dead_letters()
+            raise
+        self._settle_dead_letters()
         if swept != Swept(0, 0, 0):
             log.info("sweep: %s", swept)
         return swept

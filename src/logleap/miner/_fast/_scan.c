@@ -641,9 +641,12 @@ static Facts *facts_for(Scanner *scanner, const Plan *plan)
     return facts;
 }
 
-static inline void keep(PyObject **where, PyObject *message)
+static inline void keep(Scanner *scanner, PyObject **where, PyObject *message)
 {
     PyObject *before = *where;
+    scanner->held += PyUnicode_GET_LENGTH(message) / LONG;
+    if (before != NULL)
+        scanner->held -= PyUnicode_GET_LENGTH(before) / LONG;
     Py_INCREF(message);
     *where = message;
     Py_XDECREF(before);
@@ -656,23 +659,22 @@ static bool add_entry(Scanner *scanner, const Plan *plan, int64_t time, PyObject
         return false;
     if (!facts->count) {
         facts->first = facts->last = facts->least = time;
-        keep(&facts->first_message, message);
-        keep(&facts->last_message, message);
-        keep(&facts->least_message, message);
-        scanner->held += PyUnicode_GET_LENGTH(message) / LONG;
+        keep(scanner, &facts->first_message, message);
+        keep(scanner, &facts->last_message, message);
+        keep(scanner, &facts->least_message, message);
     } else {
         if (time < facts->first || (time == facts->first && PyUnicode_Compare(message, facts->first_message) < 0)) {
             facts->first = time;
-            keep(&facts->first_message, message);
+            keep(scanner, &facts->first_message, message);
         }
         if (time > facts->last || (time == facts->last && PyUnicode_Compare(message, facts->last_message) > 0)) {
             facts->last = time;
-            keep(&facts->last_message, message);
+            keep(scanner, &facts->last_message, message);
         }
         int order = message == facts->least_message ? 0 : PyUnicode_Compare(message, facts->least_message);
         if (order < 0 || (order == 0 && time < facts->least)) {
             facts->least = time;
-            keep(&facts->least_message, message);
+            keep(scanner, &facts->least_message, message);
         }
     }
     facts->count++;
