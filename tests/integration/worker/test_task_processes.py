@@ -248,6 +248,10 @@ def test_a_task_may_start_processes_and_threads(site: Site, does: str, result: A
     until(lambda: gone(site.pid(run)))
 
 
+def test_a_signal_ends_what_a_task_has_just_forked_off(site: Site) -> None:
+    assert site.ran("end children").result == {"ended": 300}
+
+
 def test_a_large_result_comes_back_whole(site: Site) -> None:
     assert site.ran("large").result == {"large": "x" * 250_000}
 

@@ -97,6 +97,19 @@ def _square(number: int) -> int:
     return number * number
 
 
+def _end_children(context: TrainingContext, folder: Path) -> Any:
+    """Each as soon as it has been forked off."""
+    ended = 0
+    for _ in range(300):
+        child = os.fork()
+        if child == 0:
+            time.sleep(LONG)
+            os._exit(1)
+        os.kill(child, signal.SIGTERM)
+        ended += os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+    return {"ended": ended}
+
+
 def _leave_threads(context: TrainingContext, folder: Path) -> Any:
     threading.Thread(target=time.sleep, args=[LONG]).start()
     return {}
@@ -117,6 +130,7 @@ _DOES = {
     "environment": _environment,
     "meet": _meet,
     "use a pool": _use_a_pool,
+    "end children": _end_children,
     "leave threads": _leave_threads,
     "large": _large,
 }

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NoReturn
@@ -25,6 +24,8 @@ from logleap.tasks import TaskNotLoadable, load_masks, load_tasks
 from logleap.telemetry.tracing import build_tracer_provider, shut_down, traced_tasks
 from logleap.usecases.training.run_training import ExecuteTask
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
 
 def main(connection: Connection, lifeline: Connection, order: Order) -> NoReturn:
     """Run the task, send its outcome, and end, with all that the task has started.
@@ -33,8 +34,9 @@ def main(connection: Connection, lifeline: Connection, order: Order) -> NoReturn
     """
     if sys.platform != "win32":
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _left_to_the_worker(os.getpid()))
+        for number in _ENDING:
+            signal.signal(number, _left_to_the_worker)
+        _end_children_as_usual()
         _end_with_worker(lifeline)
     os.environ.update(order.environment)
     settings = order.settings
@@ -107,15 +109,32 @@ def _end_with_worker(lifeline: Connection) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
-def _left_to_the_worker(pid: int) -> Callable[[int, object], None]:
-    """A handler of signals to all processes of the service: the worker says what becomes of the task."""
+def _left_to_the_worker(number: int, frame: object) -> None:
+    """Signals go to all processes of the service: the worker says what becomes of the task."""
 
-    def handle(number: int, frame: object) -> None:
-        if os.getpid() != pid:  # forked off by the task, which wants to end it
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
 
-    return handle
+def _end_children_as_usual() -> None:
+    """Have these signals end what the task forks off.
+
+    Python forgets, in a child that has just been forked, for which signals a handler is to be called: one
+    that comes so early must wait until it has its usual effect. (multiprocessing's Pool waits for ever for a
+    process that it has ended so.)
+    """
+    before = threading.local()
+
+    def wait() -> None:
+        before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+    def go_on() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before.mask)
+
+    def go_on_in_child() -> None:
+        for number in _ENDING:
+            if signal.getsignal(number) is _left_to_the_worker:  # and not the task's own
+                signal.signal(number, signal.SIG_DFL)
+        go_on()
+
+    os.register_at_fork(before=wait, after_in_parent=go_on, after_in_child=go_on_in_child)
 
 
 def _end() -> NoReturn:
