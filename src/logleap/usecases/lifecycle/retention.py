@@ -1,18 +1,15 @@
 """Archive and delete data sets whose time has come."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from logleap.domain.datasets import Action, Dataset, Event, EventKind, Retention
-from logleap.domain.errors import DatasetNotFound, InvalidTransition
-from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.errors import Conflict, CountMismatch, Unavailable
 from logleap.ports.receipts import ReceiptLedger
 from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.attempt import attempt
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.types import Clock
 
@@ -39,7 +36,7 @@ class ApplyRetention:
         """Delete what is due; how many data sets. Raises Unavailable."""
         now = self.now()
         due = self.datasets.due_for_deletion(now, self.longest.delete_after, _SHARE)
-        return sum(self._attempt(dataset, self._delete, now) for dataset in due)
+        return sum(attempt(self.datasets, each, partial(self._delete, each, now)) for each in due)
 
     def archive_due(self) -> int:
         """Archive what is due; how many data sets. Raises Unavailable."""
@@ -47,23 +44,7 @@ class ApplyRetention:
         due = self.datasets.due_for_archiving(now, self.longest.archive_after, _SHARE)
         if due:
             self.archive.archives.check()
-        return sum(self._attempt(dataset, self._archive, now) for dataset in due)
-
-    def _attempt(self, dataset: Dataset, step: Callable[[Dataset, datetime], bool], now: datetime) -> bool:
-        try:
-            return step(dataset, now)
-        except (Conflict, DatasetNotFound, InvalidTransition):
-            return False  # it has changed meanwhile, or somebody else does it
-        except (CountMismatch, ArchiveDamaged) as error:
-            # It stays as it is, rows and all, for a person to look into.
-            log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
-            return False
-        except Unavailable as error:
-            # Perhaps only this data set's archive: the others have their turn all the same.
-            log.warning("could not archive or delete data set %s: %s", dataset.dataset_id, error)
-            with suppress(DatasetNotFound):
-                self.datasets.get(dataset.owner, dataset.dataset_id)  # raises if all are unavailable
-            return False
+        return sum(attempt(self.datasets, each, partial(self._archive, each, now)) for each in due)
 
     def _archive(self, dataset: Dataset, now: datetime) -> bool:
         sealed = dataset.after(Action.ARCHIVE, now)

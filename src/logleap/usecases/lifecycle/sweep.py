@@ -3,21 +3,21 @@ archiving and deleting that broke off, artifacts that are nobody's.
 """
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from logleap.domain.counts import counted
-from logleap.domain.datasets import Event, EventKind, State
-from logleap.domain.errors import DatasetNotFound, InvalidTransition
+from logleap.domain.datasets import Dataset, Event, EventKind, State
+from logleap.domain.errors import DatasetNotFound
 from logleap.domain.runs import CLOCK_SKEW, LONGEST_LEASE, Run, RunError, TrainingMessage, UnreadableMessage
-from logleap.ports.archive import ArchiveDamaged
 from logleap.ports.artifacts import ArtifactStore
 from logleap.ports.datasets import DatasetRepository
-from logleap.ports.errors import Conflict, CountMismatch, Unavailable
+from logleap.ports.errors import Conflict
 from logleap.ports.queue import TrainingQueue
 from logleap.ports.runs import RunRepository
 from logleap.usecases.lifecycle.archive import ArchiveDataset
+from logleap.usecases.lifecycle.attempt import attempt
 from logleap.usecases.lifecycle.delete import DeleteDataset
 from logleap.usecases.lifecycle.retention import ApplyRetention
 from logleap.usecases.training.run_training import end_run
@@ -93,27 +93,15 @@ class Sweep:
         )
 
     def _finish_broken_off(self, now: datetime) -> int:
-        finished = 0
-        for dataset in self.datasets.unfinished(now - self.patience, _SHARE, now + CLOCK_SKEW):
-            try:
-                if dataset.state is State.DELETING:
-                    self.delete.finish(dataset)
-                else:
-                    self.archive.finish(dataset)
-            except (Conflict, DatasetNotFound, InvalidTransition):
-                continue  # somebody else ends it, or has deleted it
-            except (CountMismatch, ArchiveDamaged) as error:
-                # All its rows are still in the store; an operator has to investigate.
-                log.error("data set %s cannot be archived: %s", dataset.dataset_id, error)
-                continue
-            except Unavailable as error:
-                # Perhaps only this data set's archive: the others are finished all the same.
-                log.warning("could not finish data set %s (%s): %s", dataset.dataset_id, dataset.state, error)
-                with suppress(DatasetNotFound):
-                    self.datasets.get(dataset.owner, dataset.dataset_id)  # raises if all are unavailable
-                continue
-            finished += 1
-        return finished
+        unfinished = self.datasets.unfinished(now - self.patience, _SHARE, now + CLOCK_SKEW)
+        return sum(attempt(self.datasets, each, partial(self._finish, each)) for each in unfinished)
+
+    def _finish(self, dataset: Dataset) -> bool:
+        if dataset.state is State.DELETING:
+            self.delete.finish(dataset)
+        else:
+            self.archive.finish(dataset)
+        return True
 
     def _settle_artifacts(self) -> int:
         """Publish what a succeeded run names, and remove what nobody can name any more."""
