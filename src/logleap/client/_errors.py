@@ -1,5 +1,6 @@
 """What a call of the API can end with, other than its answer."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,3 +51,14 @@ class Incomplete(Exception):
 
 class BadAddress(ValueError):
     """The URL is invalid, or the key contains characters that an HTTP header cannot."""
+
+
+_TOO_LARGE = re.compile(r"entry with index (\d+), (has more than \d+ bytes)")
+
+
+def too_large(problem: Json) -> tuple[int, str] | None:
+    """Of a problem the index of the one entry that is too large, and by what; None: it is another problem."""
+    if problem.get("code") != "ENTRY_TOO_LARGE":
+        return None
+    found = _TOO_LARGE.search(str(problem.get("detail")))
+    return (int(found[1]), f"it {found[2]}") if found else None

@@ -218,8 +218,13 @@ class PlacedEntries:
         """Rows by column, `size` at a time."""
         rows = iter(rows)
         while part := list(islice(rows, size)):
-            entries = Entries.of([row.entry for row in part])
-            yield cls(entries, [row.batch_id for row in part], [row.sequence for row in part])
+            yield cls.of_rows(part)
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> "PlacedEntries":
+        """These rows by column."""
+        entries = Entries.of([row.entry for row in rows])
+        return cls(entries, [row.batch_id for row in rows], [row.sequence for row in rows])
 
     def __len__(self) -> int:
         return len(self.batch_ids)

@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import compress, islice
+from itertools import compress
 
-from logleap.domain.entries import Entries, PackedEntries, PlacedEntries, Row
+from logleap.domain.entries import PackedEntries, PlacedEntries, Row
 from logleap.domain.errors import PositionNotFound
 from logleap.domain.selection import Position, Selection
 from logleap.domain.times import to_micros
@@ -52,13 +52,7 @@ def cut(blocks: Iterator[PlacedEntries], selection: Selection) -> Iterator[Place
 
 def pieces_of(rows: Iterable[Row]) -> Iterator[Piece]:
     """Rows in any order as pieces, for whoever does not know more of them: all are read, then sorted."""
-    rows = iter(rows)
-    while some := list(islice(rows, _PIECE)):
-        placed = PlacedEntries(
-            Entries.of([row.entry for row in some]),
-            [row.batch_id for row in some],
-            [row.sequence for row in some],
-        )
+    for placed in PlacedEntries.in_blocks(rows, _PIECE):
         yield Piece(-_ALL_TIMES, _ALL_TIMES, partial(_same, placed))
 
 

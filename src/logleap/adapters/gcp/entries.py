@@ -155,7 +155,7 @@ class BigQueryEntryStore(EntryStore):
         if row is None:
             return None
         earlier = [row] if before == 0 else self._before(manifest, row, before)
-        parts = [_placed(earlier)]
+        parts = [PlacedEntries.of_rows(earlier)]
         if after:
             position = Position(to_micros(row.entry.timestamp), batch_id, sequence)
             parts += self.select(manifest, Selection(after=position, limit=after))
@@ -402,11 +402,6 @@ def _those(manifest: Manifest, batches: Sequence[str]) -> dict[str, Value]:
 def _row_of(found: Sequence[Any]) -> Row:
     batch_id, sequence, timestamp, message, context = found
     return Row(batch_id, sequence, Entry(timestamp, message, context))
-
-
-def _placed(rows: Sequence[Row]) -> PlacedEntries:
-    entries = Entries.of([row.entry for row in rows])
-    return PlacedEntries(entries, [row.batch_id for row in rows], [row.sequence for row in rows])
 
 
 def _time_order(row: Row) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """Log files on their way to the API: read ahead, sent while the next part is read, and safe to repeat."""
 
 import queue
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -11,15 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from logleap.client._api import Client
-from logleap.client._errors import ApiError
+from logleap.client._errors import ApiError, too_large
 from logleap.client._parts import BatchPoster
 from logleap.client.logfiles import Batch, Head, Limits, LogFile, LogFileError, ReadOptions, Report, Seam
 from logleap.client.push._rotation import follows
 
 _AHEAD = 2  # batches that are read and wait
 _UNDER_WAY = 2  # requests at once
-
-_TOO_LARGE = re.compile(r"entry with index (\d+), (has more than \d+ bytes)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +194,8 @@ def _refused(error: ApiError) -> Mapping[int, str]:
         for one in error.problem.get("errors", [])
         if isinstance(one, dict) and isinstance(one.get("index"), int)
     }
-    if error.code == "ENTRY_TOO_LARGE" and (found := _TOO_LARGE.search(str(error))):
-        named[int(found[1])] = f"it {found[2]}"
+    if (found := too_large(error.problem)) is not None:
+        named[found[0]] = found[1]
     return named
 
 

@@ -9,7 +9,7 @@ import click
 
 from logleap.domain.counts import counted
 from logleap.domain.log_models import LOG_MODEL
-from logleap.entrypoints.cli.options import JSON, not_empty
+from logleap.entrypoints.cli.options import JSON, run_option
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
 
@@ -95,9 +95,7 @@ def train(
 
 @click.command()
 @click.argument("dataset")
-@click.option(
-    "--run", "run_id", metavar="RUN", callback=not_empty, help="Only this run (default: the latest)."
-)
+@run_option("Only this run (default: the latest).")
 @wait_options
 @server_options
 def cancel(
@@ -152,13 +150,7 @@ def runs(dataset: str, url: str, api_key: str | None, patience: float, as_json: 
     type=click.Path(dir_okay=False),
     help="Where to store the artifact (default: NAME in this folder).",
 )
-@click.option(
-    "--run",
-    "run_id",
-    metavar="RUN",
-    callback=not_empty,
-    help="Of this run (default: the latest that saved any).",
-)
+@run_option("Of this run (default: the latest that saved any).")
 @server_options
 def artifacts(
     dataset: str,

@@ -8,7 +8,7 @@ import click
 
 from logleap.domain.log_models import MODEL_FILE
 from logleap.entrypoints.cli.calls import server_options, store_artifact
-from logleap.entrypoints.cli.options import not_empty, some_of
+from logleap.entrypoints.cli.options import run_option, some_of
 from logleap.entrypoints.cli.printing import output
 from logleap.entrypoints.cli.printing.changes import describe_changes
 
@@ -85,13 +85,7 @@ def compare(
 
 @click.command()
 @click.argument("dataset")
-@click.option(
-    "--run",
-    "run_id",
-    metavar="RUN",
-    callback=not_empty,
-    help="Of this run (default: the current log model).",
-)
+@run_option("Of this run (default: the current log model).")
 @server_options
 def templates(
     dataset: str, run_id: str | None, url: str, api_key: str | None, patience: float, as_json: bool
@@ -129,13 +123,7 @@ def templates(
     show_default=True,
     help="otel-drain: seed templates of OpenTelemetry Collector's drain processor.",
 )
-@click.option(
-    "--run",
-    "run_id",
-    metavar="RUN",
-    callback=not_empty,
-    help="Of this run (default: the current log model).",
-)
+@run_option("Of this run (default: the current log model).")
 @server_options
 def model(
     dataset: str,

@@ -17,6 +17,11 @@ def not_empty(context: click.Context, option: click.Parameter, value: str | None
     return value
 
 
+def run_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option of a command that may be about a run other than the usual one."""
+    return click.option("--run", "run_id", metavar="RUN", callback=not_empty, help=text)
+
+
 def some_of(names: Sequence[str]) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...]]:
     """The callback of an option that takes some of these names, divided by commas."""
 

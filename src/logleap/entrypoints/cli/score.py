@@ -1,7 +1,6 @@
 """`logleap score`: a log file judged by a log model."""
 
 import json
-import re
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 600.0  # seconds: the server reads the whole file before it answers
 _KINDS = ("new", "value")
-_TOO_LARGE = re.compile(r"entry with index (\d+), (has more than \d+ bytes)")
 
 
 @click.command()
@@ -91,17 +89,17 @@ def _log_file_endings() -> Iterator[None]:
 def _refusals(file: str, lines: "array[int]") -> Iterator[None]:
     """Names the line of the file where the server refuses one entry of the request."""
     from logleap.client import ApiError, Incomplete
+    from logleap.client._errors import too_large
     from logleap.client.logfiles import LogFileError
 
     try:
         yield
     except (ApiError, Incomplete) as error:
-        problem = error.problem or {}
-        found = _TOO_LARGE.search(str(problem.get("detail")))
-        if problem.get("code") != "ENTRY_TOO_LARGE" or found is None or int(found[1]) >= len(lines):
+        found = too_large(error.problem or {})
+        if found is None or found[0] >= len(lines):
             raise
-        detail = f"the server refuses this entry: it {found[2]}. Shorten it, or leave it out"
-        raise LogFileError(file, lines[int(found[1])], f"{detail}.") from error
+        detail = f"the server refuses this entry: {found[1]}. Shorten it, or leave it out."
+        raise LogFileError(file, lines[found[0]], detail) from error
 
 
 def _bodies(log: "LogFile", lines: "array[int]") -> Iterator[bytes]:

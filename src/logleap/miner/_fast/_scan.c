@@ -1233,19 +1233,18 @@ static PyObject *cut_line(PyObject *line, Texts *words, PyObject *objects, const
     for (Py_ssize_t token = 0; tokens != NULL && token < count; token++) {
         const char *blank = at < end ? memchr(at, ' ', (size_t)(end - at)) : NULL;
         Py_ssize_t size = (blank != NULL ? blank : end) - at;
-        uint64_t hash = hash_of(seed, at, size);
-        const Text *known = find_text(words, hash, at, size);
-        if (known == NULL) {
+        int64_t number = number_or_add(words, seed, (Span){at, size});
+        bool known = number >= 0;
+        if (known && number == PyList_GET_SIZE(objects)) {
             PyObject *word = text_of(at, size);
-            bool added = word != NULL && PyList_Append(objects, word) == 0;
+            known = word != NULL && PyList_Append(objects, word) == 0;
             Py_XDECREF(word);
-            known = added ? add_text(words, hash, at, size, words->count) : NULL;
-            if (known == NULL) {
-                Py_DECREF(tokens);
-                return NULL;
-            }
         }
-        PyTuple_SET_ITEM(tokens, token, Py_NewRef(PyList_GET_ITEM(objects, known->number)));
+        if (!known) {
+            Py_DECREF(tokens);
+            return NULL;
+        }
+        PyTuple_SET_ITEM(tokens, token, Py_NewRef(PyList_GET_ITEM(objects, number)));
         at += size + 1;
     }
     return tokens;

@@ -215,6 +215,11 @@ static inline Py_ssize_t place_of(const Numbers *numbers, uint64_t key)
     return slot;
 }
 
+static inline int64_t value_at(const Numbers *numbers, uint64_t key)
+{
+    return numbers->mask < 0 ? 0 : numbers->counts[place_of(numbers, key)];
+}
+
 static void clear_numbers(Numbers *numbers)
 {
     PyMem_Free(numbers->keys);
@@ -300,7 +305,7 @@ static bool more_room(void **array, Py_ssize_t *room, Py_ssize_t count, size_t e
 /* Whether a line with this checksum may be among the first `most` of its group: 1, 0, or -1 with an exception. */
 static int sample(Samples *samples, uint64_t group, uint32_t sum, Py_ssize_t most)
 {
-    int64_t place = samples->groups.mask < 0 ? 0 : samples->groups.counts[place_of(&samples->groups, group)];
+    int64_t place = value_at(&samples->groups, group);
     if (!place) {
         if (!more_room((void **)&samples->samples, &samples->room, samples->count, sizeof(Sample)))
             return -1;

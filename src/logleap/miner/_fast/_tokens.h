@@ -440,11 +440,6 @@ static int64_t severity_number(Shaper *shaper, const uint64_t seed[2], Span mask
     return number < 0 ? -1 : number;
 }
 
-static inline int64_t value_at(const Numbers *numbers, uint64_t key)
-{
-    return numbers->mask < 0 ? 0 : numbers->counts[place_of(numbers, key)];
-}
-
 static inline uint64_t edge_key(int64_t node, int64_t word)
 {
     return (uint64_t)node << 32 | (uint32_t)word;

@@ -1,7 +1,7 @@
 """What every ArchiveStore promises."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
@@ -15,6 +15,8 @@ from logleap.ports.archive import ArchiveDamaged, ArchiveStore
 from logleap.ports.errors import CountMismatch
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+blocks_of = PlacedEntries.in_blocks
 
 SPECIAL = [
     Entry(datetime(1, 1, 1, tzinfo=UTC), "the first microsecond"),
@@ -36,10 +38,6 @@ def rows_of(given: dict[str, list[Entry]]) -> Iterator[Row]:
 
 def some_rows(batch_id: str, number: int) -> Iterator[Row]:
     return rows_of({batch_id: [Entry(NOON + timedelta(seconds=n), f"line {n}") for n in range(number)]})
-
-
-def blocks_of(rows: Iterable[Row]) -> Iterator[PlacedEntries]:
-    return PlacedEntries.in_blocks(rows)
 
 
 def manifest_of(number: int) -> Manifest:
